@@ -212,13 +212,11 @@ def parse_fill(stack: Stack, fill: str | Mapping[str, str]) -> dict[str, str]:
                 f'unknown fill {kind!r} for {name!r}; use one of '
                 f'{", ".join(FILLS)}'
             )
-    # A modality named as its own source has nothing to copy: zero.
     return {
+        # A modality that is its own source has nothing to copy.
         name: 'zero'
         if given.get(name) == f'copy:{name}'
-        else given[name]
-        if name in given
-        else 'zero'
+        else given.get(name, 'zero')
         for name in stack.names
     }
 

@@ -1,0 +1,87 @@
+"""What every adapter method shares."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from torch import Tensor, nn
+
+from .sites import Site
+
+if TYPE_CHECKING:
+    from .bank import AdapterBank
+
+
+class Adapter(nn.Module):
+    """Modulates the output of one site with its part of each sample's row.
+
+    It has no parameters of its own: the rows live in the bank, and
+    checkpoints of the base keep their keys.
+
+    Args:
+        site: The layer it hangs on.
+        bank: The rows; shared by all adapters of a network.
+        slot: Which part of a row is this site's.
+    """
+
+    def __init__(self, site: Site, bank: AdapterBank, slot: int) -> None:
+        super().__init__()
+        self.site, self.slot = site, slot
+        # A tuple hides the bank from nn.Module: it is registered once.
+        self._bank = (bank,)
+
+    @classmethod
+    def identity(cls, site: Site) -> Tensor:
+        """Return (width,): the numbers with which ``site`` is unchanged."""
+        raise NotImplementedError
+
+    def modulate(self, x: Tensor, numbers: Tensor) -> Tensor:
+        """Return ``x`` modulated, in its dtype and memory layout.
+
+        Args:
+            x: (n, ...), the site's output.
+            numbers: (n, width), each sample's numbers for this site.
+        """
+        raise NotImplementedError
+
+    @classmethod
+    def fold(cls, layer: nn.Module, site: Site, numbers: Tensor) -> None:
+        """Write one combination's numbers into ``layer``, in place.
+
+        Args:
+            layer: The site's layer.
+            site: Its description.
+            numbers: (width,).
+
+        Raises:
+            ValueError: this layer cannot take them up.
+        """
+        raise NotImplementedError
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return ``x`` modulated by the rows that the bank was told.
+
+        Raises:
+            RuntimeError: the bank was not told which modalities are present.
+            ValueError: the leading dimension of ``x`` is not the batch.
+        """
+        numbers = self._bank[0].read(self.slot)
+        if len(x) != len(numbers):
+            numbers = self._spread(numbers, len(x))
+        return self.modulate(x, numbers)
+
+    def _spread(self, numbers: Tensor, length: int) -> Tensor:
+        """Repeat each sample's numbers for its entries, sample by sample."""
+        if not self.site.is_batch_major or length % len(numbers):
+            raise ValueError(
+                f'adapter site {self.site.name!r} gives {length} entries for '
+                f'{len(numbers)} samples; leave it out of '
+                '`model.adapter.sites`, or name it in '
+                '`model.adapter.batch_major` if they lie sample by sample'
+            )
+        return numbers.repeat_interleave(length // len(numbers), dim=0)
+
+
+def modulate(module: nn.Module, args: tuple, output: Tensor) -> Tensor:
+    """Forward hook of every site; top-level, so that deepcopy works."""
+    return module.adapter(output)

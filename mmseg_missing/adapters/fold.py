@@ -1,0 +1,78 @@
+"""Dissolve the adapters of one combination into the base's weights."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import torch
+from torch import nn
+
+from .attach import BANK, detach
+
+
+@torch.no_grad()
+def fold(root: nn.Module, combination: str) -> list[str]:
+    """Turn an adapted network into a plain one for one combination.
+
+    The result gives the outputs of the adapted network for samples with
+    exactly this combination, at the base's speed. In place.
+
+    Args:
+        root: A network with adapters.
+        combination: Such as ``rgb``.
+
+    Returns:
+        Names of the layers that gained a bias; a fresh network needs
+        :func:`add_biases` with them before it takes the folded weights.
+
+    Raises:
+        ValueError: an unknown combination, one without a trained row, or a
+            layer that cannot take its adapter up.
+    """
+    bank = getattr(root, BANK)
+    combination = bank.stack.format(bank.stack.parse(combination))
+    if combination not in (*bank.trained, bank.stack.full):
+        raise ValueError(
+            f'no trained row for {combination!r}, only for '
+            f'{list(bank.trained)}'
+        )
+    numbers = bank.numbers([combination])[0].split(bank.widths)
+    layers = [root.get_submodule(site.name) for site in bank.sites]
+    for site, layer in zip(bank.sites, layers):
+        if getattr(layer, 'weight', None) is None:
+            raise ValueError(
+                f'{site.kind} {site.name!r} has no weight to fold into'
+            )
+    gained = []
+    for site, layer, part in zip(bank.sites, layers, numbers):
+        if layer.bias is None:
+            gained.append(site.name)
+        bank.method.fold(layer, site, part)
+    detach(root)
+    return gained
+
+
+def add_biases(root: nn.Module, names: Iterable[str]) -> None:
+    """Give the named layers a bias of zeros, as folding did.
+
+    Raises:
+        ValueError: a name that ``root`` lacks.
+    """
+    for name in names:
+        try:
+            layer = root.get_submodule(name)
+        except AttributeError as error:
+            raise ValueError(
+                f'{type(root).__name__} has no layer {name!r}; the folded '
+                'file was made from another network'
+            ) from error
+        zeros = layer.weight.new_zeros(_out_features(layer))
+        layer.bias = nn.Parameter(zeros, requires_grad=False)
+
+
+def _out_features(layer: nn.Module) -> int:
+    """Return how many channels ``layer`` gives; transposed ones differ."""
+    for key in ('out_channels', 'out_features'):
+        if hasattr(layer, key):
+            return getattr(layer, key)
+    return len(layer.weight)

@@ -1,0 +1,156 @@
+"""Which layers of a network an adapter modulates."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from torch import nn
+from torch.nn.modules.batchnorm import _NormBase
+from torch.nn.modules.conv import _ConvNd
+
+
+@dataclass(frozen=True)
+class Site:
+    """A layer of the base whose output an adapter modulates.
+
+    Args:
+        name: Dotted path of the layer below the adapted network.
+        kind: Class name of the layer.
+        num_features: Channels of its output.
+        channel_dim: Where they lie: 1 or -1.
+        is_batch_major: The output's leading dimension may be a multiple of
+            the batch, sample by sample (windows of Swin).
+    """
+
+    name: str
+    kind: str
+    num_features: int
+    channel_dim: int
+    is_batch_major: bool = False
+
+
+def describe_layer(name: str, layer: nn.Module) -> Site | None:
+    """Return the site that ``layer`` offers, None if it offers none.
+
+    The channel dimension comes from the layer's kind, never from sizes. A
+    norm class of one's own that subclasses a known kind states another
+    position in a class attribute ``channel_dim``.
+    """
+    if isinstance(layer, _ConvNd):
+        features, dim = layer.out_channels, 1
+    elif isinstance(layer, nn.Linear):
+        features, dim = layer.out_features, -1
+    elif isinstance(layer, _NormBase):
+        features, dim = layer.num_features, 1
+    elif isinstance(layer, nn.GroupNorm):
+        features, dim = layer.num_channels, 1
+    elif isinstance(layer, nn.LayerNorm) and len(layer.normalized_shape) == 1:
+        features, dim = layer.normalized_shape[0], -1
+    else:
+        return None
+    dim = getattr(layer, 'channel_dim', dim)
+    return Site(name, type(layer).__name__, features, dim)
+
+
+def never_called(root: nn.Module) -> set[str]:
+    """Return layers whose weights are used without calling the layer."""
+    return {
+        f'{name}.out_proj' if name else 'out_proj'
+        for name, module in root.named_modules()
+        if isinstance(module, nn.MultiheadAttention)
+    }
+
+
+def matches(pattern: str, name: str) -> bool:
+    """Say whether a full regex or a dotted suffix names ``name``."""
+    return (
+        name == pattern
+        or name.endswith('.' + pattern)
+        or re.fullmatch(pattern, name) is not None
+    )
+
+
+def find_sites(
+    root: nn.Module,
+    patterns: Sequence[str] | None = None,
+    within: Iterable[str] = (),
+    batch_major: Iterable[str] = (),
+) -> list[Site]:
+    """Return the sites of ``root``, in the order of its modules.
+
+    Args:
+        root: The network.
+        patterns: Full regexes or dotted suffixes of layer names; default:
+            every Linear, Conv and normalisation layer that is called as a
+            module (the paper's rule).
+        within: Names of children that the default is confined to (a head is
+            left out this way); default: all.
+        batch_major: Patterns of layers whose output holds several entries
+            per sample in its leading dimension, sample by sample.
+
+    Raises:
+        ValueError: a pattern matches no layer, or one that adapters cannot
+            modulate or that is never called as a module.
+    """
+    silent = never_called(root)
+    layers = dict(root.named_modules())
+    if patterns is None:
+        names = [n for n in layers if n not in silent and _inside(n, within)]
+    else:
+        names = _named_by_user(root, layers, patterns, silent)
+    sites = []
+    for name in names:
+        site = describe_layer(name, layers[name])
+        if site is not None:
+            is_major = any(matches(p, name) for p in batch_major)
+            sites.append(replace(site, is_batch_major=is_major))
+    if not sites:
+        raise ValueError(
+            f'{type(root).__name__} has no Linear, Conv or normalisation '
+            'layer to adapt; check `model.adapter.sites`'
+        )
+    return sites
+
+
+def _named_by_user(
+    root: nn.Module,
+    layers: dict[str, nn.Module],
+    patterns: Sequence[str],
+    silent: set[str],
+) -> list[str]:
+    """Return the layers that the patterns name, in module order, checked."""
+    if isinstance(patterns, str):
+        raise ValueError(
+            f'`model.adapter.sites` takes a list of patterns, got {patterns!r}'
+        )
+    chosen = set()
+    for pattern in patterns:
+        found = [
+            name
+            for name, layer in layers.items()
+            if matches(pattern, name) and describe_layer(name, layer)
+        ]
+        if not found:
+            raise ValueError(
+                f'adapter site {pattern!r} matched no Linear, Conv or '
+                f'normalisation layer of {type(root).__name__}; check '
+                '`model.adapter.sites`'
+            )
+        dead = silent.intersection(found)
+        if dead:
+            raise ValueError(
+                f'adapter site {sorted(dead)[0]!r} is never called as a '
+                'module, an adapter there would learn nothing; remove it '
+                'from `model.adapter.sites`'
+            )
+        chosen.update(found)
+    return [name for name in layers if name in chosen]
+
+
+def _inside(name: str, within: Iterable[str]) -> bool:
+    within = tuple(within)
+    return not within or any(
+        name == child or name.startswith(child + '.') for child in within
+    )
