@@ -1,0 +1,12 @@
+"""Data sets and the transforms of their samples."""
+
+# ruff: noqa: E402
+from mmseg_missing.compat import require_stack
+
+require_stack()
+
+from . import transforms
+from .multi_modal import MultiModalDataset
+from .nyuv2 import NYUv2Dataset
+
+__all__ = ['MultiModalDataset', 'NYUv2Dataset', 'transforms']

@@ -1,0 +1,131 @@
+"""What data sets with one file per modality share."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from mmseg.datasets import BaseSegDataset
+
+FORMAT_KEYS = ('folder', 'suffix', 'dtype', 'scale', 'offset')
+
+
+class MultiModalDataset(BaseSegDataset):
+    """A list of names; each names one file per modality and one label.
+
+    A format says where and how a modality is stored:
+    ``dict(folder='Depth', suffix='.png', dtype='uint16', scale=0.001)``. The
+    value in its unit is ``raw * scale + offset`` (defaults: dtype 'uint8',
+    scale 1, offset 0).
+
+    Args:
+        data_root: folder of the data set.
+        modalities: names in stack order, or the config's list of dicts.
+        names: file names without folder and suffix, one per sample.
+        formats: a format per modality that the data set knows.
+        label_folder: folder of the label files, ``<name>.png``.
+        **kwargs: of ``BaseSegDataset``: ``pipeline``, ``test_mode``, ...
+    """
+
+    def __init__(
+        self,
+        data_root: str,
+        modalities: Sequence[str | Mapping],
+        names: Sequence[str],
+        formats: Mapping[str, Mapping[str, Any]],
+        label_folder: str,
+        **kwargs,
+    ) -> None:
+        self.names = list(names)
+        self.formats = {
+            name: _checked_format(name, formats)
+            for name in _modality_names(modalities)
+        }
+        self.label_folder = label_folder
+        super().__init__(data_root=data_root, **kwargs)
+
+    def load_data_list(self) -> list[dict]:
+        """Return one dict per sample, paths and file formats included."""
+        formats = {
+            modality: {
+                key: form[key]
+                for key in ('dtype', 'scale', 'offset')
+                if key in form
+            }
+            for modality, form in self.formats.items()
+        }
+        return [
+            {
+                'modality_paths': self._paths(name),
+                'modality_formats': formats,
+                'seg_map_path': str(
+                    Path(self.data_root, self.label_folder, f'{name}.png')
+                ),
+                'label_map': self.label_map,
+                'reduce_zero_label': self.reduce_zero_label,
+                'seg_fields': [],
+            }
+            for name in self.names
+        ]
+
+    def _paths(self, name: str) -> dict[str, str]:
+        root = Path(self.data_root)
+        return {
+            modality: str(root / form['folder'] / (name + form['suffix']))
+            for modality, form in self.formats.items()
+        }
+
+
+def read_names(list_file: str | Path) -> list[str]:
+    """Return the file names of a list, without folder and suffix.
+
+    A line may be a bare name or, as in some published lists, paths such as
+    ``RGB/0.jpg Label/0.png``, of which the first counts.
+    """
+    lines = Path(list_file).read_text().splitlines()
+    return [Path(line.split()[0]).stem for line in lines if line.strip()]
+
+
+def carve(names: Sequence[str], split: str, every: int = 10) -> list[str]:
+    """Return the part ``split`` of an official training list.
+
+    Every tenth name is ``'val'``, the others are ``'train'``, both together
+    ``'trainval'``: so nothing has to be chosen on the test split.
+    """
+    if split == 'trainval':
+        return list(names)
+    is_val = [index % every == every - 1 for index in range(len(names))]
+    wanted = split == 'val'
+    return [n for n, v in zip(names, is_val, strict=True) if v == wanted]
+
+
+def merge_formats(
+    known: Mapping[str, Mapping], changes: Mapping[str, Mapping] | None
+) -> dict[str, dict]:
+    """Return ``known`` with the user's changes, key by key."""
+    changes = changes or {}
+    return {
+        name: {**known.get(name, {}), **changes.get(name, {})}
+        for name in [*known, *(n for n in changes if n not in known)]
+    }
+
+
+def _modality_names(modalities: Sequence[str | Mapping]) -> list[str]:
+    return [m if isinstance(m, str) else m['name'] for m in modalities]
+
+
+def _checked_format(name: str, formats: Mapping[str, Mapping]) -> dict:
+    if name not in formats:
+        raise ValueError(
+            f"unknown modality '{name}'; this data set has {list(formats)}, "
+            f'more are described by `formats=dict({name}=dict(folder=..., '
+            'suffix=...))`'
+        )
+    unknown = set(formats[name]) - set(FORMAT_KEYS)
+    if unknown or not {'folder', 'suffix'} <= set(formats[name]):
+        raise ValueError(
+            f"the format of '{name}' takes {list(FORMAT_KEYS)}, 'folder' and "
+            f"'suffix' always, got {list(formats[name])}; check `formats`"
+        )
+    np.dtype(formats[name].get('dtype', 'uint8'))  # unknown: TypeError, early
+    return dict(formats[name])

@@ -1,0 +1,129 @@
+"""Cut out a window or pad to a size, the same for all modalities."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from mmcv.transforms.utils import cache_randomness
+from mmseg.registry import TRANSFORMS
+
+from mmseg_missing.modality import Modality
+
+from .joint import LABEL_FILL, JointTransform
+
+CROP_TRIES = 10
+
+
+@TRANSFORMS.register_module()
+class RandomCropModalities(JointTransform):
+    """Cut out a random window; a smaller image is left as it is.
+
+    Args:
+        modalities: the stack.
+        crop_size: (height, width).
+        cat_max_ratio: draw again (up to 10 times) while one class covers
+            more than this share of the labelled pixels.
+    """
+
+    def __init__(
+        self,
+        modalities: Sequence[dict],
+        crop_size: tuple[int, int],
+        cat_max_ratio: float = 1.0,
+    ) -> None:
+        super().__init__(modalities)
+        self.crop_size = tuple(crop_size)
+        self.cat_max_ratio = cat_max_ratio
+
+    def _window(self, shape: tuple[int, int]) -> tuple[slice, slice]:
+        starts = [
+            np.random.randint(max(full - part, 0) + 1)
+            for full, part in zip(shape, self.crop_size, strict=True)
+        ]
+        return tuple(
+            slice(start, start + part)
+            for start, part in zip(starts, self.crop_size, strict=True)
+        )
+
+    @cache_randomness
+    def _draw(self, results: dict) -> tuple[slice, slice]:
+        window = self._window(results['img_shape'])
+        if self.cat_max_ratio >= 1 or 'gt_seg_map' not in results:
+            return window
+        for _ in range(CROP_TRIES):
+            if self._is_mixed(results['gt_seg_map'][window]):
+                break
+            window = self._window(results['img_shape'])
+        return window
+
+    def _is_mixed(self, label: np.ndarray) -> bool:
+        counts = np.bincount(label[label != LABEL_FILL], minlength=2)
+        largest = counts.max()
+        return 0 < largest < counts.sum() * self.cat_max_ratio
+
+    def transform(self, results: dict) -> dict:
+        """Cut the same window out of everything."""
+        window = self._draw(results)
+        return self.change(
+            results, lambda x, m: x[window], lambda x: x[window]
+        )
+
+
+@TRANSFORMS.register_module()
+class PadModalities(JointTransform):
+    """Pad at the right and the bottom, up to a size or a multiple.
+
+    A modality is padded with its mean, which is 0 after normalisation, and
+    becomes float32 for it; the label with 255.
+
+    Args:
+        modalities: the stack.
+        size: (height, width) to reach; a larger image is left as it is.
+        size_divisor: pad both sides to a multiple of it, instead of ``size``.
+    """
+
+    def __init__(
+        self,
+        modalities: Sequence[dict],
+        size: tuple[int, int] | None = None,
+        size_divisor: int | None = None,
+    ) -> None:
+        super().__init__(modalities)
+        if (size is None) == (size_divisor is None):
+            raise ValueError(
+                'PadModalities needs one of `size` and `size_divisor`, got '
+                f'size={size} and size_divisor={size_divisor}'
+            )
+        self.size = size
+        self.size_divisor = size_divisor
+
+    def _missing(self, shape: tuple[int, int]) -> list[int]:
+        if self.size is not None:
+            pairs = zip(self.size, shape, strict=True)
+            return [max(wanted - got, 0) for wanted, got in pairs]
+        return [-got % self.size_divisor for got in shape]
+
+    def transform(self, results: dict) -> dict:
+        """Pad; ``padding_size`` is (left, right, top, bottom)."""
+        bottom, right = self._missing(results['img_shape'])
+        widths = ((0, bottom), (0, right))
+        results = self.change(
+            results,
+            lambda x, m: _pad(x, m, widths),
+            lambda x: np.pad(x, widths, constant_values=LABEL_FILL),
+        )
+        results['pad_shape'] = results['img_shape']
+        results['padding_size'] = [0, right, 0, bottom]
+        return results
+
+
+def _pad(
+    array: np.ndarray, modality: Modality, widths: tuple[tuple[int, int], ...]
+) -> np.ndarray:
+    height, width = array.shape[:2]
+    shape = (height + widths[0][1], width + widths[1][1])
+    if shape == array.shape[:2]:
+        return array
+    padded = np.empty((*shape, modality.channels), np.float32)
+    padded[:] = modality.mean
+    padded[:height, :width] = array
+    return padded

@@ -1,0 +1,65 @@
+"""Turn one sample into the tensor and the data sample of MMSegmentation."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from mmcv.transforms import BaseTransform
+from mmengine.structures import PixelData
+from mmseg.registry import TRANSFORMS
+from mmseg.structures import SegDataSample
+
+from mmseg_missing.modality import Stack
+
+META_KEYS = (
+    'img_shape',
+    'ori_shape',
+    'pad_shape',
+    'padding_size',
+    'scale_factor',
+    'flip',
+    'flip_direction',
+    'seg_map_path',
+    'sample_idx',
+    'reduce_zero_label',
+)
+
+
+@TRANSFORMS.register_module()
+class PackModalities(BaseTransform):
+    """Stack the modalities along channels and write what is present.
+
+    Args:
+        modalities: the stack; its order is the order of the channels.
+    """
+
+    def __init__(self, modalities: Sequence[dict]) -> None:
+        self.stack = Stack(modalities)
+
+    def transform(self, results: dict) -> dict:
+        """Return ``inputs`` (sum C, H, W) float32 and ``data_samples``."""
+        sample = SegDataSample(metainfo=self._metainfo(results))
+        if 'gt_seg_map' in results:
+            label = results['gt_seg_map'].astype(np.int64)
+            sample.gt_sem_seg = PixelData(data=torch.from_numpy(label)[None])
+        return {'inputs': self._stacked(results), 'data_samples': sample}
+
+    def _stacked(self, results: dict) -> torch.Tensor:
+        shape = (self.stack.num_channels, *results['img_shape'])
+        inputs = np.empty(shape, np.float32)
+        for name, channels in self.stack.slices.items():
+            array = results['modalities'][name]
+            inputs[channels] = array.transpose(2, 0, 1)
+        return torch.from_numpy(inputs)
+
+    def _metainfo(self, results: dict) -> dict:
+        metainfo = {key: results[key] for key in META_KEYS if key in results}
+        present = results['present']
+        metainfo['present'] = tuple(present[name] for name in self.stack.names)
+        paths = results.get('modality_paths', {})
+        # Test-time augmentation and saved predictions need a name; data that
+        # is made, not read, is named by its index.
+        metainfo['img_path'] = paths.get(
+            self.stack.names[0], f'sample_{results.get("sample_idx", 0):06d}'
+        )
+        return metainfo

@@ -1,0 +1,116 @@
+"""Resize all modalities and the label, by a fixed or a drawn size."""
+
+from collections.abc import Sequence
+
+import cv2
+import mmcv
+import numpy as np
+from mmcv.transforms.utils import cache_randomness
+from mmseg.registry import TRANSFORMS
+
+from .joint import JointTransform
+
+# The "exact" nearest takes the pixel at the centre, as bilinear does; plain
+# INTER_NEAREST would shift labels by half a pixel against the image.
+INTERPOLATIONS = {
+    'bilinear': cv2.INTER_LINEAR,
+    'nearest': cv2.INTER_NEAREST_EXACT,
+}
+
+
+@TRANSFORMS.register_module()
+class ResizeModalities(JointTransform):
+    """Resize to a size or by a factor.
+
+    Args:
+        modalities: the stack.
+        scale: (width, height) of the result.
+        scale_factor: one factor for both sides, instead of ``scale``.
+        keep_ratio: fit into ``scale`` (either way round) without distortion.
+    """
+
+    def __init__(
+        self,
+        modalities: Sequence[dict],
+        scale: tuple[int, int] | None = None,
+        scale_factor: float | None = None,
+        keep_ratio: bool = False,
+    ) -> None:
+        super().__init__(modalities)
+        if (scale is None) == (scale_factor is None):
+            raise ValueError(
+                'ResizeModalities needs one of `scale` and `scale_factor`, '
+                f'got scale={scale} and scale_factor={scale_factor}'
+            )
+        self.scale = scale if scale is None else tuple(scale)
+        self.scale_factor = scale_factor
+        self.keep_ratio = keep_ratio
+
+    def transform(self, results: dict) -> dict:
+        """Resize; ``scale_factor`` is (width, height)."""
+        height, width = results['img_shape']
+        if self.scale_factor is not None:
+            size = mmcv.rescale_size((width, height), self.scale_factor)
+            return self.resize(results, size)
+        return self.resize(results, self.target(results, self.scale))
+
+    def target(self, results: dict, scale: tuple[int, int]) -> tuple[int, int]:
+        """Return the (width, height) that ``scale`` asks for."""
+        height, width = results['img_shape']
+        if self.keep_ratio:
+            return mmcv.rescale_size((width, height), scale)
+        return scale
+
+    def resize(self, results: dict, size: tuple[int, int]) -> dict:
+        """Resize to (width, height)."""
+        height, width = results['img_shape']
+        results['scale_factor'] = (size[0] / width, size[1] / height)
+        results['keep_ratio'] = self.keep_ratio
+        return self.change(
+            results,
+            lambda x, m: _resize(x, size, m.interpolation),
+            lambda x: _resize(x, size, 'nearest'),
+        )
+
+
+@TRANSFORMS.register_module()
+class RandomResizeModalities(ResizeModalities):
+    """Resize to ``scale`` times a factor drawn from ``ratio_range``.
+
+    Args:
+        modalities: the stack.
+        scale: (width, height) at factor 1.
+        ratio_range: smallest and largest factor.
+        keep_ratio: as in :class:`ResizeModalities`.
+    """
+
+    def __init__(
+        self,
+        modalities: Sequence[dict],
+        scale: tuple[int, int],
+        ratio_range: tuple[float, float],
+        keep_ratio: bool = True,
+    ) -> None:
+        super().__init__(modalities, scale=scale, keep_ratio=keep_ratio)
+        self.ratio_range = tuple(ratio_range)
+
+    @cache_randomness
+    def _draw(self) -> float:
+        return np.random.uniform(*self.ratio_range)
+
+    def transform(self, results: dict) -> dict:
+        """Draw a factor and resize."""
+        factor = self._draw()
+        scale = tuple(max(round(side * factor), 1) for side in self.scale)
+        return self.resize(results, self.target(results, scale))
+
+
+def _resize(
+    array: np.ndarray, size: tuple[int, int], interpolation: str
+) -> np.ndarray:
+    """Resize (H, W) or (H, W, C) to (width, height), keeping all axes."""
+    if array.shape[1::-1] == size:
+        return array
+    flag = INTERPOLATIONS[interpolation]
+    resized = cv2.resize(array, size, interpolation=flag)
+    return resized.reshape(size[1], size[0], *array.shape[2:])

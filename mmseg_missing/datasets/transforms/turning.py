@@ -1,0 +1,132 @@
+"""Mirror and turn all modalities and the label, values included."""
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from mmcv.transforms.utils import cache_randomness
+from mmseg.registry import TRANSFORMS
+
+from mmseg_missing.modality import Modality
+
+from .joint import LABEL_FILL, JointTransform
+from .value_rules import flip_values, rotate_values
+
+AXES = {'horizontal': 1, 'vertical': 0}
+
+
+@TRANSFORMS.register_module()
+class RandomFlipModalities(JointTransform):
+    """Mirror with a probability.
+
+    Args:
+        modalities: the stack.
+        prob: 0 and 1 are certain, as test-time augmentation wants it.
+        direction: ``'horizontal'`` or ``'vertical'``.
+    """
+
+    def __init__(
+        self,
+        modalities: Sequence[dict],
+        prob: float,
+        direction: str = 'horizontal',
+    ) -> None:
+        super().__init__(modalities)
+        if direction not in AXES:
+            raise ValueError(
+                '`direction` of RandomFlipModalities must be one of '
+                f'{list(AXES)}, got {direction!r}'
+            )
+        self.prob = prob
+        self.direction = direction
+
+    @cache_randomness
+    def _draw(self) -> bool:
+        return bool(np.random.rand() < self.prob)
+
+    def transform(self, results: dict) -> dict:
+        """Mirror or not; ``flip`` and ``flip_direction`` tell."""
+        results['flip'] = self._draw()
+        results['flip_direction'] = self.direction if results['flip'] else None
+        if not results['flip']:
+            return results
+        axis = AXES[self.direction]
+        return self.change(
+            results,
+            lambda x, m: flip_values(np.flip(x, axis), m, self.direction),
+            lambda x: np.flip(x, axis),
+        )
+
+
+@TRANSFORMS.register_module()
+class RotateModalities(JointTransform):
+    """Turn about the centre by a random angle, at the same size.
+
+    Corners that come from outside get the modality's mean (0 after
+    normalisation; values become float32) and 255 in the label.
+
+    Args:
+        modalities: the stack.
+        prob: probability to turn at all.
+        degree: range of the angle, counter-clockwise; one number means
+            ``(-degree, degree)``.
+    """
+
+    def __init__(
+        self,
+        modalities: Sequence[dict],
+        prob: float,
+        degree: float | tuple[float, float],
+    ) -> None:
+        super().__init__(modalities)
+        self.prob = prob
+        is_number = isinstance(degree, (int, float))
+        self.degree = (-degree, degree) if is_number else tuple(degree)
+
+    @cache_randomness
+    def _draw(self) -> float | None:
+        if np.random.rand() >= self.prob:
+            return None
+        return np.random.uniform(*self.degree)
+
+    def transform(self, results: dict) -> dict:
+        """Turn everything by one drawn angle."""
+        degree = self._draw()
+        if degree is None:
+            return results
+        return self.change(
+            results,
+            lambda x, m: _rotate_modality(x, m, degree),
+            lambda x: _rotate(x, degree, cv2.INTER_NEAREST, LABEL_FILL),
+        )
+
+
+def _rotate_modality(
+    array: np.ndarray, modality: Modality, degree: float
+) -> np.ndarray:
+    is_linear = modality.interpolation == 'bilinear'
+    flag = cv2.INTER_LINEAR if is_linear else cv2.INTER_NEAREST
+    # Values first: what comes in from outside is the mean, not a turned mean.
+    values = rotate_values(array, modality, degree).astype(np.float32)
+    turned = [  # one by one, because OpenCV fills at most four channels
+        _rotate(values[..., c], degree, flag, mean)
+        for c, mean in enumerate(modality.mean)
+    ]
+    return np.stack(turned, -1)
+
+
+def _rotate(
+    array: np.ndarray, degree: float, flag: int, fill: float
+) -> np.ndarray:
+    """Turn (H, W) counter-clockwise about its centre."""
+    height, width = array.shape
+    centre = ((width - 1) / 2, (height - 1) / 2)
+    matrix = cv2.getRotationMatrix2D(centre, degree, 1.0)
+    return cv2.warpAffine(
+        array,
+        matrix,
+        (width, height),
+        flags=flag,
+        borderMode=cv2.BORDER_CONSTANT,
+        borderValue=fill,
+    )
