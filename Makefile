@@ -1,0 +1,108 @@
+# Sets up what it needs in this folder and runs it; `make help` lists all.
+#
+# PYTHON=python3.12    another interpreter for new environments
+# TORCH_INDEX=URL      package index of another torch build (CUDA, ROCm, CPU)
+# FRESH=1              the demo repeats its finished stages
+
+PYTHON ?= python3
+ONEDL := .venv
+OPENMMLAB := .venv-openmmlab
+WHEELS := ../shared/wheels
+TORCH := $(shell grep '^torch==' requirements/runtime.txt)
+MMCV := $(shell grep '^mmcv==' requirements/openmmlab.txt)
+HEADLESS := $(shell sed -n 's/^opencv-python=/opencv-python-headless=/p' requirements/runtime.txt)
+PIP := bin/python -m pip install -qq --no-input --disable-pip-version-check
+BUILD := setup.py pyproject.toml mmseg_missing/version.py
+
+.PHONY: help demo test test-slow test-openmmlab lint clean again
+.PRECIOUS: %/pyvenv.cfg %/.torch
+.NOTPARALLEL:
+
+help:
+	@echo 'make demo            train, lose a sensor, repair: the main job'
+	@echo 'make test            the tests on the maintained stack'
+	@echo 'make test-slow       the tests that take minutes'
+	@echo 'make test-openmmlab  the tests on the official stack'
+	@echo 'make lint            ruff, mypy, codespell'
+	@echo 'make clean           remove build leftovers and caches'
+
+demo: $(ONEDL)/.ready
+	@$(ONEDL)/bin/python demo/run_demo.py $(if $(FRESH),--fresh)
+
+test: $(ONEDL)/.ready
+	@$(ONEDL)/bin/python -m pytest
+
+test-slow: $(ONEDL)/.ready
+	@$(ONEDL)/bin/python -m pytest -m 'slow and not gpu'
+
+test-openmmlab: $(OPENMMLAB)/.ready
+	@$(OPENMMLAB)/bin/python -m pytest
+
+lint: $(ONEDL)/.dev
+	@$(ONEDL)/bin/ruff check .
+	@$(ONEDL)/bin/ruff format --check .
+	@$(ONEDL)/bin/mypy
+	@$(ONEDL)/bin/codespell
+
+clean:
+	@rm -rf build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache
+	@find mmseg_missing tests tools configs demo -name __pycache__ \
+		-prune -exec rm -rf {} + 2>/dev/null || true
+
+# --- environments; the stamps .torch, .mmcv, .ready and .dev lie in them ---
+
+%/pyvenv.cfg:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
+		2>/dev/null || { echo '$(PYTHON) is not Python 3.10 or newer;' \
+		'name one that is, as in `make $(MAKECMDGOALS) PYTHON=python3.12`' \
+		>&2; exit 2; }
+	@echo 'Creating $* ...'
+	@$(PYTHON) -m venv $*
+
+# A new TORCH_INDEX installs torch again; without one, what is there stays.
+ifneq ($(TORCH_INDEX),)
+FROM_INDEX = --index-url $(TORCH_INDEX) $(if $(wildcard $@),--force-reinstall)
+$(foreach env,$(ONEDL) $(OPENMMLAB),$(if $(filter \
+	$(TORCH_INDEX),$(shell cat $(env)/.torch 2>/dev/null)),,$(eval \
+	$(env)/.torch: again)))
+endif
+
+%/.torch: %/pyvenv.cfg requirements/runtime.txt
+	@echo 'Installing $(TORCH) into $* (a large download) ...'
+	@$*/$(PIP) $(FROM_INDEX) $(TORCH)
+	@echo '$(TORCH_INDEX)' > $@
+
+# Machines without libGL (servers, containers) get OpenCV's headless build.
+define install
+@$(1)/$(PIP) -r requirements/$(2).txt -r requirements/test.txt
+@$(1)/bin/python -c 'import cv2' 2>/dev/null || \
+	{ echo 'Installing $(HEADLESS): OpenCV finds no libGL here ...'; \
+	$(1)/$(PIP) --force-reinstall --no-deps $(HEADLESS); }
+@$(1)/$(PIP) --no-deps --no-build-isolation -e .
+@touch $(1)/.ready
+endef
+
+$(ONEDL)/.ready: $(ONEDL)/.torch requirements/onedl.txt \
+		requirements/test.txt $(BUILD)
+	@echo 'Installing the maintained stack and this project into $(ONEDL) ...'
+	$(call install,$(ONEDL),onedl)
+
+$(OPENMMLAB)/.ready: $(OPENMMLAB)/.mmcv requirements/test.txt $(BUILD)
+	@echo 'Installing the official stack and this project into' \
+		'$(OPENMMLAB) ...'
+	$(call install,$(OPENMMLAB),openmmlab)
+
+$(OPENMMLAB)/.mmcv: $(OPENMMLAB)/.torch requirements/openmmlab.txt
+	@if $(OPENMMLAB)/$(PIP) --no-deps --no-index --find-links $(WHEELS) \
+		$(MMCV) 2>/dev/null; then echo 'Took $(MMCV) from $(WHEELS)'; \
+	else echo 'No wheel of $(MMCV) for this platform in $(WHEELS):' \
+		'compiling it, which takes 20 minutes and more on two cores ...' && \
+	$(OPENMMLAB)/$(PIP) $$(grep '^setuptools' requirements/openmmlab.txt) \
+		ninja numpy wheel && \
+	$(OPENMMLAB)/$(PIP) --no-deps --no-build-isolation $(MMCV); fi
+	@touch $@
+
+$(ONEDL)/.dev: $(ONEDL)/.ready requirements/dev.txt
+	@echo 'Installing ruff, mypy and codespell into $(ONEDL) ...'
+	@$(ONEDL)/$(PIP) -r requirements/dev.txt
+	@touch $@
