@@ -73,13 +73,14 @@ class MSPABlock(nn.Module):
         self.norm2 = nn.BatchNorm2d(dim)
         self.ffn = ConvFFN(dim, mlp_ratio * dim)
         self.channel = nn.Conv1d(1, 1, 3, padding=1, bias=False)
-        self.scale1 = nn.Parameter(torch.full((dim, 1, 1), 1e-2))
-        self.scale2 = nn.Parameter(torch.full((dim, 1, 1), 1e-2))
+        self.scale1 = nn.Parameter(torch.full((dim,), 1e-2))
+        self.scale2 = nn.Parameter(torch.full((dim,), 1e-2))
         self.drop_path = DropPath(drop_path)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (n, c, h, w) to the same shape."""
-        x = x + self.drop_path(self.scale1 * self.attn(self.norm1(x)))
+        scale1, scale2 = self.scale1[:, None, None], self.scale2[:, None, None]
+        x = x + self.drop_path(scale1 * self.attn(self.norm1(x)))
         gate = self.channel(x.mean((2, 3))[:, None]).sigmoid()  # (n, 1, c)
-        y = self.drop_path(self.scale2 * self.ffn(self.norm2(x)))
+        y = self.drop_path(scale2 * self.ffn(self.norm2(x)))
         return gate[:, 0, :, None, None] * x + y
