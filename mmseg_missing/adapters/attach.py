@@ -60,7 +60,9 @@ def attach(
             'make it a child of a module and attach to that'
         )
     found = find_sites(root, sites, within, batch_major)
-    bank = AdapterBank(stack, found, method, combinations, rows)
+    bank = AdapterBank(
+        stack, found, method, combinations, rows, sites is not None
+    )
     for slot, site in enumerate(found):
         layer = root.get_submodule(site.name)
         layer.add_module('adapter', method(site, bank, slot))

@@ -27,6 +27,7 @@ class AdapterBank(nn.Module):
         combinations: The combinations to learn; default: all that miss
             something.
         rows: Row mode, a key of ``ROW_MODES``.
+        is_named: The sites were named by the user, so none may stay silent.
 
     Raises:
         ValueError: an unknown row mode or combination.
@@ -39,6 +40,7 @@ class AdapterBank(nn.Module):
         method: type[Adapter],
         combinations: Sequence[str] | None = None,
         rows: str = 'table',
+        is_named: bool = False,
     ) -> None:
         super().__init__()
         if rows not in ROW_MODES:
@@ -48,6 +50,7 @@ class AdapterBank(nn.Module):
             )
         self.stack, self.sites = stack, tuple(sites)
         self.method, self.row_mode = method, rows
+        self.is_named = is_named
         identities = [method.identity(site) for site in sites]
         self.widths = [len(identity) for identity in identities]
         self.register_buffer(

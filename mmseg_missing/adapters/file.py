@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,34 +12,11 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from .attach import BANK, adapted
+from .attach import BANK
 from .bank import AdapterBank
+from .frozen import fingerprint
 
 FORMAT_VERSION = 1
-
-
-def is_adapter_key(root: nn.Module, key: str) -> bool:
-    """Say whether a key of ``root.state_dict()`` belongs to an adapter."""
-    return any(
-        key.startswith(f'{name}.{BANK}.' if name else f'{BANK}.')
-        for name, _ in adapted(root)
-    )
-
-
-def base_state(root: nn.Module) -> dict[str, Tensor]:
-    """Return the state of ``root`` without its adapters."""
-    state = root.state_dict()
-    return {k: v for k, v in state.items() if not is_adapter_key(root, k)}
-
-
-def fingerprint(root: nn.Module) -> str:
-    """Return the sha256 of the base: sorted keys, shapes, float32 bytes."""
-    digest = hashlib.sha256()
-    for key, value in sorted(base_state(root).items()):
-        digest.update(f'{key}{tuple(value.shape)}'.encode())
-        data = value.detach().to('cpu', torch.float32).contiguous()
-        digest.update(data.numpy().tobytes())
-    return digest.hexdigest()
 
 
 def describe(root: nn.Module) -> dict[str, Any]:

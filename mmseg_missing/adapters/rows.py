@@ -44,7 +44,8 @@ class TableRows(nn.Module):
                 '`model.adapter.combinations`'
             )
         self.table = nn.ParameterDict(
-            {name: nn.Parameter(torch.zeros(width)) for name in names}
+            # Pairs, because ParameterDict sorts a dict.
+            [(name, nn.Parameter(torch.zeros(width))) for name in names]
         )
 
     @property

@@ -4,7 +4,17 @@ from mmseg_missing.compat import require_stack
 
 require_stack()
 
+from .adapting import AdaptedBackbone  # noqa: E402
 from .backbones import CMNeXt  # noqa: E402
+from .data_preprocessor import ModalityDataPreprocessor  # noqa: E402
 from .heads import SegFormerMLPHead  # noqa: E402
+from .segmentors import MissingModalityMixin, MissingModalitySegmentor  # noqa: E402
 
-__all__ = ['CMNeXt', 'SegFormerMLPHead']
+__all__ = [
+    'AdaptedBackbone',
+    'CMNeXt',
+    'MissingModalityMixin',
+    'MissingModalitySegmentor',
+    'ModalityDataPreprocessor',
+    'SegFormerMLPHead',
+]

@@ -1,0 +1,59 @@
+# Real NYUv2 at a size that two CPU cores manage; data/README.md says where
+# the files go. Mean and std of the depth: over the training list, in metres.
+modalities = [
+    dict(
+        name='rgb',
+        mean=[123.675, 116.28, 103.53],
+        std=[58.395, 57.12, 57.375],
+    ),
+    dict(
+        name='depth',
+        channels=1,
+        mean=[2.83],
+        std=[1.42],
+        interpolation='nearest',
+    ),
+]
+crop_size = (72, 96)
+scale = (96, 72)
+train_pipeline = [
+    dict(type='LoadModalities', modalities=modalities),
+    dict(type='LoadLabel', num_classes=13),
+    dict(
+        type='RandomResizeModalities',
+        modalities=modalities,
+        scale=scale,
+        ratio_range=(1.0, 1.5),
+    ),
+    dict(
+        type='RandomCropModalities', modalities=modalities, crop_size=crop_size
+    ),
+    dict(type='RandomFlipModalities', modalities=modalities, prob=0.5),
+    dict(type='PackModalities', modalities=modalities),
+]
+test_pipeline = [
+    dict(type='LoadModalities', modalities=modalities),
+    dict(type='ResizeModalities', modalities=modalities, scale=scale),
+    dict(type='LoadLabel', num_classes=13),
+    dict(type='PackModalities', modalities=modalities),
+]
+dataset = dict(
+    type='NYUv2Dataset',
+    data_root='data/nyuv2_240x320',
+    num_classes=13,
+    modalities=modalities,
+)
+train_dataloader = dict(
+    batch_size=8,
+    num_workers=0,
+    sampler=dict(type='DefaultSampler', shuffle=True),
+    dataset=dict(split='trainval', pipeline=train_pipeline, **dataset),
+)
+test_dataloader = dict(
+    batch_size=8,
+    num_workers=0,
+    sampler=dict(type='DefaultSampler', shuffle=False, round_up=False),
+    dataset=dict(split='test', pipeline=test_pipeline, **dataset),
+)
+test_cfg = dict(type='CombinationTestLoop')
+test_evaluator = dict(type='CombinationIoUMetric')

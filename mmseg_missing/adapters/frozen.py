@@ -1,0 +1,63 @@
+"""The base under the adapters: its state, its fingerprint, its loading."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from .attach import BANK, adapted
+
+
+def is_adapter_key(root: nn.Module, key: str) -> bool:
+    """Say whether a key of ``root.state_dict()`` belongs to an adapter."""
+    return any(
+        key.startswith(f'{name}.{BANK}.' if name else f'{BANK}.')
+        for name, _ in adapted(root)
+    )
+
+
+def base_state(root: nn.Module) -> dict[str, Tensor]:
+    """Return the state of ``root`` without its adapters."""
+    state = root.state_dict()
+    return {k: v for k, v in state.items() if not is_adapter_key(root, k)}
+
+
+def fingerprint(root: nn.Module) -> str:
+    """Return the sha256 of the base: sorted keys, shapes, float32 bytes."""
+    digest = hashlib.sha256()
+    for key, value in sorted(base_state(root).items()):
+        digest.update(f'{key}{tuple(value.shape)}'.encode())
+        data = value.detach().to('cpu', torch.float32).contiguous()
+        digest.update(data.numpy().tobytes())
+    return digest.hexdigest()
+
+
+def load_base(
+    model: nn.Module, state: Mapping[str, Tensor], path: str | Path
+) -> None:
+    """Load ``state`` into everything of ``model`` but its adapters.
+
+    Raises:
+        ValueError: a key too many or too few, or another shape.
+    """
+    expected = base_state(model)
+    missing = set(expected) - set(state)
+    strange = set(state) - set(expected)
+    if missing or strange:
+        raise ValueError(
+            f'{str(path)!r} is no base of this network: {len(missing)} keys '
+            f'are missing {sorted(missing)[:2]}, {len(strange)} are unknown '
+            f'{sorted(strange)[:2]}; give the checkpoint of the sibling '
+            'config without adapter'
+        )
+    for key, value in expected.items():
+        if value.shape != state[key].shape:
+            raise ValueError(
+                f'{str(path)!r} is no base of this network: {key!r} has shape '
+                f'{tuple(state[key].shape)}, expected {tuple(value.shape)}'
+            )
+    model.load_state_dict(state, strict=False)

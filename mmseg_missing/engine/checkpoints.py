@@ -1,0 +1,35 @@
+"""Reading OpenMMLab checkpoints."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from mmengine.runner import CheckpointLoader
+from torch import Tensor
+
+
+def read_checkpoint(path: str | Path) -> dict:
+    """Return a checkpoint as ``dict(state_dict=..., meta=...)``.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: no checkpoint, or a damaged one.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f'no checkpoint {str(path)!r}')
+    try:
+        found = CheckpointLoader.load_checkpoint(str(path), 'cpu')
+    except Exception as error:  # torch raises many kinds for a bad file
+        raise ValueError(
+            f'{str(path)!r} is damaged or no checkpoint: {error}'
+        ) from error
+    if not isinstance(found, dict):
+        raise ValueError(f'{str(path)!r} is no checkpoint but a {type(found)}')
+    if 'state_dict' not in found:
+        found = {'state_dict': found}
+    return {'meta': {}, **found}
+
+
+def read_state(path: str | Path) -> dict[str, Tensor]:
+    """Return the state dict of a checkpoint; raises as above."""
+    return read_checkpoint(path)['state_dict']

@@ -1,0 +1,93 @@
+"""Check that adaptation changes adapters and nothing else."""
+
+from __future__ import annotations
+
+import torch
+from mmengine.hooks import Hook
+from mmengine.logging import print_log
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
+from mmseg.registry import HOOKS
+from torch import nn
+
+from ...adapters import adapted, fingerprint, unhooked
+
+
+@HOOKS.register_module()
+class FrozenBaseCheckHook(Hook):
+    """Refuse a run in which the base moves or a site stays silent.
+
+    Before training every site must have its hook (converting norms removes
+    hooks). In the first iteration every site must fire: a site that the user
+    named is an error when it does not, others are listed. After each epoch
+    and at the end the base's fingerprint must be that of the start.
+
+    Raises:
+        RuntimeError: a lost hook or a base that moved.
+        ValueError: a named site that never fires.
+    """
+
+    priority = 'VERY_LOW'
+
+    def before_train(self, runner: Runner) -> None:
+        """Look for lost hooks and take the fingerprint."""
+        self._roots = dict(adapted(_unwrapped(runner)))
+        for name, root in self._roots.items():
+            lost = unhooked(root)
+            if lost:
+                raise RuntimeError(
+                    f'{len(lost)} adapter sites of {name or "the model"!r} '
+                    f'lost their hook, {lost[0]!r} first; convert norms '
+                    '(`sync_bn`) before adapters are attached'
+                )
+        self._before = self._fingerprints()
+        self._fired: set[nn.Module] = set()
+        self._watches = [
+            root.get_submodule(site.name).register_forward_hook(
+                lambda layer, *_: self._fired.add(layer)
+            )
+            for root in self._roots.values()
+            for site in root.adapters.sites
+        ]
+
+    def after_train_iter(self, runner: Runner, *args, **kwargs) -> None:
+        """Look for silent sites, once."""
+        if not self._watches:
+            return
+        for watch in self._watches:
+            watch.remove()
+        self._watches = []
+        for root in self._roots.values():
+            silent = [
+                site.name
+                for site in root.adapters.sites
+                if root.get_submodule(site.name) not in self._fired
+            ]
+            _report_silent(silent, root.adapters.is_named)
+
+    def after_train_epoch(self, runner: Runner) -> None:
+        """Compare the fingerprint."""
+        if self._fingerprints() != self._before:
+            raise RuntimeError(
+                'the frozen base changed during adaptation; something '
+                'trains or overwrites it'
+            )
+
+    def _fingerprints(self) -> dict[str, str]:
+        with torch.no_grad():
+            return {n: fingerprint(root) for n, root in self._roots.items()}
+
+
+def _report_silent(silent: list[str], is_named: bool) -> None:
+    """Raise for silent sites that the user named, list others."""
+    if not silent:
+        return
+    message = f'{len(silent)} adapter sites never fire, {silent[:3]} first'
+    if is_named:
+        raise ValueError(f'{message}; check `model.adapter.sites`')
+    print_log(f'{message}; they stay at the identity', logger='current')
+
+
+def _unwrapped(runner: Runner) -> nn.Module:
+    model = runner.model
+    return model.module if is_model_wrapper(model) else model

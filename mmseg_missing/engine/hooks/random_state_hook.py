@@ -1,0 +1,118 @@
+"""Make a resumed run end where an uninterrupted one does."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from mmengine.hooks import Hook
+from mmengine.runner import EpochBasedTrainLoop, Runner
+from mmseg.registry import HOOKS
+
+
+@HOOKS.register_module()
+class RandomStateHook(Hook):
+    """Save random states in checkpoints and restore them on resuming.
+
+    Validation draws from its own stream, so that it does not matter on which
+    side of it a run stops. Exact with loaders in the main process
+    (``num_workers=0``); workers start anew.
+    """
+
+    priority = 'VERY_HIGH'
+
+    def __init__(self) -> None:
+        self._resumed: dict | None = None
+        self._before_val: dict | None = None
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Put the states of Python, NumPy and torch into the checkpoint."""
+        checkpoint['random_state'] = get_random_state()
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Keep the states for the moment when training goes on."""
+        self._resumed = checkpoint.get('random_state')
+
+    def before_train(self, runner: Runner) -> None:
+        """Restore as soon as the first new batch is about to be loaded."""
+        state, loop = self._resumed, runner.train_loop
+        if state is None or isinstance(loop, EpochBasedTrainLoop):
+            return
+        loop.dataloader_iterator = _RestoringIterator(
+            loop.dataloader_iterator,
+            loop.iter,
+            lambda: set_random_state(state),
+        )
+        self._resumed = None
+
+    def before_train_epoch(self, runner: Runner) -> None:
+        """Restore where an epoch is about to begin."""
+        if self._resumed is not None:
+            set_random_state(self._resumed)
+            self._resumed = None
+
+    def before_val(self, runner: Runner) -> None:
+        """Set training's stream aside."""
+        self._before_val = get_random_state()
+
+    def after_val(self, runner: Runner) -> None:
+        """Take training's stream up again."""
+        if self._before_val is not None:
+            set_random_state(self._before_val)
+            self._before_val = None
+
+
+class _RestoringIterator:
+    """An endless loader that restores random states before a new batch.
+
+    A resumed loop first passes over the batches that were trained on: one of
+    the two stacks calls ``skip_iter``, the other asks for them one by one.
+
+    Args:
+        inner: The loop's own iterator.
+        passed: Batches that were trained on.
+        restore: Called once, when the first new batch is asked for.
+    """
+
+    def __init__(
+        self, inner: Any, passed: int, restore: Callable[[], None]
+    ) -> None:
+        self._inner, self._restore = inner, restore
+        self._passed = 0 if hasattr(inner, 'skip_iter') else passed
+
+    def skip_iter(self, num_iters: int) -> None:
+        """Pass over batches without loading them."""
+        self._inner.skip_iter(num_iters)
+
+    def __next__(self) -> Any:
+        if self._passed == 0:
+            # Creating the loader's iterator draws a random number; in a run
+            # that was not stopped this happened at its start.
+            getattr(self._inner, '_ensure_iterator', lambda: None)()
+            self._restore()
+        self._passed -= 1
+        return next(self._inner)
+
+
+def get_random_state() -> dict[str, Any]:
+    """Return the states of all global random generators."""
+    name, keys, *rest = np.random.get_state()
+    return {
+        'python': random.getstate(),
+        'numpy': (name, torch.from_numpy(keys.copy()), *rest),
+        'torch': torch.get_rng_state(),
+        'cuda': torch.cuda.get_rng_state_all(),
+    }
+
+
+def set_random_state(state: dict[str, Any]) -> None:
+    """Set what :func:`get_random_state` gave."""
+    name, keys, *rest = state['numpy']
+    random.setstate(state['python'])
+    np.random.set_state((name, keys.numpy(), *rest))
+    torch.set_rng_state(state['torch'])
+    if len(state['cuda']) == torch.cuda.device_count():
+        torch.cuda.set_rng_state_all(state['cuda'])

@@ -1,0 +1,85 @@
+"""From a config to adapters: the registered methods and the wrapper."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from mmseg.registry import MODELS
+from torch import nn
+
+from ..adapters import ScaleShift, attach
+from ..modality import Modality, Stack
+
+MODELS.register_module(module=ScaleShift)
+
+
+@MODELS.register_module()
+def AdaptedBackbone(  # noqa: N802
+    backbone: Mapping[str, Any],
+    adapter: Mapping[str, Any],
+    stack: Sequence[Modality | Mapping[str, Any]],
+) -> nn.Module:
+    """Build a backbone, freeze it and hang adapters on it.
+
+    It returns that same backbone, so its names stay and a checkpoint of it
+    loads. It needs a segmentor that tells it what is present (one with
+    :class:`MissingModalityMixin`). Only the backbone is frozen: necks and
+    heads learn on; ``adapter`` in the segmentor freezes them too.
+
+    Args:
+        backbone: Config of any backbone.
+        adapter: As in :class:`MissingModalityMixin`.
+        stack: The modalities of the stacked input.
+
+    Returns:
+        The backbone, with a child ``adapters``.
+    """
+    network = MODELS.build(dict(backbone))
+    attach_from_config(network, Stack(stack), adapter)
+    return network
+
+
+def attach_from_config(
+    root: nn.Module,
+    stack: Stack,
+    adapter: Mapping[str, Any],
+    within: Sequence[str] = (),
+) -> None:
+    """Attach adapters as ``dict(type=..., sites=..., ...)`` says.
+
+    Raises:
+        ValueError: an unknown method or key, or what ``attach`` raises.
+    """
+    settings = dict(adapter)
+    method = MODELS.get(settings.pop('type', 'ScaleShift'))
+    if method is None:
+        raise ValueError(
+            f'unknown adapter method {adapter["type"]!r}; check '
+            '`model.adapter.type`'
+        )
+    known = {'sites', 'combinations', 'rows', 'batch_major'}
+    if set(settings) - known:
+        raise ValueError(
+            f'unknown keys {sorted(set(settings) - known)} in '
+            f'`model.adapter`, which takes type, {", ".join(sorted(known))}'
+        )
+    majors = [
+        *settings.pop('batch_major', ()),
+        *declared_batch_major(root),
+    ]
+    attach(root, stack, method, within=within, batch_major=majors, **settings)
+
+
+def declared_batch_major(root: nn.Module) -> Iterator[str]:
+    """Yield patterns of layers that see several entries per sample.
+
+    A backbone declares them in a class attribute ``batch_major_sites``
+    (relative to itself); for Swin of MMSegmentation they are known.
+    """
+    for name, module in root.named_modules():
+        declared = getattr(module, 'batch_major_sites', ())
+        if type(module).__name__ == 'WindowMSA':
+            declared = ('.*',)
+        for pattern in declared:
+            yield (name.replace('.', r'\.') + r'\.' if name else '') + pattern

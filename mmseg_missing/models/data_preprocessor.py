@@ -1,0 +1,65 @@
+"""Normalisation of stacked modalities."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from mmseg.models import SegDataPreProcessor
+from mmseg.registry import MODELS
+
+from ..modality import Modality, Stack
+
+
+@MODELS.register_module()
+class ModalityDataPreprocessor(SegDataPreProcessor):
+    """Normalise each channel with its modality's mean and std, then pad.
+
+    Padding is 0 after normalisation, in every modality.
+
+    Args:
+        stack: The modalities, or dicts of their fields.
+        size: Fixed padded size (h, w) in training.
+        size_divisor: Padded sizes in training are multiples of it.
+        seg_pad_val: Label of padding.
+        test_cfg: ``dict(size=...)`` or ``dict(size_divisor=...)``: padding
+            in testing; default: none.
+    """
+
+    def __init__(
+        self,
+        stack: Stack | Sequence[Modality | Mapping[str, Any]],
+        size: tuple[int, int] | None = None,
+        size_divisor: int | None = None,
+        seg_pad_val: int = 255,
+        test_cfg: dict | None = None,
+    ) -> None:
+        super().__init__(
+            size=size,
+            size_divisor=size_divisor if size or size_divisor else 1,
+            seg_pad_val=seg_pad_val,
+            test_cfg=test_cfg,
+        )
+        # The parent of one of the two stacks takes 1 or 3 values only.
+        self._enable_normalize = True
+        for key in ('mean', 'std'):
+            values = [v for m in Stack(stack) for v in getattr(m, key)]
+            self.register_buffer(
+                key, torch.tensor(values).view(-1, 1, 1), persistent=False
+            )
+
+    def forward(self, data: dict, training: bool = False) -> dict[str, Any]:
+        """Return ``inputs`` (n, sum C, h, w) normalised, and data samples.
+
+        Raises:
+            ValueError: inputs with another number of channels.
+        """
+        for x in data['inputs']:
+            if len(x) != len(self.mean):
+                raise ValueError(
+                    f'the stack has {len(self.mean)} channels but an input '
+                    f'has {len(x)}; give `PackModalities` and the segmentor '
+                    'the same `modalities`'
+                )
+        return super().forward(data, training)

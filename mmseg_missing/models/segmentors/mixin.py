@@ -1,0 +1,150 @@
+"""What a segmentor needs to run with missing modalities."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import torch
+from mmengine.dist import all_reduce, get_rank
+from mmengine.logging import MessageHub
+from torch import Tensor
+
+from ...adapters import adapted, add_biases
+from ...modality import Modality, Stack, fill_absent, parse_fill
+from ...sampling import Present, build_sampler
+from ..adapting import attach_from_config
+
+# Children of a segmentor whose layers the paper's rule adapts; heads are not.
+ENCODERS = ('backbone', 'neck')
+
+
+class MissingModalityMixin:
+    """Fill what is absent and tell the adapters; put before a segmentor.
+
+    ``present`` is read from the metainfo (default: everything). In training
+    the student's combination is a draw from what is present.
+
+    Args:
+        stack: The modalities, or dicts of their fields.
+        sampler: Name of a sampler or ``dict(type=name, ...)``; see
+            :mod:`mmseg_missing.sampling`.
+        fill: What stands in for an absent modality; see
+            :func:`mmseg_missing.modality.fill_absent`.
+        adapter: ``dict(type='ScaleShift', sites=None, combinations=None)``:
+            freeze the whole network and adapt it; further keys as in
+            :func:`mmseg_missing.adapters.attach`.
+        folded: ``dict(combination=..., biases=[...])``: build the plain
+            network that takes a folded checkpoint.
+        data_preprocessor: Default: :class:`ModalityDataPreprocessor` with
+            this stack.
+
+    Raises:
+        ValueError: a key with a value that cannot work.
+    """
+
+    def __init__(
+        self,
+        *args: Any,
+        stack: Sequence[Modality | Mapping[str, Any]],
+        sampler: str | Mapping[str, Any] = 'full',
+        fill: str | Mapping[str, str] = 'zero',
+        adapter: Mapping[str, Any] | None = None,
+        folded: Mapping[str, Any] | None = None,
+        data_preprocessor: Mapping[str, Any] | None = None,
+        **kwargs: Any,
+    ) -> None:
+        self_stack = Stack(stack)
+        preprocessor = {
+            'type': 'ModalityDataPreprocessor',
+            'stack': self_stack,
+            **(data_preprocessor or {}),
+        }
+        super().__init__(*args, data_preprocessor=preprocessor, **kwargs)
+        self.stack = self_stack
+        self.sampler = build_sampler(self_stack, sampler)
+        self.fill = parse_fill(self_stack, fill)
+        self.folded: str | None = None
+        if folded is not None and adapter is not None:
+            raise ValueError(
+                '`model.folded` and `model.adapter` exclude each other'
+            )
+        if folded is not None:
+            self.stack.parse(folded['combination'])
+            self.folded = folded['combination']
+            add_biases(self, folded['biases'])
+        if adapter is not None:
+            attach_from_config(self, self_stack, adapter, within=ENCODERS)
+        # Found once; a tuple keeps the banks from being registered twice.
+        self._banks = tuple(root.adapters for _, root in adapted(self))
+
+    def train(self, mode: bool = True):
+        """Set the mode; what is frozen stays in evaluation mode."""
+        super().train(mode)
+        for _, root in adapted(self):
+            parts = root.children() if root is self else [root]
+            for part in parts:
+                part.train(False)
+            root.adapters.train(mode)
+        return self
+
+    def loss(self, inputs: Tensor, data_samples: list) -> dict:
+        """Return the losses of a student that sees a draw of what is there.
+
+        Args:
+            inputs: (n, sum C, h, w), normalised.
+            data_samples: n samples with labels.
+        """
+        metas = [sample.metainfo for sample in data_samples]
+        present = self.sampler.draw(
+            self._present(metas, len(inputs)),
+            MessageHub.get_current_instance().get_info('iter', 0),
+            get_rank(),
+        )
+        with self._seeing(inputs, present, metas) as filled:
+            losses = super().loss(filled, data_samples)
+        for bank in self._banks:
+            count = bank.count(present)
+            all_reduce(count)
+            bank.samples_seen += count
+        return losses
+
+    def encode_decode(self, inputs: Tensor, batch_img_metas: list) -> Tensor:
+        """Return logits (n, classes, h, w) of whole images or crops."""
+        present = self._present(batch_img_metas, len(inputs))
+        with self._seeing(inputs, present, batch_img_metas) as filled:
+            return super().encode_decode(filled, batch_img_metas)
+
+    def _forward(self, inputs: Tensor, data_samples: list | None = None):
+        """Return the head's raw output."""
+        metas = [s.metainfo for s in data_samples] if data_samples else []
+        present = self._present(metas, len(inputs))
+        with self._seeing(inputs, present, metas) as filled:
+            return super()._forward(filled, data_samples)
+
+    def _present(self, metas: Sequence[Mapping], n: int) -> list[Present]:
+        """Return n tuples of M flags from the metainfo."""
+        full = (True,) * len(self.stack)
+        metas = list(metas) or [{}] * n
+        return [tuple(map(bool, m.get('present', full))) for m in metas]
+
+    @contextmanager
+    def _seeing(
+        self,
+        inputs: Tensor,
+        present: Sequence[Present],
+        metas: Sequence[Mapping],
+    ) -> Iterator[Tensor]:
+        """Give the filled inputs, the adapters being told, for one block."""
+        for flags in present:
+            self.stack.format(flags)  # raises on empty or a wrong length
+        mask = torch.tensor(present, device=inputs.device)
+        seeds = [m.get('sample_idx', i) for i, m in enumerate(metas)]
+        filled = fill_absent(
+            inputs, mask, self.stack, self.fill, seeds or None
+        )
+        with ExitStack() as blocks:
+            for bank in self._banks:
+                blocks.enter_context(bank.told(present))
+            yield filled
