@@ -6,6 +6,10 @@ The names mmengine, mmcv and mmseg come from the maintained distributions
 
 from __future__ import annotations
 
+import io
+import warnings
+from contextlib import redirect_stdout
+from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -56,14 +60,29 @@ def bridge_stack() -> None:
     mmengine up to 0.10.7 calls ``torch.load`` without ``weights_only``. Its
     default became True in torch 2.6, and the Runner's own checkpoints, which
     hold histories and configs beside the tensors, no longer load or resume.
-    The maintained mmengine (0.10.8 and later) handles it by itself.
+    The maintained mmengine (0.10.8 and later) handles it by itself, but
+    importing it is noisy.
     """
     import mmengine
     from mmengine.runner import CheckpointLoader
     from mmengine.utils import digit_version
 
+    import_quietly('mmseg.models', 'mmseg.datasets')
     if digit_version(mmengine.__version__) <= digit_version('0.10.7'):
         CheckpointLoader.register_scheme('', load_from_local, force=True)
+
+
+def import_quietly(*names: str) -> None:
+    """Import modules without what they print and warn of meanwhile.
+
+    The maintained mmseg prints a line for an optional package that nobody
+    has, mmcv warns of compiled operators that nothing here uses; both would
+    stand above the output of every tool.
+    """
+    with redirect_stdout(io.StringIO()), warnings.catch_warnings():
+        warnings.simplefilter('ignore')
+        for name in names:
+            import_module(name)
 
 
 def load_from_local(filename: str, map_location: Any = None) -> Any:

@@ -1,0 +1,96 @@
+"""What is installed, and what the wheel carries."""
+
+import shutil
+import subprocess
+import sys
+from importlib import metadata
+from pathlib import Path
+from zipfile import ZipFile
+
+import pytest
+from packaging.requirements import Requirement
+
+import mmseg_missing
+
+ROOT = Path(mmseg_missing.__file__).parents[1]
+SOURCES = (
+    'setup.py',
+    'pyproject.toml',
+    'LICENSE',
+    'README.md',
+    'model-index.yml',
+    'mmseg_missing',
+    'configs',
+    'tools',
+)
+
+
+def declared(extra):
+    """Requirements of an extra, or the hard ones for an empty name."""
+    for requirement in map(Requirement, metadata.requires('mmseg-missing')):
+        marker = str(requirement.marker or '')
+        if f'"{extra}"' in marker if extra else not marker:
+            yield requirement
+
+
+def pinned(name):
+    """{package: version} of a file in requirements/, those it includes too."""
+    pins = {}
+    for line in (
+        (ROOT / 'requirements' / f'{name}.txt').read_text().split('\n')
+    ):
+        if line.startswith('-r '):
+            pins |= pinned(line[3:].removesuffix('.txt'))
+        elif line and not line.startswith('#'):
+            requirement = Requirement(line)
+            (specifier,) = requirement.specifier
+            assert specifier.operator == '=='
+            pins[requirement.name] = specifier.version
+    return pins
+
+
+def test_installed_version():
+    assert metadata.version('mmseg-missing') == mmseg_missing.__version__
+
+
+def test_hard_requirements_leave_the_stack_alone():
+    names = {requirement.name for requirement in declared('')}
+    assert names == {'numpy', 'safetensors', 'torch'}
+
+
+@pytest.mark.parametrize('extra', ['onedl', 'openmmlab', 'test', 'dev'])
+def test_extra_takes_the_tested_set(extra):
+    pins = {**pinned('onedl'), **pinned(extra)}
+    requirements = list(declared(extra))
+    assert requirements
+    for requirement in requirements:
+        assert requirement.specifier.contains(pins[requirement.name])
+
+
+@pytest.fixture(scope='module')
+def wheel(tmp_path_factory):
+    """Names in the wheel that `pip wheel .` builds from a copy."""
+    tree = tmp_path_factory.mktemp('tree')
+    for source in filter(Path.exists, (ROOT / name for name in SOURCES)):
+        copy = shutil.copytree if source.is_dir() else shutil.copy
+        copy(source, tree / source.name)
+    command = [sys.executable, '-m', 'pip', 'wheel', '--quiet', '--no-deps']
+    command += ['--no-build-isolation', '--no-index', '-w', 'dist', '.']
+    subprocess.run(command, cwd=tree, check=True)
+    (path,) = tree.glob('dist/*.whl')
+    return set(ZipFile(path).namelist())
+
+
+def test_wheel_carries_every_module(wheel):
+    modules = (ROOT / 'mmseg_missing').rglob('*.py')
+    assert {str(path.relative_to(ROOT)) for path in modules} <= wheel
+
+
+def test_wheel_carries_configs_and_tools_for_mim(wheel):
+    files = [ROOT / 'model-index.yml']
+    for folder in ('configs', 'tools'):
+        files += (ROOT / folder).rglob('*.py')
+    assert len(files) > 1
+    expected = {f'mmseg_missing/.mim/{p.relative_to(ROOT)}' for p in files}
+    assert expected <= wheel
+    assert not [name for name in wheel if '__pycache__' in name]
