@@ -1,0 +1,91 @@
+"""Tiny data sets in the published layouts, and one sample in memory."""
+
+import cv2
+import numpy as np
+import pytest
+from mmengine.registry import init_default_scope
+
+import mmseg_missing  # noqa: F401, registers
+
+SIZE = (11, 13)  # height, width
+
+
+@pytest.fixture(autouse=True)
+def default_scope():
+    init_default_scope('mmseg')
+
+
+@pytest.fixture
+def modalities():
+    return [
+        {'name': 'rgb', 'channels': 3, 'mean': [7, 8, 9.5]},
+        {
+            'name': 'depth',
+            'channels': 1,
+            'mean': [2.5],
+            'interpolation': 'nearest',
+        },
+    ]
+
+
+@pytest.fixture
+def sample():
+    """A label of distinct values per pixel, and modalities that repeat it."""
+    label = np.arange(SIZE[0] * SIZE[1], dtype=np.uint8).reshape(SIZE)
+    return {
+        'modalities': {
+            'rgb': np.repeat(label[..., None], 3, 2),
+            'depth': label[..., None].astype(np.float32),
+        },
+        'present': {'rgb': True, 'depth': True},
+        'gt_seg_map': label,
+        'img_shape': SIZE,
+        'ori_shape': SIZE,
+        'sample_idx': 5,
+    }
+
+
+def draw_frame(index, classes):
+    """RGB, depth in mm and a label that uses void and every class."""
+    rng = np.random.default_rng(index)
+    rgb = rng.integers(0, 256, (*SIZE, 3), dtype=np.uint8)
+    depth_mm = rng.integers(700, 9999, SIZE, dtype=np.uint16)
+    label = np.arange(SIZE[0] * SIZE[1]).reshape(SIZE) % (classes + 1)
+    return rgb, depth_mm, label.astype(np.uint8)
+
+
+def write(path, array):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if array.ndim == 3:
+        array = array[..., ::-1]
+    assert cv2.imwrite(str(path), np.ascontiguousarray(array))
+
+
+@pytest.fixture
+def folders_root(tmp_path):
+    """The common folder: 12 training and 3 test frames, numbers from 0."""
+    for i in range(15):
+        rgb, depth_mm, label = draw_frame(i, 40)
+        write(tmp_path / f'RGB/{i}.jpg', rgb)
+        write(tmp_path / f'HHA/{i}.jpg', rgb[::-1])
+        write(tmp_path / f'Depth/{i}.png', depth_mm)
+        write(tmp_path / f'Label/{i}.png', label)
+    lines = [f'RGB/{i}.jpg Label/{i}.png\n' for i in range(15)]
+    (tmp_path / 'train.txt').write_text(''.join(lines[:12]))
+    (tmp_path / 'test.txt').write_text(''.join(lines[12:]))
+    return tmp_path
+
+
+@pytest.fixture
+def compact_root(tmp_path):
+    """The folder with 8-bit depth: 12 training and 3 test frames, from 1."""
+    for i in range(1, 16):
+        rgb, depth_mm, label = draw_frame(i, 13)
+        write(tmp_path / f'rgb/{i:04d}.jpg', rgb)
+        depth8 = (depth_mm // 40).astype(np.uint8)
+        write(tmp_path / f'depth8/{i:04d}.png', depth8)
+        write(tmp_path / f'label13/{i:04d}.png', label)
+    names = [f'{i:04d}\n' for i in range(1, 16)]
+    (tmp_path / 'train.txt').write_text(''.join(names[:12]))
+    (tmp_path / 'test.txt').write_text(''.join(names[12:]))
+    return tmp_path

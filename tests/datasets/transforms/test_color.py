@@ -1,0 +1,35 @@
+import numpy as np
+
+from mmseg_missing.datasets.transforms import RGBPhotoMetricDistortion
+
+
+def test_only_rgb_changes(sample):
+    depth = sample['modalities']['depth'].copy()
+    rgb = sample['modalities']['rgb'].copy()
+    np.random.seed(0)
+    given = {**sample}
+    out = RGBPhotoMetricDistortion()(sample)
+    assert out['modalities']['rgb'].dtype == np.uint8
+    assert (out['modalities']['rgb'] != rgb).any()
+    np.testing.assert_array_equal(out['modalities']['depth'], depth)
+    np.testing.assert_array_equal(given['modalities']['rgb'], rgb)
+
+
+def test_channels_keep_their_order(sample):
+    """Brightness, contrast and saturation leave red the strongest."""
+    sample['modalities']['rgb'] = np.full((5, 7, 3), (200, 90, 30), np.uint8)
+    transform = RGBPhotoMetricDistortion(hue_delta=1)
+    for seed in range(20):
+        np.random.seed(seed)
+        out = transform({**sample})['modalities']['rgb'][0, 0]
+        assert out[0] > out[1] > out[2]
+
+
+def test_float_values_are_taken_as_8_bit(sample):
+    rgb = sample['modalities']['rgb']
+    still = RGBPhotoMetricDistortion('rgb', 0, (1, 1), (1, 1), 1)
+    sample['modalities']['rgb'] = rgb + np.float32(0.3)
+    np.random.seed(0)
+    out = still(sample)['modalities']['rgb']
+    # Through HSV and back a grey value may move by one.
+    np.testing.assert_allclose(out, rgb, atol=1)
