@@ -1,0 +1,94 @@
+"""Draw samples of a config's data set: every modality and the label."""
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+from mmengine.config import Config, DictAction
+from mmengine.registry import init_default_scope
+from mmengine.utils import track_iter_progress
+from mmseg.registry import DATASETS
+
+from mmseg_missing.apis.cli import run_tool
+from mmseg_missing.evaluation.pictures import (
+    colorize_label,
+    colorize_modality,
+    contact_sheet,
+    write_picture,
+)
+from mmseg_missing.modality import Stack
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('config', help='config file')
+    parser.add_argument(
+        '--out',
+        help='png to write; default: work_dirs/browse/CONFIG_SPLIT.png',
+    )
+    parser.add_argument(
+        '--num', type=int, default=6, help='samples, spread over the split'
+    )
+    parser.add_argument(
+        '--split',
+        choices=['train', 'val', 'test'],
+        default='train',
+        help='whose dataloader, and so whose pipeline',
+    )
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        help='override config entries, key=value',
+    )
+    return parser.parse_args()
+
+
+def draw_sample(sample: dict, stack: Stack, palette: list) -> list:
+    """Return one row of pictures; an absent modality leaves a gap.
+
+    Args:
+        sample: what ``PackModalities`` returns.
+        stack: the modalities of its channels.
+        palette: one colour per class.
+    """
+    inputs = sample['inputs'].permute(1, 2, 0).numpy()
+    data_sample = sample['data_samples']
+    row = [
+        colorize_modality(inputs[..., channels]) if present else None
+        for channels, present in zip(
+            stack.slices.values(), data_sample.present, strict=True
+        )
+    ]
+    label = data_sample.gt_sem_seg.data[0].numpy()
+    return [*row, colorize_label(label, palette)]
+
+
+def main() -> None:
+    """Write the contact sheet and say where it is."""
+    args = parse_args()
+    cfg = Config.fromfile(args.config)
+    cfg.merge_from_dict(args.cfg_options or {})
+    init_default_scope(cfg.get('default_scope', 'mmseg'))
+    if 'modalities' not in cfg or f'{args.split}_dataloader' not in cfg:
+        raise KeyError(
+            f'config {args.config} needs `modalities` and '
+            f'`{args.split}_dataloader`; choose another --split or config'
+        )
+    stack = Stack(cfg.modalities)
+    dataset = DATASETS.build(cfg[f'{args.split}_dataloader'].dataset)
+    num = min(max(args.num, 1), len(dataset))
+    indices = np.linspace(0, len(dataset) - 1, num).round().tolist()
+    palette = dataset.metainfo['palette']
+    rows = [
+        draw_sample(dataset[int(index)], stack, palette)
+        for index in track_iter_progress(indices)
+    ]
+    default = f'work_dirs/browse/{Path(args.config).stem}_{args.split}.png'
+    out = args.out or default
+    write_picture(out, contact_sheet(rows, [*stack.names, 'label']))
+    print(f'{num} of {len(dataset)} samples drawn to {out}')
+
+
+if __name__ == '__main__':
+    run_tool(main)

@@ -1,0 +1,201 @@
+"""Turn the official NYU Depth V2 files into the folder NYUv2Dataset reads.
+
+nyu_depth_v2_labeled.mat (2.8 GB) and splits.mat come from the authors' page;
+classMapping40.mat holds the map from the 894 labels to the 40 classes of
+Gupta et al., CVPR 2013, as `mapClass`.
+"""
+
+import argparse
+from pathlib import Path
+
+import cv2
+import h5py
+import numpy as np
+from mmengine.utils import track_iter_progress
+from scipy.io import loadmat
+
+from mmseg_missing.apis.cli import run_tool
+
+FIELDS = {'images': 'uint8', 'depths': 'float32', 'labels': 'uint16'}
+LABELS = 894
+FOLDERS = ('RGB', 'Depth', 'Label', 'Label13')
+MM_PER_METRE = 1000
+JPEG_QUALITY = 98
+
+# Of void and each of the 40 classes. Source: Couprie et al., ICLR 2013, as
+# published in class13Mapping.mat.
+CLASS_OF_13 = (
+    '0 12 5 6 1 4 9 10 12 13 6 8 6 13 10 6 13 6 7 7 5 7 3 2 6 11 7 7 7 7 7 7 '
+    '6 7 7 7 7 7 7 6 7'
+)
+TO_13 = np.array(CLASS_OF_13.split(), np.uint8)
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument('labeled', help='nyu_depth_v2_labeled.mat')
+    parser.add_argument('splits', help='splits.mat')
+    parser.add_argument('mapping', help='classMapping40.mat')
+    parser.add_argument(
+        '--out', default='data/nyuv2', help='folder to write (%(default)s)'
+    )
+    return parser.parse_args()
+
+
+def open_labeled(path: str) -> h5py.File:
+    """Open the frames: (n, 3, w, h) images, (n, w, h) depths and labels.
+
+    MATLAB's axes arrive reversed.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: not the labelled data set.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"file '{path}' does not exist")
+    try:
+        file = h5py.File(path, 'r')
+    except OSError as error:
+        raise ValueError(_not_labeled(path, 'no HDF5 file')) from error
+    found = {n: str(file[n].dtype) for n in FIELDS if n in file}
+    shapes = [file[n].shape for n in found]
+    if found != FIELDS:
+        raise ValueError(_not_labeled(path, f'{found} of {list(file)}'))
+    n, *size = shapes[1]
+    if shapes != [(n, 3, *size), (n, *size), (n, *size)]:
+        raise ValueError(_not_labeled(path, f'the shapes {shapes}'))
+    return file
+
+
+def read_splits(path: str, frames: int) -> dict[str, np.ndarray]:
+    """Return the 1-based frame numbers of ``train`` and ``test``.
+
+    Raises:
+        ValueError: not the official splits, or for another number of frames.
+    """
+    content = _load_mat(path)
+    if not {'trainNdxs', 'testNdxs'} <= set(content):
+        raise ValueError(
+            f"'{path}' must hold trainNdxs and testNdxs, got "
+            f'{_fields(content)}; give the official splits.mat'
+        )
+    splits = {s: content[f'{s}Ndxs'].ravel() for s in ('train', 'test')}
+    numbers = np.sort(np.concatenate(list(splits.values())))
+    if not np.array_equal(numbers, np.arange(1, frames + 1)):
+        raise ValueError(
+            f"'{path}' must name each of the {frames} frames once, got "
+            f'{len(numbers)} numbers from {numbers.min()} to {numbers.max()}; '
+            'splits.mat and nyu_depth_v2_labeled.mat must belong together'
+        )
+    return splits
+
+
+def read_mapping(path: str) -> np.ndarray:
+    """Return (895,) uint8: the class 0..40 of each label, void first.
+
+    Raises:
+        ValueError: not the map from 894 labels to 40 classes.
+    """
+    content = _load_mat(path)
+    mapping = np.asarray(content.get('mapClass', [])).ravel()
+    is_map = len(mapping) == LABELS and np.isin(mapping, range(1, 41)).all()
+    if not is_map:
+        raise ValueError(
+            f"'{path}' must hold `mapClass`, {LABELS} numbers from 1 to 40, "
+            f'got {_fields(content)}; give the classMapping40.mat of the '
+            '40-class task'
+        )
+    return np.concatenate([[0], mapping]).astype(np.uint8)
+
+
+def make_folders(out: Path) -> None:
+    """Make the folders of the layout.
+
+    Raises:
+        OSError: ``out`` cannot be written.
+    """
+    try:
+        for folder in FOLDERS:
+            (out / folder).mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OSError(
+            f"'{out}' cannot be written ({error.strerror}); choose another "
+            'folder with --out'
+        ) from error
+
+
+def convert_frame(
+    file: h5py.File, index: int, mapping: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Return one frame as arrays for cv2, by folder.
+
+    ``RGB`` (h, w, 3) in BGR order, ``Depth`` (h, w) uint16 millimetres,
+    ``Label`` and ``Label13`` (h, w) uint8, 0 = void.
+    """
+    image, depth_m, label = (file[name][index] for name in FIELDS)
+    label_40 = mapping[label.T]
+    return {
+        'RGB': np.ascontiguousarray(image.transpose(2, 1, 0)[..., ::-1]),
+        'Depth': np.rint(depth_m.T * MM_PER_METRE).astype(np.uint16),
+        'Label': label_40,
+        'Label13': TO_13[label_40],
+    }
+
+
+def write_frame(arrays: dict[str, np.ndarray], out: Path, name: str) -> None:
+    """Write one frame: RGB as jpg, all else as png."""
+    for folder, array in arrays.items():
+        is_rgb = folder == 'RGB'
+        path = out / folder / (name + ('.jpg' if is_rgb else '.png'))
+        options = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY] if is_rgb else []
+        if not cv2.imwrite(str(path), array, options):
+            raise OSError(f"'{path}' cannot be written; check --out")
+
+
+def main() -> None:
+    """Convert, with counts."""
+    args = parse_args()
+    out = Path(args.out)
+    with open_labeled(args.labeled) as file:
+        frames = len(file['images'])
+        splits = read_splits(args.splits, frames)
+        mapping = read_mapping(args.mapping)
+        make_folders(out)
+        for index in track_iter_progress(range(frames)):
+            arrays = convert_frame(file, index, mapping)
+            write_frame(arrays, out, f'{index + 1:04d}')
+    # Last, so that a folder that was not finished has no lists.
+    for split, numbers in splits.items():
+        names = ''.join(f'{number:04d}\n' for number in np.sort(numbers))
+        (out / f'{split}.txt').write_text(names)
+    counts = ', '.join(f'{len(n)} {s}' for s, n in splits.items())
+    print(f'{frames} frames written to {out} ({counts})')
+
+
+def _load_mat(path: str) -> dict:
+    if not Path(path).is_file():
+        raise FileNotFoundError(f"file '{path}' does not exist")
+    try:
+        return loadmat(path)
+    except (ValueError, TypeError, NotImplementedError) as error:
+        raise ValueError(
+            f"'{path}' must be a MATLAB file (version 5), got something else; "
+            'download it again'
+        ) from error
+
+
+def _fields(content: dict) -> list[str]:
+    return [name for name in content if not name.startswith('__')]
+
+
+def _not_labeled(path: str, found: str) -> str:
+    return (
+        f"'{path}' must be nyu_depth_v2_labeled.mat, a MATLAB v7.3 file with "
+        f'{FIELDS}, got {found}; download it again'
+    )
+
+
+if __name__ == '__main__':
+    run_tool(main)
