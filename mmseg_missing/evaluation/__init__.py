@@ -1,0 +1,46 @@
+"""Metric, protocols and report."""
+
+# ruff: noqa: E402
+from mmseg_missing.compat import require_stack
+
+require_stack()
+
+from .chart import bar_chart
+from .confusion import (
+    class_accuracy,
+    class_iou,
+    confusion_matrix,
+    mean_over_classes,
+    pixel_accuracy,
+)
+from .files import check_writable, write_report
+from .metric import CombinationIoUMetric
+from .protocols import (
+    expected_miou,
+    mean_miou,
+    recovered_fraction,
+    worst_combination,
+)
+from .report import CombinationScores, Report
+from .tables import class_table, csv_table, summary_table
+
+__all__ = [
+    'CombinationIoUMetric',
+    'CombinationScores',
+    'Report',
+    'bar_chart',
+    'check_writable',
+    'class_accuracy',
+    'class_iou',
+    'class_table',
+    'confusion_matrix',
+    'csv_table',
+    'expected_miou',
+    'mean_miou',
+    'mean_over_classes',
+    'pixel_accuracy',
+    'recovered_fraction',
+    'summary_table',
+    'worst_combination',
+    'write_report',
+]

@@ -1,0 +1,93 @@
+"""Bar charts of mIoU over combinations."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+COLOURS = ('#2f5f9e', '#d9822b', '#3f8f5f', '#97487a', '#7a7a7a')
+INK, FAINT, GRID, BAND = '#222222', '#808080', '#e4e4e4', '#eef1f6'
+
+
+def bar_chart(
+    series: Mapping[str, Mapping[str, float]], title: str, note: str
+) -> Figure:
+    """Draw horizontal bars: combinations downwards, larger ones first.
+
+    The full combination is what the others fall short of: it lies on a band,
+    in bold, and its first score goes on as a dotted line.
+
+    Args:
+        series: For each network its ``{'rgb+depth': mIoU in per cent}``; a
+            network may lack combinations.
+        title: Headline.
+        note: How it was measured, small print below the headline.
+
+    Returns:
+        A figure; ``figure.savefig(path)`` writes it.
+    """
+    names = sorted(
+        dict.fromkeys(n for miou in series.values() for n in miou),
+        key=lambda name: -name.count('+'),
+    )
+    rows = len(names) * (1 + 0.6 * (len(series) - 1))
+    figure = Figure(figsize=(7.2, 1.4 + 0.34 * rows), layout='constrained')
+    axes = figure.add_subplot()
+    for index, (label, miou) in enumerate(series.items()):
+        offset = 0.8 * ((index + 0.5) / len(series) - 0.5)
+        bars = axes.barh(
+            [row + offset for row, name in enumerate(names) if name in miou],
+            [miou[name] for name in names if name in miou],
+            height=0.74 / len(series),
+            color=COLOURS[index % len(COLOURS)],
+            label=label,
+        )
+        axes.bar_label(bars, fmt='%.1f', padding=3, fontsize=8, color=INK)
+    _mark_full(axes, names, next(iter(series.values())))
+    _decorate(axes, title, note)
+    if len(series) > 1:
+        figure.legend(
+            loc='outside lower center', ncols=len(series), frameon=False
+        )
+    return figure
+
+
+def _mark_full(
+    axes: Axes, names: Sequence[str], miou: Mapping[str, float]
+) -> None:
+    """Name the rows; stress the one that holds all others, if any does."""
+    axes.set_yticks(range(len(names)), names)
+    axes.set_ylim(len(names) - 0.5, -0.5)
+    everything = {part for name in names for part in name.split('+')}
+    if everything != set(names[0].split('+')):
+        return
+    axes.get_yticklabels()[0].set_fontweight('bold')
+    axes.axhspan(-0.5, 0.5, color=BAND, zorder=0)
+    if names[0] in miou:
+        axes.axvline(
+            miou[names[0]], color=FAINT, linewidth=1, linestyle=':', zorder=0.8
+        )
+
+
+def _decorate(axes: Axes, title: str, note: str) -> None:
+    """Add the headline and a light grid; remove the box."""
+    axes.margins(x=0.08)
+    axes.set_xlabel('mIoU (%)', color=INK)
+    axes.set_title(
+        f'{title}\n', loc='left', fontsize=12, fontweight='bold', color=INK
+    )
+    axes.annotate(
+        note,
+        (0, 1),
+        xytext=(0, 6),
+        xycoords='axes fraction',
+        textcoords='offset points',
+        color=FAINT,
+        fontsize=8,
+    )
+    axes.grid(axis='x', color=GRID)
+    axes.set_axisbelow(True)
+    axes.spines[['top', 'right', 'left']].set_visible(False)
+    axes.tick_params(length=0)

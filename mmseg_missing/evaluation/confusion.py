@@ -1,0 +1,95 @@
+"""Confusion matrices and the scores read from them. Scores are in per cent."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+RULES = ('mmseg', 'cmnext')
+
+
+def confusion_matrix(
+    pred: Tensor, target: Tensor, num_classes: int, ignore_index: int = 255
+) -> Tensor:
+    """Count pixels by true and predicted class.
+
+    Counts are int64: float32 stops being exact above 2^24 pixels.
+
+    Args:
+        pred: Any shape, integer classes.
+        target: Same shape, integer classes or ``ignore_index``.
+        num_classes: K.
+        ignore_index: Label of pixels that are not counted.
+
+    Returns:
+        (K, K) int64, rows truth, columns prediction, on ``pred``'s device.
+
+    Raises:
+        ValueError: shapes differ, or a value is no class.
+    """
+    if pred.shape != target.shape:
+        raise ValueError(
+            f'prediction {tuple(pred.shape)} and label {tuple(target.shape)} '
+            'must have one size; load the label after the resizing of the '
+            'test pipeline'
+        )
+    target = target.to(pred.device, torch.int64)
+    counted = target != ignore_index
+    truth, guess = target[counted], pred[counted].to(torch.int64)
+    _check_classes(truth, num_classes, 'label', 'the data set')
+    _check_classes(guess, num_classes, 'prediction', '`decode_head`')
+    counts = torch.bincount(
+        truth * num_classes + guess, minlength=num_classes**2
+    )
+    return counts.reshape(num_classes, num_classes)
+
+
+def class_iou(matrix: Tensor) -> Tensor:
+    """Return (K,) float64 IoU; NaN: neither in the truth nor predicted."""
+    hit = matrix.diagonal()
+    return 100 * hit.double() / (matrix.sum(0) + matrix.sum(1) - hit)
+
+
+def class_accuracy(matrix: Tensor) -> Tensor:
+    """Return (K,) float64 recall; NaN: not in the truth."""
+    return 100 * matrix.diagonal().double() / matrix.sum(1)
+
+
+def pixel_accuracy(matrix: Tensor) -> float:
+    """Return aAcc, the share of pixels that are right."""
+    return (100 * matrix.diagonal().sum().double() / matrix.sum()).item()
+
+
+def mean_over_classes(scores: Tensor, rule: str) -> float:
+    """Return mIoU or mAcc.
+
+    Args:
+        scores: (K,) from :func:`class_iou` or :func:`class_accuracy`.
+        rule: ``mmseg`` leaves undefined classes out, as MMSegmentation and
+            CMX do; ``cmnext`` counts them as 0, as CMNeXt's code does.
+
+    Raises:
+        ValueError: unknown rule.
+    """
+    if check_rule(rule) == 'cmnext':
+        scores = scores.nan_to_num(0.0)
+    return scores.nanmean().item()
+
+
+def check_rule(rule: str) -> str:
+    """Return ``rule``; raise ValueError where it is unknown."""
+    if rule not in RULES:
+        raise ValueError(f'`iou_rule` must be one of {RULES}, got {rule!r}')
+    return rule
+
+
+def _check_classes(
+    values: Tensor, num_classes: int, what: str, where: str
+) -> None:
+    """Raise ValueError if a value is no class."""
+    wrong = values[(values < 0) | (values >= num_classes)]
+    if len(wrong):
+        raise ValueError(
+            f'{what} value {wrong[0].item()} is outside the {num_classes} '
+            f'classes 0 to {num_classes - 1}; check the classes of {where}'
+        )

@@ -1,0 +1,42 @@
+"""Where reports go: ``report.json``, ``report.csv`` and ``report.png``."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+
+from .chart import bar_chart
+from .report import Report
+from .tables import csv_table
+
+
+def check_writable(folder: str | Path) -> Path:
+    """Create ``folder`` and return it, before hours go into its contents.
+
+    Raises:
+        OSError: it cannot be created, or nothing can be written into it.
+    """
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return Path(folder)
+    except OSError as error:
+        raise OSError(
+            f"output folder '{folder}' cannot be written "
+            f'({error.strerror}); choose another one (`out_dir`, --out)'
+        ) from error
+
+
+def write_report(report: Report, folder: str | Path) -> None:
+    """Write the report as JSON, CSV and PNG chart.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    folder = check_writable(folder)
+    (folder / 'report.json').write_text(report.to_json() + '\n')
+    (folder / 'report.csv').write_text(csv_table(report))
+    chart = bar_chart(
+        {'mIoU': report.miou}, 'mIoU per combination', report.settings
+    )
+    chart.savefig(folder / 'report.png', dpi=150)

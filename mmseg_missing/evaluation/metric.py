@@ -1,0 +1,218 @@
+"""The metric: one confusion matrix per combination."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from mmengine.dist import all_gather_object, all_reduce, is_main_process
+from mmengine.evaluator import BaseMetric
+from mmengine.logging import print_log
+from mmseg.registry import METRICS
+from torch import Tensor
+
+from .confusion import check_rule, confusion_matrix
+from .files import check_writable, write_report
+from .protocols import check_missing_rate
+from .report import CombinationScores, Report
+from .tables import class_table, summary_table
+
+# More columns than this do not fit a terminal; the CSV has them all.
+MAX_CLASS_COLUMNS = 7
+
+
+@METRICS.register_module()
+class CombinationIoUMetric(BaseMetric):
+    """MIoU, mAcc, aAcc and per-class IoU of every combination.
+
+    A sample belongs to the combination that its metainfo ``combination``
+    names (``CombinationTestLoop`` writes it), else to ``full``. What the
+    tables state comes from the data set's metainfo: ``classes``, ``split``,
+    and from the loop ``modalities``, ``combinations`` and ``fill``.
+
+    Args:
+        iou_rule: ``mmseg`` or ``cmnext``, see :func:`mean_over_classes`.
+        missing_rates: p of each E(p).
+        ignore_index: Label of pixels that are not counted.
+        out_dir: Folder for report.json, report.csv and report.png.
+        prefix: Put before the names of the results.
+
+    Attributes:
+        report: The :class:`Report` of the last evaluation.
+
+    Raises:
+        OSError: ``out_dir`` cannot be written.
+        ValueError: unknown rule, or a missing rate outside [0, 1).
+    """
+
+    default_prefix = ''
+
+    def __init__(
+        self,
+        iou_rule: str = 'mmseg',
+        missing_rates: Sequence[float] = (0.2, 0.1, 0.05),
+        ignore_index: int = 255,
+        out_dir: str | None = None,
+        prefix: str | None = None,
+    ) -> None:
+        super().__init__(prefix=prefix)
+        self.iou_rule = check_rule(iou_rule)
+        self.missing_rates = tuple(map(check_missing_rate, missing_rates))
+        self.ignore_index = ignore_index
+        self.out_dir = out_dir and check_writable(out_dir)
+        self.report: Report | None = None
+        self._images: dict[str, int] = {}
+        self._matrices: dict[str, Tensor] = {}
+
+    def process(
+        self, data_batch: Any, data_samples: Sequence[Mapping[str, Any]]
+    ) -> None:
+        """Count the pixels of a batch.
+
+        Args:
+            data_batch: Unused.
+            data_samples: Dicts with ``pred_sem_seg`` and ``gt_sem_seg``,
+                each with ``data`` (1, H, W), and maybe ``combination``.
+
+        Raises:
+            ValueError: no classes, no label, or a label that is no class.
+        """
+        for sample in data_samples:
+            name = sample.get('combination', 'full')
+            matrix = self._count(sample)
+            self._images[name] = self._images.get(name, 0) + 1
+            self._matrices[name] = self._matrices.get(name, 0) + matrix
+
+    def evaluate(self, size: int) -> dict[str, float]:
+        """Sum over ranks, log the tables, write the files, start anew.
+
+        Args:
+            size: Number of samples of the data set.
+
+        Returns:
+            ``mIoU/<combination>`` for each, ``mIoU_mean``, ``mIoU_worst``
+            and, where every combination was scored, ``E(<p>)``.
+
+        Raises:
+            ValueError: nothing was scored, or samples were scored twice.
+        """
+        images, matrices = self._sum_over_ranks()
+        self._images, self._matrices = {}, {}
+        self._check_counts(images, size)
+        self.report = self._build_report(images, matrices)
+        if is_main_process():
+            self._publish(self.report)
+        prefix = f'{self.prefix}/' if self.prefix else ''
+        return {
+            prefix + key: score
+            for key, score in self.compute_metrics(self.report).items()
+        }
+
+    def compute_metrics(self, results: Report) -> dict[str, float]:
+        """Return the report's numbers under flat names."""
+        return {
+            **{f'mIoU/{name}': v for name, v in results.miou.items()},
+            'mIoU_mean': results.mean,
+            'mIoU_worst': results.miou[results.worst],
+            **{f'E({p})': v for p, v in results.expected.items()},
+        }
+
+    @property
+    def _meta(self) -> Mapping[str, Any]:
+        """The data set's metainfo with its classes, checked."""
+        if not (self.dataset_meta or {}).get('classes'):
+            raise ValueError(
+                'CombinationIoUMetric needs the names of the classes; give '
+                '`metainfo=dict(classes=...)` to the data set'
+            )
+        return self.dataset_meta
+
+    def _count(self, sample: Mapping[str, Any]) -> Tensor:
+        """Return the sample's (K, K) matrix on the CPU."""
+        source = sample.get('seg_map_path', 'a sample')
+        if 'gt_sem_seg' not in sample:
+            raise ValueError(
+                f'{source}: no label (`gt_sem_seg`); load it in the pipeline '
+                'of this data set'
+            )
+        try:
+            return confusion_matrix(
+                sample['pred_sem_seg']['data'].squeeze(0),
+                sample['gt_sem_seg']['data'].squeeze(0),
+                len(self._meta['classes']),
+                self.ignore_index,
+            ).cpu()
+        except ValueError as error:
+            raise ValueError(f'{source}: {error}') from error
+
+    def _sum_over_ranks(self) -> tuple[dict[str, int], dict[str, Tensor]]:
+        """Return images and matrices by combination, the same on all ranks.
+
+        Ranks may have met different combinations, so names travel first.
+        """
+        met = all_gather_object(list(self._images))
+        names = sorted({name for names in met for name in names})
+        if not names:
+            return {}, {}
+        num_classes = len(self._meta['classes'])
+        zero = torch.zeros(num_classes, num_classes, dtype=torch.int64)
+        images = torch.tensor([self._images.get(n, 0) for n in names])
+        matrices = torch.stack([self._matrices.get(n, zero) for n in names])
+        all_reduce(images)
+        all_reduce(matrices)
+        return (
+            dict(zip(names, images.tolist(), strict=True)),
+            dict(zip(names, matrices, strict=True)),
+        )
+
+    def _check_counts(self, images: Mapping[str, int], size: int) -> None:
+        if not images:
+            raise ValueError(
+                'no sample was scored; check the data set and `present`'
+            )
+        if max(images.values()) > size:
+            raise ValueError(
+                f'{max(images.values())} samples were scored but the data '
+                f'set has {size}; set `sampler=dict(..., round_up=False)` in '
+                'the dataloader'
+            )
+
+    def _build_report(
+        self, images: Mapping[str, int], matrices: Mapping[str, Tensor]
+    ) -> Report:
+        meta = self._meta
+        asked = meta.get('combinations', matrices)
+        self._warn_unscored([n for n in asked if n not in matrices])
+        return Report(
+            modalities=tuple(meta.get('modalities', ())),
+            classes=tuple(meta['classes']),
+            rule=self.iou_rule,
+            fill=meta.get('fill', 'unknown'),
+            split=meta.get('split', 'unknown'),
+            missing_rates=self.missing_rates,
+            combinations=tuple(
+                CombinationScores.from_matrix(n, images[n], matrices[n])
+                for n in asked
+                if n in matrices
+            ),
+        )
+
+    def _warn_unscored(self, names: Sequence[str]) -> None:
+        if names:
+            print_log(
+                f'not scored, because no sample has it: {", ".join(names)}',
+                logger='current',
+                level=logging.WARNING,
+            )
+
+    def _publish(self, report: Report) -> None:
+        """Log the tables and write the files."""
+        tables = [summary_table(report)]
+        if len(report.combinations) <= MAX_CLASS_COLUMNS:
+            tables.insert(0, class_table(report))
+        for table in tables:
+            print_log(f'\n{table}', logger='current')
+        if self.out_dir:
+            write_report(report, self.out_dir)

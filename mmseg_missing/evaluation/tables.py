@@ -1,0 +1,72 @@
+"""Reports as tables: for the terminal and as CSV."""
+
+from __future__ import annotations
+
+import csv
+import io
+
+from prettytable import PrettyTable
+
+from .report import Report
+
+
+def summary_table(report: Report) -> str:
+    """Return one row per combination, then mean, worst and E(p)."""
+    table = _table(['combination', 'images', 'mIoU', 'mAcc', 'aAcc'])
+    table.title = report.settings
+    for c in report.combinations:
+        scores = c.miou[report.rule], c.macc[report.rule], c.aacc
+        table.add_row([c.name, c.images, *map(_percent, scores)])
+    rows = [
+        (f'mean of {len(report.combinations)}', report.mean),
+        (f'worst ({report.worst})', report.miou[report.worst]),
+        *((f'E({p})', value) for p, value in report.expected.items()),
+    ]
+    table.add_divider()
+    for name, value in rows:
+        table.add_row([name, '', _percent(value), '', ''])
+    return table.get_string()
+
+
+def class_table(report: Report) -> str:
+    """Return IoU: one row per class, one column per combination."""
+    table = _table(['class', *(c.name for c in report.combinations)])
+    table.title = f'IoU per class, {report.settings.partition(", ")[2]}'
+    # One modality per line keeps columns narrow; headers cannot break lines.
+    table.header = False
+    names = [c.name.replace('+', '\n+') for c in report.combinations]
+    table.add_row(['', *names], divider=True)
+    columns = [c.class_iou for c in report.combinations]
+    for name, *values in zip(report.classes, *columns, strict=True):
+        table.add_row([name, *map(_percent, values)])
+    return table.get_string()
+
+
+def csv_table(report: Report) -> str:
+    """Return one line per combination; undefined class scores are empty."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator='\n')
+    writer.writerow(
+        ['split', 'fill', 'combination', 'images', 'mIoU_mmseg', 'mIoU_cmnext']
+        + ['mAcc_mmseg', 'mAcc_cmnext', 'aAcc']
+        + [f'IoU/{name}' for name in report.classes]
+    )
+    for c in report.combinations:
+        scores = [c.miou['mmseg'], c.miou['cmnext']]
+        scores += [c.macc['mmseg'], c.macc['cmnext'], c.aacc, *c.class_iou]
+        writer.writerow(
+            [report.split, report.fill, c.name, c.images]
+            + ['' if score is None else f'{score:.4f}' for score in scores]
+        )
+    return text.getvalue()
+
+
+def _table(columns: list[str]) -> PrettyTable:
+    """Return an empty table: names to the left, numbers to the right."""
+    table = PrettyTable(columns, align='r')
+    table.align[columns[0]] = 'l'
+    return table
+
+
+def _percent(value: float | None) -> str:
+    return '-' if value is None else f'{value:.2f}'

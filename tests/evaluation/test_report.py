@@ -1,0 +1,145 @@
+"""Report, tables, chart and files."""
+
+import csv
+import json
+
+import pytest
+import torch
+
+from mmseg_missing.evaluation import (
+    CombinationScores,
+    Report,
+    bar_chart,
+    check_writable,
+    class_table,
+    csv_table,
+    files,
+    summary_table,
+    write_report,
+)
+
+MATRICES = {
+    'rgb+depth': [[5, 0, 0], [0, 5, 0], [0, 0, 0]],
+    'rgb': [[1, 1, 0], [0, 2, 0], [0, 0, 0]],
+    'depth': [[0, 2, 0], [1, 1, 0], [0, 0, 0]],
+}
+
+
+def make_report(names=tuple(MATRICES), rule='mmseg'):
+    return Report(
+        modalities=('rgb', 'depth'),
+        classes=('wall', 'floor', 'cat'),
+        rule=rule,
+        fill='zero',
+        split='test',
+        missing_rates=(0.2, 0.1),
+        combinations=tuple(
+            CombinationScores.from_matrix(n, 5, torch.tensor(MATRICES[n]))
+            for n in names
+        ),
+    )
+
+
+def test_scores_under_both_rules():
+    rgb = make_report().combinations[1]
+    assert rgb.miou == pytest.approx({'mmseg': 350 / 6, 'cmnext': 350 / 9})
+    assert rgb.macc == pytest.approx({'mmseg': 75, 'cmnext': 50})
+    assert rgb.aacc == 75
+    assert rgb.class_iou == (50, pytest.approx(200 / 3), None)
+    assert make_report(rule='cmnext').miou['rgb'] == rgb.miou['cmnext']
+
+
+def test_summary_numbers():
+    report = make_report()
+    scores = report.miou
+    assert report.mean == pytest.approx(sum(scores.values()) / 3)
+    assert report.worst == 'depth'
+    weights = {'rgb+depth': 0.64, 'rgb': 0.16, 'depth': 0.16}
+    assert report.expected[0.2] == pytest.approx(
+        sum(weights[n] * scores[n] for n in weights) / 0.96
+    )
+    assert make_report(['rgb']).expected == {}
+
+
+def test_nothing_labelled():
+    with pytest.raises(ValueError, match='3 images scored for rgb'):
+        CombinationScores.from_matrix('rgb', 3, torch.zeros(2, 2).long())
+
+
+def test_json_round_trip():
+    report = make_report()
+    text = report.to_json()
+    assert Report.from_json(text) == report
+    summary = json.loads(text)['summary']
+    assert summary['worst'] == {'name': 'depth', 'miou': report.miou['depth']}
+    assert summary['expected']['0.2'] == report.expected[0.2]
+
+
+@pytest.mark.parametrize('text', ['', '[]', '{}', '{"summary": 1}'])
+def test_json_of_something_else(text):
+    with pytest.raises(ValueError, match=r'report\.json'):
+        Report.from_json(text)
+
+
+def test_summary_table_is_narrow_and_states_its_settings():
+    report = make_report()
+    table = summary_table(report)
+    for text in ("'mmseg'", 'fill zero', 'split test', '58.33', 'E(0.2)'):
+        assert text in table
+    assert 'worst (depth)' in table
+    assert max(map(len, table.splitlines())) < 80
+    assert 'E(' not in summary_table(make_report(['rgb']))
+
+
+def test_class_table_shows_undefined_classes():
+    lines = class_table(make_report()).splitlines()
+    assert lines[-2].replace(' ', '') == '|cat|-|-|-|'
+
+
+def test_csv():
+    rows = list(csv.DictReader(csv_table(make_report()).splitlines()))
+    assert [row['combination'] for row in rows] == list(MATRICES)
+    assert rows[1]['mIoU_mmseg'] == '58.3333'
+    assert rows[1]['mIoU_cmnext'] == '38.8889'
+    assert rows[1]['IoU/wall'] == '50.0000'
+    assert rows[1]['IoU/cat'] == ''
+    assert (rows[1]['fill'], rows[1]['split']) == ('zero', 'test')
+
+
+def test_chart_puts_the_full_combination_first_and_in_bold():
+    miou = {'rgb': 30.0, 'rgb+depth': 50.0, 'depth': 20.0}
+    figure = bar_chart({'base': miou, 'own': {'rgb': 40.0}}, 'title', 'note')
+    axes = figure.axes[0]
+    labels = axes.get_yticklabels()
+    assert [t.get_text() for t in labels] == ['rgb+depth', 'rgb', 'depth']
+    assert [t.get_fontweight() for t in labels][:2] == ['bold', 'normal']
+    widths = [[bar.get_width() for bar in c] for c in axes.containers]
+    assert widths == [[50, 30, 20], [40]]
+
+
+def test_files(tmp_path):
+    report = make_report()
+    write_report(report, tmp_path / 'new' / 'folder')
+    folder = tmp_path / 'new' / 'folder'
+    assert Report.from_json((folder / 'report.json').read_text()) == report
+    assert (folder / 'report.csv').read_text() == csv_table(report)
+    assert (folder / 'report.png').read_bytes().startswith(b'\x89PNG')
+
+
+def test_folder_that_cannot_be_written(tmp_path):
+    (tmp_path / 'file').touch()
+    with pytest.raises(OSError, match=r'cannot be written .*`out_dir`'):
+        check_writable(tmp_path / 'file' / 'below')
+    with pytest.raises(OSError, match='cannot be written'):
+        check_writable(tmp_path / 'file')
+
+
+def test_folder_without_write_permission(tmp_path, monkeypatch):
+    """Root may write anywhere, so the refusal is played."""
+
+    def refuse(**_):
+        raise PermissionError(13, 'Permission denied')
+
+    monkeypatch.setattr(files.tempfile, 'TemporaryFile', refuse)
+    with pytest.raises(OSError, match=r'written \(Permission denied\)'):
+        check_writable(tmp_path)
