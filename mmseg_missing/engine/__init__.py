@@ -9,5 +9,12 @@ from .hooks import (  # noqa: E402
     FrozenBaseCheckHook,
     RandomStateHook,
 )
+from .loops import CombinationTestLoop, CombinationValLoop  # noqa: E402
 
-__all__ = ['AdapterCheckpointHook', 'FrozenBaseCheckHook', 'RandomStateHook']
+__all__ = [
+    'AdapterCheckpointHook',
+    'CombinationTestLoop',
+    'CombinationValLoop',
+    'FrozenBaseCheckHook',
+    'RandomStateHook',
+]

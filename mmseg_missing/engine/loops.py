@@ -1,0 +1,212 @@
+"""Loops that score every combination on images that are decoded once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import torch
+from mmengine.dist import get_world_size
+from mmengine.model import BaseTTAModel, is_model_wrapper
+from mmengine.runner import Runner, TestLoop, ValLoop, autocast
+from mmengine.structures import BaseDataElement
+from mmseg.registry import LOOPS
+from torch import nn
+
+from mmseg_missing.modality import Stack
+
+
+class _CombinationLoop:
+    """What the two loops share; comes before ``TestLoop`` or ``ValLoop``."""
+
+    stage: str
+
+    def __init__(
+        self,
+        runner: Runner,
+        dataloader: Any,
+        evaluator: Any,
+        fp16: bool = False,
+        present: str | Sequence[str] = 'every',
+    ) -> None:
+        super().__init__(runner, dataloader, evaluator, fp16=fp16)
+        _check_sampler(self.dataloader.sampler)
+        model = runner.model
+        self.model = model.module if is_model_wrapper(model) else model
+        self.is_augmented = isinstance(self.model, BaseTTAModel)
+        network = self.model.module if self.is_augmented else self.model
+        _check_network(network)
+        self.stack = network.stack
+        self.combinations = _parse(present, self.stack, network.folded)
+        self.evaluator.dataset_meta = {
+            **(self.evaluator.dataset_meta or {}),
+            'modalities': self.stack.names,
+            'combinations': self.combinations,
+            'fill': _describe(network.fill),
+        }
+
+    @torch.no_grad()
+    def run_iter(self, idx: int, data_batch: Any) -> None:
+        """Score one batch under every combination.
+
+        Hooks are called once, with the outputs of all combinations in one
+        list; their metainfo ``combination`` tells them apart.
+        """
+        self.runner.call_hook(
+            f'before_{self.stage}_iter', batch_idx=idx, data_batch=data_batch
+        )
+        predict = (
+            self._predict_augmented if self.is_augmented else self._predict
+        )
+        outputs = []
+        with autocast(enabled=self.fp16):
+            for predictions in predict(data_batch):
+                self.evaluator.process(predictions, data_batch)
+                for sample in predictions:
+                    # Many combinations of logits would fill the memory.
+                    sample.pop('seg_logits', None)
+                outputs += predictions
+        self.runner.call_hook(
+            f'after_{self.stage}_iter',
+            batch_idx=idx,
+            data_batch=data_batch,
+            outputs=outputs,
+        )
+
+    def _predict(self, batch: Any) -> Iterator[list[BaseDataElement]]:
+        """Yield the predictions of each combination; normalise once."""
+        batch = self.model.data_preprocessor(batch, False)
+        samples = batch['data_samples']
+        for name, chosen in self._choose(samples):
+            yield self.model(
+                batch['inputs'][chosen],
+                [self._restrict(samples[i], name) for i in chosen],
+                mode='predict',
+            )
+
+    def _predict_augmented(
+        self, batch: Mapping[str, Sequence[Sequence]]
+    ) -> Iterator[list[BaseDataElement]]:
+        """Yield the same of a batch whose lists are per augmentation."""
+        for name, chosen in self._choose(batch['data_samples'][0]):
+            yield self.model.test_step(
+                {
+                    'inputs': [
+                        [x[i] for i in chosen] for x in batch['inputs']
+                    ],
+                    'data_samples': [
+                        [self._restrict(samples[i], name) for i in chosen]
+                        for samples in batch['data_samples']
+                    ],
+                }
+            )
+
+    def _choose(
+        self, samples: Sequence[BaseDataElement]
+    ) -> Iterator[tuple[str, list[int]]]:
+        """Yield each combination with the samples that really have it."""
+        full = (True,) * len(self.stack)
+        has = [sample.metainfo.get('present', full) for sample in samples]
+        for name in self.combinations:
+            needed = self.stack.parse(name)
+            chosen = [
+                index
+                for index, present in enumerate(has)
+                if all(p >= n for p, n in zip(present, needed, strict=True))
+            ]
+            if chosen:
+                yield name, chosen
+
+    def _restrict(self, sample: BaseDataElement, name: str) -> BaseDataElement:
+        """Return a copy of ``sample`` that may use this combination only."""
+        sample = sample.new()
+        sample.set_metainfo(
+            {'present': self.stack.parse(name), 'combination': name}
+        )
+        return sample
+
+
+@LOOPS.register_module()
+class CombinationTestLoop(_CombinationLoop, TestLoop):
+    """Test loop over combinations; each batch is decoded and normalised once.
+
+    A combination is scored on the samples that have it. With a test-time
+    augmentation wrapper as the model each combination is a ``test_step``.
+
+    Args:
+        runner: The runner; its model is a ``MissingModalitySegmentor``.
+        dataloader: Data loader or its config.
+        evaluator: Evaluator or its config.
+        fp16: Run the network under autocast.
+        present: ``every``, ``full``, a combination such as ``rgb+depth``, or
+            a list of combinations. For a folded network ``every`` is the one
+            it was folded for.
+
+    Attributes:
+        combinations: Names of the combinations that are scored.
+
+    Raises:
+        TypeError: the model has no stack.
+        ValueError: unknown combination, one that the folded network does
+            not serve, or a sampler that repeats samples.
+    """
+
+    stage = 'test'
+
+
+@LOOPS.register_module()
+class CombinationValLoop(_CombinationLoop, ValLoop):
+    """Validation loop over combinations; see :class:`CombinationTestLoop`."""
+
+    stage = 'val'
+
+
+def _check_sampler(sampler: Any) -> None:
+    """Refuse a sampler that gives some samples to two ranks."""
+    if get_world_size() > 1 and getattr(sampler, 'round_up', False):
+        raise ValueError(
+            'a sampler that rounds up scores some samples twice on several '
+            'ranks; set `sampler=dict(..., round_up=False)` in the val and '
+            'test dataloaders'
+        )
+
+
+def _check_network(network: nn.Module) -> None:
+    """Refuse a network that does not know its modalities."""
+    if not isinstance(getattr(network, 'stack', None), Stack):
+        raise TypeError(
+            f'a loop over combinations needs a model with a stack, got '
+            f'{type(network).__name__}; set `model.type` to '
+            "'MissingModalitySegmentor'"
+        )
+
+
+def _parse(
+    present: str | Sequence[str], stack: Stack, folded: str | None
+) -> tuple[str, ...]:
+    """Return the combinations to score, in canonical order."""
+    if present == 'every':
+        present = folded or stack.combinations()
+    given = [present] if isinstance(present, str) else present
+    wanted = {
+        stack.parse(stack.full if name == 'full' else name) for name in given
+    }
+    if not wanted:
+        raise ValueError(
+            "`present` must be 'every', 'full' or name combinations of "
+            f'{stack.full}, got {present!r}'
+        )
+    if folded and wanted != {stack.parse(folded)}:
+        raise ValueError(
+            f'this network is folded for {folded} and serves nothing else, '
+            f"got `present={present!r}`; use 'every' or the unfolded network"
+        )
+    return tuple(n for n in stack.combinations() if stack.parse(n) in wanted)
+
+
+def _describe(fill: Mapping[str, str]) -> str:
+    """Return the fill in words for tables."""
+    kinds = set(fill.values())
+    if len(kinds) == 1:
+        return kinds.pop()
+    return ', '.join(f'{name}={kind}' for name, kind in fill.items())
