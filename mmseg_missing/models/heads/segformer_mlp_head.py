@@ -17,10 +17,11 @@ class SegFormerMLPHead(BaseDecodeHead):
     """Project each level, fuse all, norm, ReLU, classify.
 
     The published head fuses after up-sampling, with one 1x1 convolution
-    over the concatenated levels. Such a convolution commutes with bilinear
-    up-sampling, so here each level is fused at its own resolution and only
-    the sum is taken at 1/4: the same numbers up to rounding, several times
-    faster.
+    over the concatenated levels. It commutes with bilinear up-sampling, so
+    here each level is fused at its own resolution and only the sum is taken
+    at 1/4. And it follows a projection with nothing in between: the product
+    of both matrices does the work of both. The same numbers up to rounding,
+    several times faster.
 
     Args:
         in_channels: Channels of the levels, finest first.
@@ -81,7 +82,10 @@ class SegFormerMLPHead(BaseDecodeHead):
         fuse: nn.Linear,
         size: tuple[int, int],
     ) -> Tensor:
-        y = tokens_to_map(fuse(project(map_to_tokens(x))), x.shape[2:])
-        if y.shape[2:] == size:
+        weight = fuse.weight @ project.weight
+        bias = fuse.weight @ project.bias
+        y = F.linear(map_to_tokens(x), weight, bias)
+        y = tokens_to_map(y, x.shape[2:])
+        if x.shape[2:] == size:
             return y
         return F.interpolate(y, size, mode='bilinear')
