@@ -1,0 +1,177 @@
+"""One stream of any MMSegmentation backbone per modality, then fusion."""
+
+import copy
+from collections.abc import Sequence
+from contextlib import ExitStack
+
+import torch
+from mmengine.model import BaseModule, ModuleList, PretrainedInit
+from mmseg.registry import MODELS
+from torch import Tensor, nn
+
+from .fit_first_conv import fit_first_conv, fit_weight, fitted_loading
+
+
+@MODELS.register_module()
+class MultiStreamBackbone(BaseModule):
+    """Run one backbone per modality and fuse the streams level by level.
+
+    Any backbone will do that takes images of any size in one place and
+    returns maps (n, c, h, w). Each stream is built from the same dict; its
+    first convolution is fitted to the channels of its modality, also when it
+    loads weights made for RGB.
+
+    Args:
+        backbone: Config of a backbone over three channels, its own
+            ``init_cfg`` included.
+        in_channels: Channels per modality, in stack order.
+        fusion: Config of the module that makes one map of all streams; it is
+            built once per level with ``dim`` and ``num_streams``. Default:
+            ``SumFusion``.
+        shared: One stream with one set of weights and of BatchNorm
+            statistics serves all modalities; those that do not have three
+            channels first pass a 1x1 convolution to three.
+        pretrained_streams: Streams that load the pretrained weights named in
+            ``backbone``; the others start like an untrained backbone.
+            Default: all.
+        init_cfg: Initialisation of the whole, see mmengine.
+
+    Attributes:
+        out_channels: Channels per level.
+
+    Raises:
+        ValueError: if a value of the config cannot work.
+    """
+
+    def __init__(
+        self,
+        backbone: dict,
+        in_channels: Sequence[int],
+        fusion: dict | None = None,
+        shared: bool = False,
+        pretrained_streams: Sequence[int] | None = None,
+        init_cfg: dict | list[dict] | None = None,
+    ) -> None:
+        super().__init__(init_cfg)
+        self.in_channels = list(in_channels)
+        if not self.in_channels or min(self.in_channels) < 1:
+            raise ValueError(
+                'a modality has at least one channel, got '
+                f'`backbone.in_channels={self.in_channels}`'
+            )
+        self.shared = shared
+        channels = [3] if shared else self.in_channels
+        cfgs = _stream_cfgs(backbone, len(channels), pretrained_streams)
+        self.streams = ModuleList(MODELS.build(cfg) for cfg in cfgs)
+        self._stems = list(map(fit_first_conv, self.streams, channels))
+        if shared:
+            self.inputs = ModuleList(_to_rgb(c) for c in self.in_channels)
+        levels = list(map(_level_channels, self.streams, channels))
+        self.out_channels = levels[0]
+        fusion = fusion or {'type': 'SumFusion'}
+        self.fusions = ModuleList(
+            MODELS.build(dict(fusion, dim=dim, num_streams=len(in_channels)))
+            for dim in self.out_channels
+        )
+
+    def init_weights(self) -> None:
+        """Initialise as mmengine does; RGB weights fit every stream."""
+        with ExitStack() as stack:
+            for stream, stem in zip(self.streams, self._stems, strict=True):
+                conv = stream.get_submodule(stem)
+                stack.enter_context(fitted_loading(conv))
+            super().init_weights()
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Return the fused levels.
+
+        Args:
+            x: (n, sum of ``in_channels``, h, w), normalised and filled.
+
+        Raises:
+            ValueError: if the number of channels differs.
+        """
+        if x.shape[1] != sum(self.in_channels):
+            raise ValueError(
+                f'`backbone.in_channels={self.in_channels}` expects '
+                f'{sum(self.in_channels)} channels, got {x.shape[1]}; it must '
+                'list the channels of `modalities` in order'
+            )
+        streams = [
+            self._run(m, image)
+            for m, image in enumerate(x.split(self.in_channels, 1))
+        ]
+        levels = zip(*streams, strict=True)
+        return tuple(
+            fusion(list(level))
+            for fusion, level in zip(self.fusions, levels, strict=True)
+        )
+
+    def _run(self, m: int, image: Tensor) -> Sequence[Tensor]:
+        if self.shared:
+            return _levels(self.streams[0](self.inputs[m](image)))
+        return _levels(self.streams[m](image))
+
+
+def _levels(features: Tensor | Sequence[Tensor]) -> Sequence[Tensor]:
+    # Several backbones return the tensor itself when they have one level.
+    return (features,) if isinstance(features, Tensor) else features
+
+
+def _stream_cfgs(
+    backbone: dict, num_streams: int, pretrained: Sequence[int] | None
+) -> list[dict]:
+    if pretrained is None:
+        pretrained = range(num_streams)
+    if not set(pretrained) <= set(range(num_streams)):
+        raise ValueError(
+            f'`backbone.pretrained_streams={list(pretrained)}` must name '
+            f'streams 0 to {num_streams - 1}'
+        )
+    return [
+        copy.deepcopy(backbone) if m in pretrained else _untrained(backbone)
+        for m in range(num_streams)
+    ]
+
+
+def _untrained(backbone: dict) -> dict:
+    """Return a copy of a backbone's config that loads no weights."""
+    cfg = copy.deepcopy(backbone)
+    cfg.pop('pretrained', None)
+    inits = cfg.pop('init_cfg', None) or []
+    inits = [inits] if isinstance(inits, dict) else inits
+    loading = ('Pretrained', PretrainedInit)
+    inits = [init for init in inits if init['type'] not in loading]
+    return dict(cfg, init_cfg=inits) if inits else cfg
+
+
+def _to_rgb(in_channels: int) -> nn.Module:
+    """Return what brings a modality to the three channels of a stream."""
+    if in_channels == 3:
+        return nn.Identity()
+    conv = nn.Conv2d(in_channels, 3, 1, bias=False)
+    identity = torch.eye(3)[:, :, None, None]
+    conv.weight = nn.Parameter(fit_weight(identity, in_channels))
+    return conv
+
+
+def _level_channels(stream: nn.Module, in_channels: int) -> list[int]:
+    """Return the channels per level; the stream stays as it was.
+
+    The flag is set by hand: ``train()`` of several backbones does more.
+    """
+    modes = [(module, module.training) for module in stream.modules()]
+    for module, _ in modes:
+        module.training = False
+    try:
+        with torch.no_grad():
+            levels = _levels(stream(torch.zeros(1, in_channels, 64, 64)))
+    except RuntimeError as error:
+        raise ValueError(
+            f'{type(stream).__name__} cannot be a stream over {in_channels} '
+            f'channels, a 64x64 image gives "{error}"; choose another '
+            '`backbone.backbone`'
+        ) from error
+    for module, training in modes:
+        module.training = training
+    return [level.shape[1] for level in levels]

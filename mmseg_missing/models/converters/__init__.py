@@ -1,0 +1,1 @@
+"""Weights of others under the names of this project's networks."""

@@ -1,0 +1,47 @@
+"""Read foreign weights and write ours."""
+
+import pickle
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+
+def read_weights(path: str | Path) -> dict[str, Tensor]:
+    """Return the tensors of a checkpoint by name, on the CPU.
+
+    Takes a plain state dict or one under ``state_dict``, ``model_state_dict``
+    or ``model``.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: if it holds no tensors by name, or is damaged.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f'weights {path} do not exist')
+    try:
+        content = torch.load(path, map_location='cpu', weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+        raise ValueError(
+            f'{path} is damaged or holds more than weights; expected a file '
+            'that `torch.load(weights_only=True)` reads'
+        ) from error
+    for key in ('state_dict', 'model_state_dict', 'model'):
+        if isinstance(content, Mapping) and key in content:
+            content = content[key]
+    if not isinstance(content, Mapping) or not all(
+        isinstance(tensor, Tensor) for tensor in content.values()
+    ):
+        raise ValueError(f'{path} holds no tensors by name')
+    return dict(content)
+
+
+def write_weights(weights: Mapping[str, Tensor], path: str | Path) -> None:
+    """Write a checkpoint that `init_cfg=dict(type='Pretrained')` loads.
+
+    Raises:
+        OSError: if ``path`` cannot be written.
+    """
+    with open(path, 'wb') as file:
+        torch.save({'state_dict': dict(weights)}, file)
