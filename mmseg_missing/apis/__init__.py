@@ -1,1 +1,10 @@
 """What users and tools call."""
+
+from mmseg_missing.compat import require_stack
+
+require_stack()
+
+from .inferencer import Inferencer  # noqa: E402
+from .model import init_model  # noqa: E402
+
+__all__ = ['Inferencer', 'init_model']

@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 from mmseg.datasets import BaseSegDataset
 
+from .pipeline import complete_pipeline
+
 FORMAT_KEYS = ('folder', 'suffix', 'dtype', 'scale', 'offset')
 
 
@@ -24,7 +26,8 @@ class MultiModalDataset(BaseSegDataset):
         names: file names without folder and suffix, one per sample.
         formats: a format per modality that the data set knows.
         label_folder: folder of the label files, ``<name>.png``.
-        **kwargs: of ``BaseSegDataset``: ``pipeline``, ``test_mode``, ...
+        pipeline: steps; those that take ``modalities`` get the data set's.
+        **kwargs: of ``BaseSegDataset``: ``test_mode``, ...
     """
 
     def __init__(
@@ -34,6 +37,7 @@ class MultiModalDataset(BaseSegDataset):
         names: Sequence[str],
         formats: Mapping[str, Mapping[str, Any]],
         label_folder: str,
+        pipeline: Sequence[Any] = (),
         **kwargs,
     ) -> None:
         self.names = list(names)
@@ -42,7 +46,8 @@ class MultiModalDataset(BaseSegDataset):
             for name in _modality_names(modalities)
         }
         self.label_folder = label_folder
-        super().__init__(data_root=data_root, **kwargs)
+        pipeline = complete_pipeline(pipeline, modalities)
+        super().__init__(data_root=data_root, pipeline=pipeline, **kwargs)
 
     def load_data_list(self) -> list[dict]:
         """Return one dict per sample, paths and file formats included."""

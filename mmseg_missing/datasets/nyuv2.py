@@ -117,6 +117,7 @@ class NYUv2Dataset(MultiModalDataset):
             metainfo={
                 'classes': CLASSES[num_classes],
                 'palette': voc_palette(num_classes),
+                'split': split,
             },
             reduce_zero_label=True,
             **kwargs,

@@ -14,28 +14,20 @@ modalities = [
         interpolation='nearest',
     ),
 ]
-crop_size = (72, 96)
 scale = (96, 72)
 train_pipeline = [
-    dict(type='LoadModalities', modalities=modalities),
+    dict(type='LoadModalities'),
     dict(type='LoadLabel', num_classes=13),
-    dict(
-        type='RandomResizeModalities',
-        modalities=modalities,
-        scale=scale,
-        ratio_range=(1.0, 1.5),
-    ),
-    dict(
-        type='RandomCropModalities', modalities=modalities, crop_size=crop_size
-    ),
-    dict(type='RandomFlipModalities', modalities=modalities, prob=0.5),
-    dict(type='PackModalities', modalities=modalities),
+    dict(type='RandomResizeModalities', scale=scale, ratio_range=(1.0, 1.5)),
+    dict(type='RandomCropModalities', crop_size=scale[::-1]),
+    dict(type='RandomFlipModalities', prob=0.5),
+    dict(type='PackModalities'),
 ]
 test_pipeline = [
-    dict(type='LoadModalities', modalities=modalities),
-    dict(type='ResizeModalities', modalities=modalities, scale=scale),
+    dict(type='LoadModalities'),
+    dict(type='ResizeModalities', scale=scale),
     dict(type='LoadLabel', num_classes=13),
-    dict(type='PackModalities', modalities=modalities),
+    dict(type='PackModalities'),
 ]
 dataset = dict(
     type='NYUv2Dataset',

@@ -1,0 +1,156 @@
+"""From a config and checkpoints to a network that is ready to run.
+
+A checkpoint is a base (no adapters), a joined one (base and adapters) or a
+folded one (adapters dissolved for one combination).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmseg.registry import MODELS
+from torch import nn
+
+from ..adapters import (
+    adapted,
+    is_adapter_key,
+    load_adapter,
+    load_base,
+    read_adapter,
+)
+from ..engine.checkpoints import read_checkpoint
+
+
+def init_model(
+    config: str | Path | Config,
+    checkpoint: str | Path,
+    adapter: str | Path | None = None,
+    device: str = 'cpu',
+) -> nn.Module:
+    """Build a segmentor in evaluation mode with its weights.
+
+    Args:
+        config: Config file of the base or of its adapted sibling.
+        checkpoint: A base, a joined or a folded one.
+        adapter: Adapter file; its adapters are attached when the config has
+            none.
+        device: Where it runs.
+
+    Raises:
+        FileNotFoundError: a file is not there.
+        ValueError: files that do not belong together.
+    """
+    cfg = config if isinstance(config, Config) else load_config(config)
+    found = read_checkpoint(checkpoint)
+    configure(cfg, found, adapter)
+    init_default_scope(cfg.get('default_scope', 'mmseg'))
+    model = MODELS.build(cfg.model)
+    load_weights(model, found, checkpoint, adapter)
+    model.cfg = cfg
+    return model.to(device).eval()
+
+
+def load_config(path: str | Path, options: Mapping | None = None) -> Config:
+    """Read a config file and override keys.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: a file without ``model``.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(f'no config file {str(path)!r}')
+    cfg = Config.fromfile(str(path))
+    cfg.merge_from_dict(dict(options or {}))
+    if 'model' not in cfg:
+        raise ValueError(f'{str(path)!r} has no `model`; give a leaf config')
+    return cfg
+
+
+def configure(
+    cfg: Config,
+    checkpoint: Mapping[str, Any],
+    adapter: str | Path | None = None,
+) -> None:
+    """Let ``cfg.model`` build the network that takes these files, in place.
+
+    Raises:
+        ValueError: an adapter file for a folded checkpoint, or a joined
+            checkpoint for a config without adapter.
+    """
+    folded = (checkpoint.get('meta') or {}).get('folded')
+    if folded and adapter:
+        raise ValueError(
+            'a folded checkpoint contains its adapter; leave `--adapter` out'
+        )
+    if folded:
+        cfg.model.folded = folded
+        cfg.model.adapter = None
+        if cfg.model.backbone.type == 'AdaptedBackbone':
+            cfg.model.backbone = cfg.model.backbone.backbone
+    elif adapter and not has_adapter(cfg):
+        metadata, _ = read_adapter(adapter)
+        cfg.model.adapter = {
+            'type': metadata['method'],
+            'rows': metadata['rows'],
+            'sites': [name for name, *_ in metadata['sites']],
+        }
+        cfg.model.fill = metadata.get('fill') or 'zero'
+    elif not has_adapter(cfg) and _joined(checkpoint['state_dict']):
+        raise ValueError(
+            'this checkpoint holds adapters but the config has none; use the '
+            'config that it was trained with'
+        )
+
+
+def has_adapter(cfg: Config) -> bool:
+    """Say whether the config's model or backbone is adapted."""
+    return bool(
+        cfg.model.get('adapter')
+        or cfg.model.backbone.get('type') == 'AdaptedBackbone'
+    )
+
+
+def load_weights(
+    model: nn.Module,
+    checkpoint: Mapping[str, Any],
+    path: str | Path,
+    adapter: str | Path | None = None,
+) -> None:
+    """Load a checkpoint strictly, then the adapter file over its rows.
+
+    Raises:
+        ValueError: keys that differ, or an adapter file for another network.
+    """
+    state = checkpoint['state_dict']
+    base = {k: v for k, v in state.items() if not is_adapter_key(model, k)}
+    load_base(model, base, path)
+    rows = {k: v for k, v in state.items() if k not in base}
+    own = model.state_dict()
+    wrong = [
+        k for k, v in rows.items() if k not in own or v.shape != own[k].shape
+    ]
+    if wrong:
+        raise ValueError(
+            f'{str(path)!r} holds adapters for other sites or combinations '
+            f'({wrong[0]}); use the config that it was trained with'
+        )
+    model.load_state_dict(rows, strict=False)
+    if adapter:
+        roots = dict(adapted(model))
+        metadata, _ = read_adapter(adapter)
+        root = roots.get(metadata.get('root', ''))
+        if root is None:
+            raise ValueError(
+                f'{str(adapter)!r} adapts {metadata.get("root")!r}, the '
+                f'config {sorted(roots)}; check `model.adapter`'
+            )
+        load_adapter(root, adapter)
+
+
+def _joined(state: Mapping[str, torch.Tensor]) -> bool:
+    return any('adapters.rows.' in key for key in state)

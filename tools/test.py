@@ -1,0 +1,98 @@
+"""Score a network under missing modalities: every combination at once."""
+
+import argparse
+import os
+from pathlib import Path
+
+from mmengine.config import Config, DictAction
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
+from torch import nn
+
+from mmseg_missing.apis.cli import run_tool
+from mmseg_missing.apis.model import configure, load_config, load_weights
+from mmseg_missing.engine.checkpoints import read_checkpoint
+from mmseg_missing.evaluation import check_writable
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('config', help='config file')
+    parser.add_argument(
+        'checkpoint', help='a base, a joined or a folded checkpoint'
+    )
+    parser.add_argument('--adapter', help='adapter file (.safetensors)')
+    parser.add_argument(
+        '--present',
+        nargs='+',
+        default=['every'],
+        help='every (default), full, or combinations such as rgb+depth',
+    )
+    parser.add_argument(
+        '--fill',
+        help='what stands in for an absent modality: zero, black, noise, '
+        'copy:<modality>; default: the one of the config or adapter file',
+    )
+    parser.add_argument('--tta', action='store_true', help='multi-scale, flip')
+    parser.add_argument('--out', help='folder for report.json, .csv and .png')
+    parser.add_argument('--work-dir', help='folder for the log')
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=DictAction,
+        default={},
+        help='override config keys: key=value ...',
+    )
+    parser.add_argument(
+        '--launcher',
+        choices=['none', 'pytorch', 'slurm', 'mpi'],
+        default='none',
+    )
+    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
+    cfg = load_config(args.config, args.cfg_options)
+    checkpoint = read_checkpoint(args.checkpoint)
+    configure(cfg, checkpoint, args.adapter)
+    apply_arguments(cfg, args)
+    runner = Runner.from_cfg(cfg)
+    load_weights(
+        network_of(runner.model), checkpoint, args.checkpoint, args.adapter
+    )
+    runner.test()
+
+
+def apply_arguments(cfg: Config, args: argparse.Namespace) -> None:
+    """Write the command line into the config, in place."""
+    one = args.present[0] if len(args.present) == 1 else args.present
+    cfg.test_cfg.present = one
+    if args.fill:
+        cfg.model.fill = args.fill
+    if args.out:
+        cfg.test_evaluator.out_dir = str(check_writable(args.out))
+    if args.tta:
+        cfg.test_dataloader.dataset.pipeline = cfg.tta_pipeline
+        cfg.model = dict(cfg.tta_model, module=cfg.model)
+    default = Path('work_dirs') / Path(args.config).stem / 'test'
+    cfg.work_dir = args.work_dir or args.out or str(default)
+    cfg.launcher = args.launcher
+    cfg.load_from, cfg.resume = None, False
+    # Training's parts are not needed, and its checks would ask for a base.
+    for key in ('train', 'val'):
+        cfg[f'{key}_dataloader'] = cfg[f'{key}_cfg'] = None
+    cfg.optim_wrapper = cfg.param_scheduler = cfg.val_evaluator = None
+    cfg.custom_hooks = []
+
+
+def network_of(model: nn.Module) -> nn.Module:
+    """Return the segmentor inside of wrappers for DDP and augmentation."""
+    model = model.module if is_model_wrapper(model) else model
+    return getattr(model, 'module', model)
+
+
+if __name__ == '__main__':
+    run_tool(main)
