@@ -41,8 +41,9 @@ class CMNeXt(BaseModule):
         sr_ratios: How much coarser keys and values are, per level.
         in_channels: Channels of each modality, the main one first.
         drop_path_rate: Stochastic depth of the last block; 0 at the first.
-        init_cfg: MMEngine's; ``dict(type='MiTPretrained', checkpoint=...)``
-            loads ImageNet weights into the main stream.
+        init_cfg: MMEngine's; ``dict(type='Pretrained', checkpoint=...)`` with
+            a file of ``tools/model_converters/mit2cmnext.py`` loads ImageNet
+            weights into the main stream.
 
     Raises:
         ValueError: If a size does not fit; the message names the key.
@@ -63,35 +64,28 @@ class CMNeXt(BaseModule):
     ) -> None:
         super().__init__(init_cfg)
         dims, depths = _sizes(variant, embed_dims, depths)
-        self.in_channels = list(in_channels)
+        _check_levels(
+            embed_dims=dims,
+            depths=depths,
+            num_heads=num_heads,
+            sr_ratios=sr_ratios,
+        )
+        self.in_channels = _checked_channels(in_channels)
         main, *extras = (max(c, 3) for c in self.in_channels)
         rates = _drop_paths(drop_path_rate, depths)
-        self.stages = nn.ModuleList(
-            MiTStage(*args)
-            for args in zip(
-                (main, *dims[:3]),
-                dims,
-                STRIDES,
-                num_heads,
-                sr_ratios,
-                rates,
-                strict=True,
-            )
+        inputs = (main, *dims[:3])
+        args = zip(
+            inputs, dims, STRIDES, num_heads, sr_ratios, rates, strict=True
         )
+        self.stages = nn.ModuleList(MiTStage(*level) for level in args)
         if not extras:
             return
-        self.extra_stages = nn.ModuleList(
-            ExtraStage(*args)
-            for args in zip(
-                (extras, *([c] * len(extras) for c in dims[:3])),
-                (3, *dims[:3]),
-                dims,
-                STRIDES,
-                EXTRA_MLP_RATIOS,
-                rates,
-                strict=True,
-            )
+        shared = (3, *dims[:3])
+        inputs = (extras, *([c] * len(extras) for c in dims[:3]))
+        args = zip(
+            inputs, shared, dims, STRIDES, EXTRA_MLP_RATIOS, rates, strict=True
         )
+        self.extra_stages = nn.ModuleList(ExtraStage(*level) for level in args)
         self.rectify = nn.ModuleList(map(FeatureRectification, dims))
         self.fuse = nn.ModuleList(map(FeatureFusion, dims, num_heads))
 
@@ -154,8 +148,33 @@ def _sizes(
         return VARIANTS[variant]
     raise ValueError(
         f'CMNeXt takes either `variant`, one of {", ".join(VARIANTS)}, or '
-        f'`embed_dims` and `depths`; got {variant=}, {embed_dims=}, {depths=}'
+        f'`embed_dims` and `depths`, got {variant=}, {embed_dims=}, {depths=}'
     )
+
+
+def _check_levels(**sizes: Sequence[int]) -> None:
+    for key, values in sizes.items():
+        if len(values) != len(STRIDES):
+            raise ValueError(
+                f'CMNeXt has {len(STRIDES)} levels, got '
+                f'`backbone.{key}={list(values)}`'
+            )
+    pairs = zip(sizes['embed_dims'], sizes['num_heads'], strict=True)
+    if any(dim % heads for dim, heads in pairs):
+        raise ValueError(
+            f'CMNeXt needs heads that divide the widths '
+            f'{list(sizes["embed_dims"])}, got '
+            f'`backbone.num_heads={list(sizes["num_heads"])}`'
+        )
+
+
+def _checked_channels(in_channels: Sequence[int]) -> list[int]:
+    if not in_channels or min(in_channels) < 1:
+        raise ValueError(
+            'CMNeXt needs modalities of at least one channel, got '
+            f'`backbone.in_channels={list(in_channels)}`'
+        )
+    return list(in_channels)
 
 
 def _drop_paths(rate: float, depths: Sequence[int]) -> list[list[float]]:
