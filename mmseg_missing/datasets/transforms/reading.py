@@ -5,13 +5,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-# Decoders accept a cut file and leave the rest grey, so the end is looked at:
-# neither mark can occur inside the compressed data of its format.
-END_MARKS = {
-    b'\xff\xd8': b'\xff\xd9',  # JPEG: start and end of image
-    b'\x89PNG': b'IEND',
-}
-TAIL_BYTES = 64
+COLOR_CODES = {3: cv2.COLOR_BGR2RGB, 4: cv2.COLOR_BGRA2RGBA}
 
 
 def read_array(path: str | Path) -> np.ndarray:
@@ -49,14 +43,11 @@ def _read_npy(path: Path) -> np.ndarray:
 
 
 def _read_image(path: Path) -> np.ndarray:
-    data = path.read_bytes()
-    for start, end in END_MARKS.items():
-        if data.startswith(start) and end not in data[-TAIL_BYTES:]:
-            raise ValueError(_broken(path))
+    # Decoded from memory, because a cut file then gives None; from disk some
+    # versions of OpenCV fill the rest with grey.
+    data = np.frombuffer(path.read_bytes(), np.uint8)
     try:
-        image = cv2.imdecode(
-            np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED
-        )
+        image = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
     except cv2.error as error:
         raise ValueError(_broken(path)) from error
     if image is None:
@@ -66,10 +57,10 @@ def _read_image(path: Path) -> np.ndarray:
 
 def _rgb_order(image: np.ndarray) -> np.ndarray:
     """Turn OpenCV's BGR or BGRA into RGB or RGBA."""
-    if image.ndim == 2:
+    channels = 1 if image.ndim == 2 else image.shape[2]
+    if channels not in COLOR_CODES:
         return image
-    codes = {3: cv2.COLOR_BGR2RGB, 4: cv2.COLOR_BGRA2RGBA}
-    return cv2.cvtColor(image, codes[image.shape[2]])
+    return cv2.cvtColor(image, COLOR_CODES[channels])
 
 
 def _broken(path: Path) -> str:

@@ -86,10 +86,10 @@ def test_the_given_sample_is_not_written_to(nearest, sample, kind, options):
 
 def test_resize_without_label_and_with_scale_factor(modalities, sample):
     del sample['gt_seg_map']
-    out = ResizeModalities(modalities, scale=(26, 22))(sample)
-    assert out['img_shape'] == (22, 26)
-    assert out['scale_factor'] == (2.0, 2.0)
-    assert out['modalities']['depth'].shape == (22, 26, 1)
+    out = ResizeModalities(modalities, scale=(26, 33))(sample)
+    assert out['img_shape'] == (33, 26)
+    assert out['scale_factor'] == (2.0, 3.0)
+    assert out['modalities']['depth'].shape == (33, 26, 1)
 
 
 @pytest.mark.parametrize(
@@ -182,6 +182,11 @@ def test_padding_is_the_mean(modalities, sample):
     assert (out['gt_seg_map'][:, 13:] == 255).all()
     assert out['pad_shape'] == (13, 17)
     assert out['padding_size'] == [0, 4, 0, 2]
+
+
+def test_padding_to_a_multiple(modalities, sample):
+    out = PadModalities(modalities, size_divisor=8)(sample)
+    assert out['img_shape'] == (16, 16)
 
 
 def test_padding_that_is_not_needed(modalities, sample):

@@ -67,12 +67,19 @@ def test_values_are_those_of_the_changed_scene(relief, change):
         )
 
 
-def test_turning_in_steps_equals_one_turn(relief):
-    for modality in Stack(STACK):
-        array = sense(relief)['modalities'][modality.name]
-        twice = rotate_values(rotate_values(array, modality, 20), modality, 17)
-        once = rotate_values(array, modality, 37)
-        np.testing.assert_allclose(twice, once, atol=1e-6)
+def test_a_turn_by_30_degrees():
+    """A turn by 90 cannot tell the sign of a doubled angle."""
+    twice = np.radians([40, 100])  # polarised at 20, then at 50 degrees
+    before, after = np.stack([np.sin(twice), np.cos(twice)], -1)
+    right = np.array([1.0, 0, 0])
+    up_right = np.array([np.sqrt(0.75), -0.5, 0])  # y points down
+    normals, _, aolp = Stack(STACK)
+    for modality, old, new in (
+        (aolp, before, after),
+        (normals, right, up_right),
+    ):
+        turned = rotate_values(old[None, None], modality, 30)
+        np.testing.assert_allclose(turned[0, 0], new, atol=1e-6)
 
 
 def test_corners_get_the_mean_not_a_turned_mean(relief):
