@@ -8,5 +8,6 @@ require_stack()
 from . import transforms
 from .multi_modal import MultiModalDataset
 from .nyuv2 import NYUv2Dataset
+from .scene_dataset import SceneDataset
 
-__all__ = ['MultiModalDataset', 'NYUv2Dataset', 'transforms']
+__all__ = ['MultiModalDataset', 'NYUv2Dataset', 'SceneDataset', 'transforms']
