@@ -102,6 +102,7 @@ for statement in (
     'mmseg_missing.models',
     'from mmseg_missing import datasets',
     'import mmseg_missing.engine',
+    'import mmseg_missing.apis',
     'from mmseg_missing.evaluation import Report',
 ):
     try:
@@ -123,7 +124,7 @@ def run_python(code):
 def test_without_the_stack():
     """Adapters work with torch only; the rest says what to install."""
     lines = run_python(WITHOUT_STACK).stdout.splitlines()
-    assert lines == [mmseg_missing.__version__, *['True'] * 4]
+    assert lines == [mmseg_missing.__version__, *['True'] * 5]
 
 
 def test_own_import_error_is_not_taken_for_a_missing_stack():
