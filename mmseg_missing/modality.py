@@ -48,6 +48,11 @@ class Modality:
                 f"modality name {self.name!r} must not be empty or hold '+', "
                 "':', '.' or blanks; check `modalities`"
             )
+        if self.channels < 1:
+            raise ValueError(
+                f'modality {self.name!r}: `channels` must be at least 1, got '
+                f'{self.channels}'
+            )
         for key in ('mean', 'std'):
             values = tuple(float(v) for v in getattr(self, key))
             if len(values) == 1:
@@ -199,14 +204,15 @@ def parse_fill(stack: Stack, fill: str | Mapping[str, str]) -> dict[str, str]:
             (``zero`` where none is given).
 
     Raises:
-        ValueError: unknown fill or modality, or a copy of itself.
+        ValueError: unknown fill or modality.
     """
-    given = dict.fromkeys(stack.names, fill) if isinstance(fill, str) else fill
+    given = (
+        fill if isinstance(fill, Mapping) else dict.fromkeys(stack.names, fill)
+    )
     for name, kind in given.items():
         stack.index(name)
-        source = kind.removeprefix('copy:')
-        if source != kind:
-            stack.index(source)
+        if isinstance(kind, str) and kind.startswith('copy:'):
+            stack.index(kind.removeprefix('copy:'))
         elif kind not in FILLS:
             raise ValueError(
                 f'unknown fill {kind!r} for {name!r}; use one of '

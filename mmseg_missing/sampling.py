@@ -41,7 +41,13 @@ class Sampler:
     def draw(
         self, present: Sequence[Present], iteration: int, rank: int = 0
     ) -> list[Present]:
-        """Return for each sample a non-empty part of what it has."""
+        """Return for each sample a non-empty part of what it has.
+
+        Raises:
+            ValueError: a sample with nothing, or a wrong number of flags.
+        """
+        for flags in present:
+            self.stack.format(flags)
         return [
             self._draw(self._choices(tuple(p)), iteration, rank, i, present)
             for i, p in enumerate(present)
@@ -128,7 +134,7 @@ class RoundRobinSampler(Sampler):
     can serve, and all that it has when there is none.
 
     Raises:
-        ValueError: an unknown combination.
+        ValueError: an unknown combination, or an empty list.
     """
 
     def __init__(
@@ -141,6 +147,8 @@ class RoundRobinSampler(Sampler):
         super().__init__(stack, keep, seed)
         names = stack.incomplete() if combinations is None else combinations
         self._turns = [stack.parse(name) for name in names]
+        if combinations is not None and not self._turns:
+            raise ValueError('`model.sampler.combinations` is empty')
 
     def _draw(self, choices, iteration, rank, position, batch):
         turns = [t for t in self._turns if t in choices] or choices[:1]

@@ -1,0 +1,282 @@
+"""Stack, combinations and fills."""
+
+import itertools
+
+import pytest
+import torch
+
+from mmseg_missing.modality import Modality, Stack, fill_absent, parse_fill
+
+N, H, W = 2, 5, 7
+NAMES = ('rgb', 'depth', 'thermal', 'nir', 'lidar')
+
+
+def make_stack(count):
+    return Stack([{'name': name} for name in NAMES[:count]])
+
+
+@pytest.fixture
+def stack():
+    """RGB of three channels, depth of one, normals of two."""
+    return Stack(
+        [
+            Modality('rgb', 3, mean=(10, 20, 30), std=(1, 2, 3)),
+            Modality('depth', 1, mean=(4,), std=(2,)),
+            Modality('flow', 2),
+        ]
+    )
+
+
+@pytest.fixture
+def inputs(stack):
+    generator = torch.Generator().manual_seed(0)
+    return torch.randn(N, stack.num_channels, H, W, generator=generator)
+
+
+@pytest.mark.parametrize('count', [1, 2, 3, 4, 5])
+def test_all_combinations_once_each(count):
+    stack = make_stack(count)
+    names = stack.combinations()
+    flags = {stack.parse(name) for name in names}
+    assert len(names) == len(set(names)) == len(flags) == 2**count - 1
+    possible = itertools.product([False, True], repeat=count)
+    assert flags == set(possible) - {(False,) * count}
+    assert stack.incomplete() == tuple(n for n in names if n != stack.full)
+
+
+def test_canonical_order():
+    assert make_stack(3).combinations() == (
+        'rgb+depth+thermal',
+        'rgb+depth',
+        'rgb+thermal',
+        'depth+thermal',
+        'rgb',
+        'depth',
+        'thermal',
+    )
+
+
+@pytest.mark.parametrize('count', [1, 3])
+def test_format_inverts_parse(count):
+    stack = make_stack(count)
+    for name in stack.combinations():
+        assert stack.format(stack.parse(name)) == name
+
+
+def test_parse_takes_any_order_and_blanks():
+    assert make_stack(3).parse(' thermal + rgb ') == (True, False, True)
+
+
+@pytest.mark.parametrize(
+    ('combination', 'words'),
+    [
+        ('', 'at least one'),
+        ('  ', 'at least one'),
+        ('rgb+rgb', 'each once'),
+        ('lidar', "unknown modality 'lidar'.*rgb.depth"),
+        ('rgb+lidar', "unknown modality 'lidar'"),
+        ('rgb+', "unknown modality ''"),
+        ('RGB', "unknown modality 'RGB'"),
+    ],
+)
+def test_parse_refuses(combination, words):
+    with pytest.raises(ValueError, match=words):
+        make_stack(2).parse(combination)
+
+
+@pytest.mark.parametrize(
+    'present', [(False, False), (True,), (True, True, True), ()]
+)
+def test_format_refuses(present):
+    with pytest.raises(ValueError, match='`present` needs 2 entries'):
+        make_stack(2).format(present)
+
+
+def test_layout(stack):
+    assert len(stack) == 3
+    assert stack.in_channels == [3, 1, 2]
+    assert stack.num_channels == 6
+    assert stack.slices == {
+        'rgb': slice(0, 3),
+        'depth': slice(3, 4),
+        'flow': slice(4, 6),
+    }
+    assert stack.full == 'rgb+depth+flow'
+    assert stack['depth'] is stack[1]
+    assert [m.name for m in stack] == list(stack.names)
+    assert stack == Stack(stack) and hash(stack) == hash(Stack(stack))
+    assert stack != make_stack(3)
+
+
+def test_modality_repeats_one_mean_and_owns_its_sensor():
+    modality = Modality('flow', 2, mean=[5], std=[2])
+    assert modality.mean == (5.0, 5.0) and modality.std == (2.0, 2.0)
+    assert modality.sensor == 'flow'
+
+
+@pytest.mark.parametrize(
+    ('fields', 'words'),
+    [
+        ({'name': ''}, 'must not be empty'),
+        ({'name': 'a+b'}, "modality name 'a.b'"),
+        ({'name': 'a:b'}, 'modality name'),
+        ({'name': 'a.b'}, 'modality name'),
+        ({'name': 'a b'}, 'modality name'),
+        ({'name': 'a', 'mean': [1, 2]}, "'a' has 3 channels.*2.*`mean`"),
+        ({'name': 'a', 'std': [1, 2]}, '`std`'),
+        ({'name': 'a', 'std': [0]}, 'positive `std`'),
+        ({'name': 'a', 'interpolation': 'cubic'}, '`interpolation`.*cubic'),
+        ({'name': 'a', 'geometry': 'angle'}, '`geometry`.*angle'),
+        ({'name': 'a', 'channels': 0}, '`channels`.*0'),
+        ({'name': 'a', 'channels': -1}, '`channels`.*-1'),
+    ],
+)
+def test_modality_refuses(fields, words):
+    with pytest.raises(ValueError, match=words):
+        Modality(**fields)
+
+
+@pytest.mark.parametrize('names', [[], ['rgb', 'rgb']])
+def test_stack_refuses(names):
+    with pytest.raises(ValueError, match='check `modalities`'):
+        Stack([{'name': name} for name in names])
+
+
+def fill_one(inputs, stack, absent, fill, seeds=None):
+    """Fill with one modality absent in all samples; return that part."""
+    present = torch.ones(len(inputs), len(stack), dtype=torch.bool)
+    present[:, stack.index(absent)] = False
+    filled = fill_absent(inputs, present, stack, fill, seeds)
+    for name in set(stack.names) - {absent}:
+        part = stack.slices[name]
+        assert torch.equal(filled[:, part], inputs[:, part])
+    return filled[:, stack.slices[absent]]
+
+
+def test_zero(inputs, stack):
+    part = fill_one(inputs, stack, 'rgb', 'zero')
+    assert torch.equal(part, torch.zeros(N, 3, H, W))
+
+
+def test_black_is_raw_zero_after_normalisation(inputs, stack):
+    part = fill_one(inputs, stack, 'rgb', 'black')
+    expected = torch.tensor([-10.0, -10.0, -10.0])[None, :, None, None]
+    assert torch.equal(part, expected.expand(N, 3, H, W))
+
+
+def test_copy_is_the_mean_of_the_source(inputs, stack):
+    part = fill_one(inputs, stack, 'flow', 'copy:rgb')
+    expected = inputs[:, :3].mean(1, keepdim=True).expand(N, 2, H, W)
+    torch.testing.assert_close(part, expected)
+
+
+def test_copy_of_an_absent_source_is_zero(inputs, stack):
+    inputs[0, :4] = torch.nan
+    present = torch.tensor([[False, False, True], [True, False, True]])
+    filled = fill_absent(inputs, present, stack, {'depth': 'copy:rgb'})
+    assert torch.equal(filled[0, 3], torch.zeros(H, W))
+    torch.testing.assert_close(filled[1, 3], inputs[1, :3].mean(0))
+
+
+def test_a_modality_that_copies_itself_is_zero(inputs, stack):
+    assert parse_fill(stack, 'copy:rgb') == {
+        'rgb': 'zero',
+        'depth': 'copy:rgb',
+        'flow': 'copy:rgb',
+    }
+
+
+def test_noise_belongs_to_the_image(inputs, stack):
+    one, two = fill_one(inputs, stack, 'rgb', 'noise', [3, 5])
+    assert not torch.equal(one, two)
+    assert not torch.equal(one[0], one[1])
+    swapped = fill_one(inputs, stack, 'rgb', 'noise', [5, 3])
+    assert torch.equal(swapped, torch.stack([two, one]))
+    # Another modality of the same image gets other noise.
+    flow = fill_one(inputs, stack, 'flow', 'noise', [3, 5])
+    assert not torch.equal(flow[0, 0], one[0])
+
+
+def test_noise_is_standard_normal(stack):
+    inputs = torch.full((N, 6, 53, 59), 9.0)
+    part = fill_one(inputs, stack, 'rgb', 'noise', [1, 2])
+    assert part.mean().abs() < 0.03 and (part.std() - 1).abs() < 0.03
+
+
+def test_noise_leaves_the_global_generator_alone(inputs, stack):
+    state = torch.get_rng_state()
+    fill_one(inputs, stack, 'rgb', 'noise', [3, 5])
+    assert torch.equal(state, torch.get_rng_state())
+
+
+@pytest.mark.parametrize('fill', ['zero', 'black', 'noise', 'copy:rgb'])
+def test_nothing_of_an_absent_modality_survives(inputs, stack, fill):
+    for name in stack.combinations():
+        flags = stack.parse(name)
+        present = torch.tensor([flags, flags])
+        clean = fill_absent(inputs, present, stack, fill)
+        dirty = inputs.clone()
+        for modality, there in zip(stack.names, flags, strict=True):
+            if not there:
+                dirty[:, stack.slices[modality]] = torch.nan
+        before = dirty.clone()
+        assert torch.equal(fill_absent(dirty, present, stack, fill), clean)
+        assert torch.equal(dirty.isnan(), before.isnan())
+
+
+def test_what_is_present_stays_bit_for_bit(inputs, stack):
+    inputs[0, 1] = torch.inf
+    present = torch.ones(N, 3, dtype=torch.bool)
+    filled = fill_absent(inputs, present, stack, 'noise')
+    assert torch.equal(filled, inputs)
+    assert filled.data_ptr() != inputs.data_ptr()
+
+
+def test_each_sample_has_its_own_flags(inputs, stack):
+    present = torch.tensor([[True, False, True], [False, True, False]])
+    filled = fill_absent(inputs, present, stack)
+    assert torch.equal(filled[0, :3], inputs[0, :3])
+    assert not filled[0, 3].any() and not filled[1, :3].any()
+    assert torch.equal(filled[1, 3], inputs[1, 3])
+
+
+@pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float64])
+@pytest.mark.parametrize('fill', ['zero', 'black', 'noise', 'copy:rgb'])
+def test_fill_keeps_the_dtype(inputs, stack, fill, dtype):
+    part = fill_one(inputs.to(dtype), stack, 'flow', fill)
+    assert part.dtype == dtype
+
+
+def test_one_fill_per_modality(stack):
+    assert parse_fill(stack, {'depth': 'noise'}) == {
+        'rgb': 'zero',
+        'depth': 'noise',
+        'flow': 'zero',
+    }
+
+
+@pytest.mark.parametrize(
+    ('fill', 'words'),
+    [
+        ('mean', "unknown fill 'mean'.*zero, black, noise"),
+        ('copy', "unknown fill 'copy'"),
+        ('copy:', "unknown modality ''"),
+        ('copy:lidar', "unknown modality 'lidar'"),
+        ({'lidar': 'zero'}, "unknown modality 'lidar'"),
+        ({'rgb': 'grey'}, "unknown fill 'grey' for 'rgb'"),
+        ({'rgb': 0}, "unknown fill 0 for 'rgb'"),
+        (None, 'unknown fill None'),
+    ],
+)
+def test_fill_refuses(stack, fill, words):
+    with pytest.raises(ValueError, match=words):
+        parse_fill(stack, fill)
+
+
+def test_callers_objects_stay_as_they_are(stack):
+    fill = {'depth': 'noise'}
+    parse_fill(stack, fill)
+    assert fill == {'depth': 'noise'}
+    fields = {'name': 'rgb', 'mean': [1, 2, 3]}
+    Stack([fields])
+    assert fields == {'name': 'rgb', 'mean': [1, 2, 3]}
