@@ -49,7 +49,7 @@ def attach(
         ValueError: a pattern without a match, a wrong combination, a
             network that has adapters already, or a bare ``nn.Sequential``.
     """
-    if hasattr(root, BANK):
+    if hasattr(root, BANK) or any(adapted(root)):
         raise ValueError(
             f'{type(root).__name__} has `{BANK}` already; attach once, and '
             'give `adapter` to the segmentor or to the backbone, not to both'
@@ -68,6 +68,7 @@ def attach(
         layer.add_module('adapter', method(site, bank, slot))
         layer.register_forward_hook(modulate)
     root.add_module(BANK, bank)
+    bank.frozen = (root,)
     freeze(root)
     return bank
 

@@ -63,6 +63,21 @@ class AdapterBank(nn.Module):
         )
         self._numbers: tuple[Tensor, ...] | None = None
         self._warned: set[str] = set()
+        # The network around; a tuple hides it from nn.Module.
+        self.frozen: tuple[nn.Module, ...] = ()
+
+    def train(self, mode: bool = True) -> AdapterBank:
+        """Set the mode of the rows; the network around stays in eval.
+
+        Its ``train()`` comes by here last, so nothing can thaw it.
+        """
+        super().train(mode)
+        for root in self.frozen:
+            root.training = False
+            for part in root.children():
+                if part is not self:
+                    part.train(False)
+        return self
 
     @property
     def num_parameters(self) -> int:

@@ -12,6 +12,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from ..version import __version__
 from .attach import BANK
 from .bank import AdapterBank
 from .frozen import fingerprint
@@ -53,13 +54,18 @@ def save_adapter(
 
     Raises:
         ValueError: no row was trained.
+        OSError: the file cannot be written.
     """
     bank = _bank(root)
     if not bank.trained:
         raise ValueError(
             'no adapter row was trained; there is nothing to save'
         )
-    metadata = {**describe(root), 'combinations': list(bank.trained)}
+    metadata = {
+        **describe(root),
+        'mmseg_missing_version': __version__,
+        'combinations': list(bank.trained),
+    }
     seen = dict(zip(bank.rows.names, bank.samples_seen.tolist()))
     metadata['samples_seen'] = {name: seen[name] for name in bank.trained}
     metadata.update(extra or {})
@@ -67,7 +73,11 @@ def save_adapter(
         name: bank.rows.table[name].detach().cpu().contiguous()
         for name in bank.trained
     }
-    save_file(rows, path, {key: json.dumps(v) for key, v in metadata.items()})
+    texts = {k: json.dumps(v, default=float) for k, v in metadata.items()}
+    try:
+        save_file(rows, path, texts)
+    except SafetensorError as error:
+        raise OSError(f'cannot write {str(path)!r}: {error}') from error
     return bank.trained
 
 
@@ -127,11 +137,29 @@ def load_adapter(root: nn.Module, path: str | Path) -> dict[str, Any]:
             f'{str(path)!r} holds a row for {strange[0]!r}, this network only '
             f'for {list(bank.rows.names)}; check `model.adapter.combinations`'
         )
+    seen = metadata.get('samples_seen')
+    if not _are_sound(rows, seen, bank.num_parameters):
+        raise ValueError(
+            f'{str(path)!r} is damaged: its rows are not {bank.num_parameters}'
+            ' numbers each with a count of training samples'
+        )
     for name, row in rows.items():
         bank.rows.table[name].copy_(row)
-        seen = metadata['samples_seen'][name]
-        bank.samples_seen[bank.rows.names.index(name)] = seen
+        bank.samples_seen[bank.rows.names.index(name)] = seen[name]
     return metadata
+
+
+def _are_sound(rows: Mapping[str, Tensor], seen: Any, width: int) -> bool:
+    """Say whether every row has its numbers and its count."""
+    return (
+        isinstance(seen, dict)
+        and set(seen) == set(rows) != set()
+        and all(type(n) is int and n > 0 for n in seen.values())
+        and all(
+            row.shape == (width,) and row.isfinite().all()
+            for row in rows.values()
+        )
+    )
 
 
 def _check_same(

@@ -43,6 +43,12 @@ def fold(root: nn.Module, combination: str) -> list[str]:
             raise ValueError(
                 f'{site.kind} {site.name!r} has no weight to fold into'
             )
+        if getattr(layer, 'transposed', False):
+            raise ValueError(
+                f'{site.kind} {site.name!r} cannot be folded: its weight has '
+                'the input channels first; leave it out of '
+                '`model.adapter.sites`'
+            )
     gained = []
     for site, layer, part in zip(bank.sites, layers, numbers):
         if layer.bias is None:

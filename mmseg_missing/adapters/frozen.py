@@ -12,18 +12,22 @@ from torch import Tensor, nn
 from .attach import BANK, adapted
 
 
+def adapter_prefixes(root: nn.Module) -> tuple[str, ...]:
+    """Return how the keys of adapters in ``root.state_dict()`` begin."""
+    return tuple(
+        f'{name}.{BANK}.' if name else f'{BANK}.' for name, _ in adapted(root)
+    )
+
+
 def is_adapter_key(root: nn.Module, key: str) -> bool:
     """Say whether a key of ``root.state_dict()`` belongs to an adapter."""
-    return any(
-        key.startswith(f'{name}.{BANK}.' if name else f'{BANK}.')
-        for name, _ in adapted(root)
-    )
+    return key.startswith(adapter_prefixes(root))
 
 
 def base_state(root: nn.Module) -> dict[str, Tensor]:
     """Return the state of ``root`` without its adapters."""
-    state = root.state_dict()
-    return {k: v for k, v in state.items() if not is_adapter_key(root, k)}
+    prefixes, state = adapter_prefixes(root), root.state_dict()
+    return {k: v for k, v in state.items() if not k.startswith(prefixes)}
 
 
 def fingerprint(root: nn.Module) -> str:

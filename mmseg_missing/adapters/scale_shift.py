@@ -41,12 +41,6 @@ class ScaleShift(Adapter):
         a bias gains one.
         """
         scale, shift = numbers.to(layer.weight).chunk(2)
-        if getattr(layer, 'transposed', False):
-            raise ValueError(
-                f'{site.kind} {site.name!r} cannot be folded: its weight has '
-                'the input channels first; leave it out of '
-                '`model.adapter.sites`'
-            )
         shape = [-1] + [1] * (layer.weight.ndim - 1)
         layer.weight.mul_(scale.reshape(shape))
         if layer.bias is None:

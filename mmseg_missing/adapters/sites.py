@@ -65,11 +65,14 @@ def never_called(root: nn.Module) -> set[str]:
 
 def matches(pattern: str, name: str) -> bool:
     """Say whether a full regex or a dotted suffix names ``name``."""
-    return (
-        name == pattern
-        or name.endswith('.' + pattern)
-        or re.fullmatch(pattern, name) is not None
-    )
+    try:
+        is_match = re.fullmatch(pattern, name) is not None
+    except re.error as error:
+        raise ValueError(
+            f'adapter site {pattern!r} is no regular expression: {error}; '
+            'check `model.adapter.sites`'
+        ) from error
+    return is_match or name == pattern or name.endswith('.' + pattern)
 
 
 def find_sites(
@@ -94,8 +97,15 @@ def find_sites(
         ValueError: a pattern matches no layer, or one that adapters cannot
             modulate or that is never called as a module.
     """
+    within, batch_major = tuple(within), tuple(batch_major)
     silent = never_called(root)
     layers = dict(root.named_modules())
+    for pattern in batch_major:
+        if not any(matches(pattern, name) for name in layers):
+            raise ValueError(
+                f'batch-major pattern {pattern!r} matched no layer of '
+                f'{type(root).__name__}; check `model.adapter.batch_major`'
+            )
     if patterns is None:
         names = [n for n in layers if n not in silent and _inside(n, within)]
     else:
@@ -149,8 +159,7 @@ def _named_by_user(
     return [name for name in layers if name in chosen]
 
 
-def _inside(name: str, within: Iterable[str]) -> bool:
-    within = tuple(within)
+def _inside(name: str, within: tuple[str, ...]) -> bool:
     return not within or any(
         name == child or name.startswith(child + '.') for child in within
     )

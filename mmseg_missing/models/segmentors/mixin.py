@@ -79,16 +79,6 @@ class MissingModalityMixin:
         # Found once; a tuple keeps the banks from being registered twice.
         self._banks = tuple(root.adapters for _, root in adapted(self))
 
-    def train(self, mode: bool = True):
-        """Set the mode; what is frozen stays in evaluation mode."""
-        super().train(mode)
-        for _, root in adapted(self):
-            parts = root.children() if root is self else [root]
-            for part in parts:
-                part.train(False)
-            root.adapters.train(mode)
-        return self
-
     def loss(self, inputs: Tensor, data_samples: list) -> dict:
         """Return the losses of a student that sees a draw of what is there.
 

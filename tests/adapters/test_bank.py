@@ -1,0 +1,238 @@
+"""Rows: told for one forward, learnt one by one."""
+
+import copy
+import pickle
+import warnings
+
+import pytest
+import torch
+from torch import nn
+
+from mmseg_missing.adapters import (
+    attach,
+    detach,
+    find_sites,
+    freeze,
+    unhooked,
+)
+
+BOTH, RGB, DEPTH = (True, True), (True, False), (False, True)
+
+
+@pytest.fixture
+def network(make_network, stack):
+    network = make_network()
+    attach(network, stack)
+    return network
+
+
+@pytest.mark.parametrize('mode', [True, False])
+def test_not_told(network, x, mode):
+    network.train(mode)
+    with pytest.raises(RuntimeError, match=r'not told.*`with network\.adapte'):
+        network(x)
+
+
+def test_nothing_survives_the_forward(network, x, train_rows):
+    bank = train_rows(network.adapters)
+    with bank.told([RGB, RGB]):
+        network(x)
+    with pytest.raises(RuntimeError, match='not told'):
+        network(x)
+    with pytest.raises(ZeroDivisionError), bank.told([RGB, RGB]):
+        1 / 0  # noqa: B018
+    with pytest.raises(RuntimeError, match='not told'):
+        network(x)
+
+
+def test_blocks_can_be_nested(network, x, train_rows):
+    bank = train_rows(network.adapters)
+    with bank.told([RGB, RGB]):
+        first = network(x)
+        with bank.told([BOTH, BOTH]):
+            assert not torch.equal(network(x), first)
+        assert torch.equal(network(x), first)
+
+
+@pytest.mark.parametrize('present', [(False, False), (True,), (True,) * 3])
+def test_wrong_present(network, present):
+    told = network.adapters.told([BOTH, present])
+    with pytest.raises(ValueError, match='`present` needs 2'), told:
+        pass
+
+
+def test_untrained_row_warns_once(network, train_rows):
+    bank = train_rows(network.adapters, ['depth'])
+    network.eval()
+    words = "row of 'rgb' was never trained"
+    with pytest.warns(match=words), bank.told([RGB, DEPTH, BOTH]):
+        pass
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        with bank.told([RGB, DEPTH, BOTH]):
+            pass
+        bank._warned.clear()
+        network.train()  # training is what trains it
+        with bank.told([RGB]):
+            pass
+
+
+def test_combination_without_a_row_warns_and_is_the_base(
+    make_network, stack, x, train_rows
+):
+    network = make_network()
+    base = network(x)
+    bank = attach(network, stack, combinations=['rgb'])
+    train_rows(bank)
+    assert bank.rows.names == bank.trained == ('rgb',)
+    words = "'depth' was never trained"
+    with pytest.warns(match=words), bank.told([DEPTH, DEPTH]):
+        assert torch.equal(network(x), base)
+
+
+def test_all_present_training_batch_can_still_be_learnt_from(network, x):
+    network.train()
+    optimizer = torch.optim.AdamW(network.parameters(), weight_decay=0.1)
+    state = copy.deepcopy(network.state_dict())
+    with network.adapters.told([BOTH, BOTH]):
+        network(x).sum().backward()
+    optimizer.step()
+    for key, value in network.state_dict().items():
+        assert torch.equal(value, state[key])
+
+
+def test_no_graph_without_gradients(network, x):
+    with torch.no_grad(), network.adapters.told([BOTH, BOTH]):
+        assert not network(x).requires_grad
+
+
+def test_only_rows_require_gradients(network):
+    learnt = {n for n, w in network.named_parameters() if w.requires_grad}
+    assert learnt == {'adapters.rows.table.rgb', 'adapters.rows.table.depth'}
+
+
+def test_freeze_again(network):
+    network.requires_grad_(True)
+    freeze(network)
+    test_only_rows_require_gradients(network)
+
+
+def test_children_cannot_thaw_in_train_mode(network):
+    network.train()
+    modes = {n: m.training for n, m in network.named_modules() if m.training}
+    assert modes and all(n.startswith('adapters') for n in modes)
+    twin = copy.deepcopy(network).train()
+    assert not twin.drop.training and twin.adapters.training
+
+
+def test_width_and_count(network):
+    bank = network.adapters
+    assert bank.widths == [12, 12, 12, 12, 4]
+    assert bank.num_parameters == 52
+    assert bank.count([RGB, BOTH, RGB, DEPTH]).tolist() == [2, 1]
+    assert bank.trained == ()
+    bank.samples_seen += bank.count([RGB])
+    assert bank.trained == ('rgb',)
+
+
+def test_combinations_in_any_order(make_network, stack):
+    bank = attach(make_network(), stack, combinations=['depth', 'rgb'])
+    assert bank.rows.names == ('depth', 'rgb')
+    assert bank.count([RGB]).tolist() == [0, 1]
+
+
+@pytest.mark.parametrize(
+    ('settings', 'words'),
+    [
+        ({'rows': 'list'}, r"row mode 'list'.*`model\.adapter\.rows`.*table"),
+        ({'combinations': ['lidar']}, "unknown modality 'lidar'"),
+        ({'combinations': ['rgb', 'depth+rgb']}, 'miss something'),
+        ({'combinations': []}, r'`model\.adapter\.combinations`'),
+    ],
+)
+def test_wrong_settings_leave_the_network_alone(
+    make_network, stack, x, settings, words
+):
+    network = make_network()
+    base = network(x)
+    with pytest.raises(ValueError, match=words):
+        attach(network, stack, **settings)
+    assert torch.equal(network(x), base)
+    assert all(w.requires_grad for w in network.parameters())
+
+
+def test_attach_once(network, stack):
+    with pytest.raises(ValueError, match='attach once'):
+        attach(network, stack)
+    outer = nn.ModuleDict({'inner': network})
+    with pytest.raises(ValueError, match='not to both'):
+        attach(outer, stack)
+    assert len(network.stem._forward_hooks) == 1
+
+
+def test_bare_sequential(stack):
+    with pytest.raises(ValueError, match=r'bare nn\.Sequential'):
+        attach(nn.Sequential(nn.Linear(2, 2)), stack)
+
+
+def test_detach(network, make_network, x):
+    detach(network)
+    base = make_network()
+    assert torch.equal(network(x), base(x))
+    assert set(network.state_dict()) == set(base.state_dict())
+    assert not any(m._forward_hooks for m in network.modules())
+    assert network.train().norm.training
+
+
+def test_detach_leaves_other_hooks(make_network, stack, x):
+    network, seen = make_network(), []
+    network.stem.register_forward_hook(lambda *_: seen.append(1))
+    attach(network, stack)
+    detach(network)
+    network(x)
+    assert seen == [1]
+
+
+def test_converted_norms_are_found_to_be_unhooked(network):
+    assert unhooked(network) == []
+    nn.SyncBatchNorm.convert_sync_batchnorm(network)
+    assert unhooked(network) == ['norm']
+
+
+def test_pickle(network, x, train_rows):
+    train_rows(network.adapters)
+    twin = pickle.loads(pickle.dumps(network))
+    with network.adapters.told([RGB, DEPTH]), twin.adapters.told([RGB, DEPTH]):
+        assert torch.equal(twin(x), network(x))
+
+
+def test_dtype_of_the_network(network, x, train_rows):
+    train_rows(network.adapters)
+    network.double()
+    with network.adapters.told([RGB, DEPTH]):
+        assert network(x.double()).dtype == torch.float64
+
+
+def test_sites_survive_init(network, x, make_network):
+    """A later initialisation of the layers leaves rows at the identity."""
+    for layer in network.modules():
+        if hasattr(layer, 'reset_parameters'):
+            torch.manual_seed(3)
+            layer.reset_parameters()
+    base = make_network()
+    state = network.state_dict()
+    base.load_state_dict({k: state[k] for k in base.state_dict()})
+    network.adapters.samples_seen += 1
+    with network.adapters.told([RGB, DEPTH]):
+        assert torch.equal(network(x), base(x))
+
+
+def test_site_order_is_the_slot_order(network):
+    sites = find_sites(network)
+    assert [network.get_submodule(s.name).adapter.slot for s in sites] == [
+        0,
+        1,
+        2,
+        3,
+        4,
+    ]

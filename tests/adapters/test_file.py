@@ -1,0 +1,340 @@
+"""The adapter file: exactly the trained rows, refused where it is wrong."""
+
+import copy
+import json
+
+import numpy as np
+import pytest
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+
+from mmseg_missing.adapters import (
+    ScaleShift,
+    attach,
+    base_state,
+    fingerprint,
+    is_adapter_key,
+    load_adapter,
+    load_base,
+    read_adapter,
+    save_adapter,
+)
+from mmseg_missing.modality import Stack
+from mmseg_missing.version import __version__
+
+RGB, DEPTH = (True, False), (False, True)
+
+
+@pytest.fixture
+def network(make_network, stack, train_rows):
+    network = make_network()
+    train_rows(attach(network, stack))
+    return network
+
+
+@pytest.fixture
+def fresh(make_network, stack):
+    network = make_network()
+    attach(network, stack)
+    return network
+
+
+@pytest.fixture
+def path(network, tmp_path):
+    path = tmp_path / 'adapter.safetensors'
+    save_adapter(network, path, {'fill': {'rgb': 'zero'}, 'results': {}})
+    return path
+
+
+@pytest.fixture
+def rewrite(path):
+    """Return a function that writes the file again, with changes."""
+
+    def write(damage=lambda rows: rows, **changes):
+        metadata, rows = read_adapter(path)
+        metadata.update(changes)
+        texts = {k: json.dumps(v) for k, v in metadata.items() if v is not ...}
+        save_file(damage(rows), path, texts)
+
+    return write
+
+
+def assert_refused(network, path, words):
+    """Refused with these words, and nothing of the network changed."""
+    before = copy.deepcopy(network.state_dict())
+    with pytest.raises(ValueError, match=words) as error:
+        load_adapter(network, path)
+    assert str(path) in str(error.value) and '\n' not in str(error.value)
+    for key, value in network.state_dict().items():
+        assert torch.equal(value, before[key])
+
+
+def test_exactly_the_trained_rows(fresh, train_rows, tmp_path):
+    train_rows(fresh.adapters, ['depth'])
+    path = tmp_path / 'adapter.safetensors'
+    assert save_adapter(fresh, path) == ('depth',)
+    with safe_open(path, framework='pt') as file:
+        assert list(file.keys()) == ['depth']
+        assert file.get_tensor('depth').numel() == 52
+    assert path.stat().st_size < 52 * 4 + 2000
+
+
+def test_metadata(network, path):
+    metadata, rows = read_adapter(path)
+    assert set(rows) == {'rgb', 'depth'}
+    assert metadata['format_version'] == 1
+    assert metadata['method'] == 'ScaleShift'
+    assert metadata['rows'] == 'table'
+    assert metadata['network'] == 'Network'
+    assert [m[:2] for m in metadata['stack']] == [['rgb', 3], ['depth', 1]]
+    assert metadata['sites'][0] == ['stem', 'Conv2d', 12]
+    assert metadata['base'] == fingerprint(network)
+    assert metadata['combinations'] == ['rgb', 'depth']
+    assert metadata['samples_seen'] == {'rgb': 11, 'depth': 12}
+    assert metadata['fill'] == {'rgb': 'zero'}
+    assert metadata['mmseg_missing_version'] == __version__
+
+
+def test_load(network, fresh, path, x):
+    metadata = load_adapter(fresh, path)
+    assert metadata['fill'] == {'rgb': 'zero'}
+    assert fresh.adapters.samples_seen.tolist() == [11, 12]
+    told = [RGB, DEPTH]
+    with network.adapters.told(told), fresh.adapters.told(told):
+        assert torch.equal(fresh(x), network(x))
+
+
+def test_load_keeps_rows_that_the_file_lacks(
+    network, fresh, train_rows, tmp_path
+):
+    train_rows(fresh.adapters, ['depth'], seed=5)
+    save_adapter(fresh, tmp_path / 'depth.safetensors')
+    rgb = network.adapters.rows.table['rgb'].clone()
+    load_adapter(network, tmp_path / 'depth.safetensors')
+    table = network.adapters.rows.table
+    assert torch.equal(table['rgb'], rgb)
+    assert torch.equal(table['depth'], fresh.adapters.rows.table['depth'])
+
+
+def test_nothing_trained(fresh, tmp_path):
+    with pytest.raises(ValueError, match='no adapter row was trained'):
+        save_adapter(fresh, tmp_path / 'adapter.safetensors')
+    assert not list(tmp_path.iterdir())
+
+
+def test_no_adapters(make_network, path):
+    for call in (save_adapter, load_adapter):
+        with pytest.raises(ValueError, match=r'set `model\.adapter`'):
+            call(make_network(), path)
+
+
+def test_other_base(fresh, path):
+    fresh.norm.running_mean += 1e-3
+    assert_refused(fresh, path, r'another base: its fingerprint starts \w{12}')
+
+
+@pytest.mark.parametrize(
+    ('modalities', 'words'),
+    [
+        ([{'name': 'rgb'}, {'name': 'hha', 'channels': 1}], 'depth.*hha'),
+        ([{'name': 'rgb'}, {'name': 'depth'}], "'depth', 1.*'depth', 3"),
+        (
+            [{'name': 'rgb', 'std': [2]}, {'name': 'depth', 'channels': 1}],
+            r'1\.0.*2\.0',
+        ),
+        (
+            [{'name': 'rgb'}, {'name': 'depth', 'channels': 1}, {'name': 'x'}],
+            'it has 2 entries, the network 3',
+        ),
+    ],
+)
+def test_other_stack(make_network, path, modalities, words):
+    network = make_network()
+    attach(network, Stack(modalities))
+    assert_refused(network, path, f'another stack: .*{words}')
+
+
+@pytest.mark.parametrize(
+    ('sites', 'words'),
+    [
+        (['stem', 'body.0'], "it has .'norm'.*the network .'body.0'"),
+        (['stem'], 'it has 5 entries, the network 1'),
+    ],
+)
+def test_other_sites(make_network, stack, path, sites, words):
+    network = make_network()
+    attach(network, stack, sites=sites)
+    assert_refused(network, path, f'another sites: {words}')
+
+
+class Other(ScaleShift):
+    pass
+
+
+def test_other_method(make_network, stack, path):
+    network = make_network()
+    attach(network, stack, Other)
+    words = "another method: it has 'ScaleShift', the network 'Other'"
+    assert_refused(network, path, words)
+
+
+def test_other_row_mode(fresh, path, rewrite):
+    rewrite(rows='additive')
+    assert_refused(fresh, path, "another rows: it has 'additive'")
+
+
+def test_other_version(fresh, path, rewrite):
+    rewrite(format_version=2)
+    assert_refused(fresh, path, 'format version 2, this package reads 1')
+
+
+def test_strange_combination(make_network, stack, path):
+    network = make_network()
+    attach(network, stack, combinations=['rgb'])
+    words = r"a row for 'depth'.*only for \['rgb'\].*`model\.adapter\.combin"
+    assert_refused(network, path, words)
+
+
+def test_missing_file(fresh, tmp_path):
+    with pytest.raises(FileNotFoundError, match=r'nothing\.safetensors'):
+        load_adapter(fresh, tmp_path / 'nothing.safetensors')
+    with pytest.raises(FileNotFoundError):
+        load_adapter(fresh, tmp_path)
+
+
+@pytest.mark.parametrize('share', [0, 0.01, 0.5, 0.99])
+def test_truncated(fresh, path, share):
+    data = path.read_bytes()
+    path.write_bytes(data[: int(share * len(data))])
+    assert_refused(fresh, path, 'damaged or no adapter file')
+
+
+@pytest.mark.parametrize('content', [b'\x80\x02}.' * 99, b'PK\x03\x04' * 99])
+def test_not_safetensors(fresh, path, content):
+    path.write_bytes(content)
+    assert_refused(fresh, path, 'damaged or no adapter file')
+
+
+@pytest.mark.parametrize('metadata', [None, {'format': 'pt'}, {'a': '1'}])
+def test_safetensors_of_others(fresh, path, metadata):
+    save_file({'weight': torch.ones(3)}, path, metadata)
+    assert_refused(fresh, path, 'no adapter file|format version None')
+
+
+@pytest.mark.parametrize(
+    'damage',
+    [
+        lambda rows: {**rows, 'depth': rows['depth'][:-1].clone()},
+        lambda rows: {**rows, 'depth': torch.ones(1)},
+        lambda rows: {**rows, 'depth': torch.full((52,), torch.nan)},
+        lambda rows: {'rgb': rows['rgb']},
+        lambda rows: {},
+    ],
+    ids=['short', 'one number', 'nan', 'one row less', 'no rows'],
+)
+def test_damaged_rows(fresh, path, rewrite, damage):
+    rewrite(damage)
+    assert_refused(fresh, path, 'is damaged')
+
+
+@pytest.mark.parametrize(
+    'seen', [..., None, {}, {'rgb': 1}, {'rgb': 1, 'depth': 'x'}, [1, 2]]
+)
+def test_damaged_counts(fresh, path, rewrite, seen):
+    rewrite(samples_seen=seen)
+    assert_refused(fresh, path, 'is damaged')
+
+
+@pytest.mark.parametrize('key', ['stack', 'sites', 'base', 'method'])
+@pytest.mark.parametrize('value', [..., None, 3])
+def test_damaged_metadata(fresh, path, rewrite, key, value):
+    rewrite(**{key: value})
+    assert_refused(fresh, path, f'is for another {key}')
+
+
+def test_failed_write_keeps_the_old_file(network, path):
+    old = path.read_bytes()
+    with pytest.raises(TypeError):
+        save_adapter(network, path, {'results': object()})
+    assert path.read_bytes() == old
+
+
+def test_results_may_be_numbers_of_any_kind(network, path):
+    results = {'mIoU': torch.tensor(1.5), 'aAcc': np.float32(2.5)}
+    save_adapter(network, path, {'results': results})
+    metadata, _ = read_adapter(path)
+    assert metadata['results'] == {'mIoU': 1.5, 'aAcc': 2.5}
+
+
+def test_folder_that_cannot_be_written(network, tmp_path):
+    with pytest.raises(OSError, match=r'cannot write .*nowhere/a\.safet'):
+        save_adapter(network, tmp_path / 'nowhere' / 'a.safetensors')
+
+
+def test_fingerprint(make_network, network):
+    base = make_network()
+    assert fingerprint(network) == fingerprint(base)  # adapters do not count
+    assert fingerprint(base.half().float()) != fingerprint(network)
+    twin = make_network().double()
+    assert fingerprint(twin) == fingerprint(network)
+    twin.tokens.weight.data = twin.tokens.weight.data.reshape(2, 3)
+    assert fingerprint(twin) != fingerprint(network)
+    renamed = make_network()
+    renamed.last = renamed.head
+    del renamed.head
+    assert fingerprint(renamed) != fingerprint(network)
+
+
+def test_base_state(network, make_network):
+    base = make_network()
+    assert list(base_state(network)) == list(base.state_dict())
+    assert is_adapter_key(network, 'adapters.samples_seen')
+    assert not is_adapter_key(network, 'adapter.weight')
+    assert not is_adapter_key(base, 'adapters.samples_seen')
+
+
+def test_load_base(make_network, network, x):
+    other = make_network()
+    with torch.no_grad():
+        other.stem.weight.mul_(2)
+    load_base(network, other.state_dict(), 'base.pth')
+    with network.adapters.told([(True, True)] * 2):
+        assert torch.equal(network(x), other(x))
+    assert network.adapters.samples_seen.any()
+    assert not network.stem.weight.requires_grad
+
+
+def drop(state):
+    del state['stem.weight']
+
+
+def add(state):
+    state['stem.bias'] = torch.zeros(6)
+
+
+def reshape(state):
+    state['head.weight'] = torch.zeros(3, 6)
+
+
+@pytest.mark.parametrize(
+    ('change', 'words'),
+    [
+        (drop, r"1 keys are missing \['stem.weight'\], 0 are unknown"),
+        (add, r"0 keys are missing \[\], 1 are unknown \['stem.bias'\]"),
+        (reshape, r"'head.weight' has shape \(3, 6\), expected \(2, 6\)"),
+    ],
+)
+def test_load_base_refuses(make_network, network, change, words):
+    state = {k: v + 1 for k, v in make_network().state_dict().items()}
+    change(state)
+    before = copy.deepcopy(network.state_dict())
+    with pytest.raises(ValueError, match=f"'base.pth' is no base.*{words}"):
+        load_base(network, state, 'base.pth')
+    for key, value in network.state_dict().items():
+        assert torch.equal(value, before[key])
+
+
+def test_joined_state_is_no_base(network):
+    with pytest.raises(ValueError, match='sibling config without adapter'):
+        load_base(network, network.state_dict(), 'epoch_3.pth')

@@ -1,0 +1,94 @@
+"""Folding a whole network, and what takes the folded weights."""
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from mmseg_missing.adapters import add_biases, attach, fold
+
+RGB = (True, False)
+
+
+@pytest.fixture
+def adapted(make_network, stack, train_rows):
+    network = make_network().double()
+    train_rows(attach(network, stack), ['rgb'])
+    return network
+
+
+def test_fresh_network_takes_the_folded_weights(make_network, adapted, x):
+    x = x.double()
+    with adapted.adapters.told([RGB, RGB]):
+        expected = adapted(x)
+    gained = fold(adapted, 'rgb')
+    assert gained == ['stem']
+    plain = make_network().double()
+    add_biases(plain, gained)
+    plain.load_state_dict(adapted.state_dict())
+    torch.testing.assert_close(plain(x), expected, rtol=0, atol=1e-10)
+
+
+def test_added_biases_change_nothing(make_network, x):
+    network = make_network()
+    expected = network(x)
+    add_biases(network, ['stem'])
+    assert torch.equal(network(x), expected)
+    assert not network.stem.bias.requires_grad
+
+
+def test_full_combination_folds_to_the_base(adapted, make_network):
+    fold(adapted, 'depth+rgb')
+    base = make_network().double().state_dict()
+    state = adapted.state_dict()
+    assert not state.pop('stem.bias').any()
+    for key, value in state.items():
+        assert torch.equal(value, base[key])
+
+
+@pytest.mark.parametrize(
+    ('combination', 'words'),
+    [
+        ('depth', r"no trained row for 'depth', only for \['rgb'\]"),
+        ('lidar', "unknown modality 'lidar'"),
+        ('', 'at least one'),
+    ],
+)
+def test_refused_combination(adapted, combination, words):
+    with pytest.raises(ValueError, match=words):
+        fold(adapted, combination)
+    assert hasattr(adapted, 'adapters')
+
+
+class Late(nn.Module):
+    def __init__(self, late):
+        super().__init__()
+        self.early = nn.Conv2d(4, 3, 1)
+        self.late = late
+
+    def forward(self, x):
+        return self.late(self.early(x))
+
+
+@pytest.mark.parametrize(
+    'late', [nn.ConvTranspose2d(3, 3, 2), nn.BatchNorm2d(3, affine=False)]
+)
+def test_layer_that_cannot_fold_leaves_the_network_whole(
+    stack, train_rows, late, x
+):
+    network = Late(late)
+    train_rows(attach(network, stack))
+    before = copy.deepcopy(network.state_dict())
+    with pytest.raises(ValueError, match=r"'late'.*"):
+        fold(network, 'rgb')
+    assert set(network.state_dict()) == set(before)
+    for key, value in network.state_dict().items():
+        assert torch.equal(value, before[key])
+    with network.adapters.told([RGB, RGB]):
+        network(x)
+
+
+def test_biases_for_another_network(make_network):
+    with pytest.raises(ValueError, match=r"no layer 'neck\.conv'"):
+        add_biases(make_network(), ['neck.conv'])

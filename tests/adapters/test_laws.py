@@ -1,0 +1,224 @@
+"""What holds for every adapter method on every kind of layer."""
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+from mmseg_missing.adapters import (
+    ScaleShift,
+    attach,
+    fold,
+    load_adapter,
+    save_adapter,
+)
+
+METHODS = {'ScaleShift': ScaleShift}
+FULL, RGB, DEPTH = (True, True), (True, False), (False, True)
+PRESENT = [FULL, RGB, DEPTH, RGB, FULL]
+
+
+class ChannelFirstNorm(nn.LayerNorm):
+    channel_dim = 1
+
+    def forward(self, x):
+        return super().forward(x.movedim(1, -1)).movedim(-1, 1)
+
+
+# Layer and the shape of a sample; primes, and cases with c == w.
+LAYERS = {
+    'linear': (lambda: nn.Linear(3, 5), (7, 3)),
+    'linear c=l': (lambda: nn.Linear(3, 7), (7, 3)),
+    'linear of vectors': (lambda: nn.Linear(3, 5), (3,)),
+    'conv': (lambda: nn.Conv2d(3, 11, 3, padding=1), (3, 5, 7)),
+    'conv c=w': (lambda: nn.Conv2d(3, 7, 1), (3, 5, 7)),
+    'conv of one position': (lambda: nn.Conv2d(3, 7, (5, 7)), (3, 5, 7)),
+    'bias-free conv': (lambda: nn.Conv2d(3, 5, 3, bias=False), (3, 5, 7)),
+    'grouped conv': (lambda: nn.Conv2d(4, 6, 3, groups=2), (4, 5, 7)),
+    'depthwise conv': (lambda: nn.Conv2d(3, 3, 3, groups=3), (3, 5, 7)),
+    'conv1d': (lambda: nn.Conv1d(3, 5, 3), (3, 7)),
+    'conv3d': (lambda: nn.Conv3d(3, 5, 1), (3, 2, 5, 7)),
+    'batch norm': (lambda: nn.BatchNorm2d(3), (3, 5, 7)),
+    'batch norm c=w': (lambda: nn.BatchNorm2d(7), (7, 5, 7)),
+    'layer norm': (lambda: nn.LayerNorm(3), (5, 7, 3)),
+    'group norm': (lambda: nn.GroupNorm(2, 6), (6, 5, 7)),
+    'channel-first norm': (lambda: ChannelFirstNorm(3), (3, 5, 7)),
+    'channel-first norm c=w': (lambda: ChannelFirstNorm(7), (7, 5, 7)),
+}
+
+on_every_layer = pytest.mark.parametrize('kind', LAYERS)
+pytestmark = pytest.mark.parametrize('method', METHODS.values(), ids=METHODS)
+
+
+class Host(nn.Module):
+    def __init__(self, kind):
+        super().__init__()
+        torch.manual_seed(0)
+        self.layer = LAYERS[kind][0]()
+        for tensor in (*self.parameters(), *self.buffers()):
+            if tensor.is_floating_point():
+                nn.init.uniform_(tensor, 0.5, 1.5)
+
+    def forward(self, x):
+        return self.layer(x)
+
+
+def make(kind, stack, method, dtype=torch.float32):
+    """Return a base, the same with adapters, and a batch for them."""
+    base = Host(kind).to(dtype).eval().requires_grad_(False)
+    network = copy.deepcopy(base)
+    attach(network, stack, method)
+    generator = torch.Generator().manual_seed(1)
+    shape = (len(PRESENT), *LAYERS[kind][1])
+    return base, network, torch.randn(shape, generator=generator).to(dtype)
+
+
+def run(network, x, present):
+    with network.adapters.told(present):
+        return network(x)
+
+
+@on_every_layer
+def test_identity_at_start(kind, stack, method):
+    base, network, x = make(kind, stack, method)
+    network.adapters.samples_seen += 1
+    for present in (FULL, RGB, DEPTH):
+        y = run(network, x, [present] * len(x))
+        assert torch.equal(y, base(x))
+
+
+@pytest.mark.parametrize('layout', ['contiguous_format', 'channels_last'])
+@pytest.mark.parametrize('autocast', [False, True])
+@on_every_layer
+def test_all_present_is_the_base_bit_for_bit(
+    kind, stack, method, train_rows, autocast, layout
+):
+    base, network, x = make(kind, stack, method)
+    if x.ndim == 4:
+        x = x.contiguous(memory_format=getattr(torch, layout))
+    train_rows(network.adapters)
+    with torch.autocast('cpu', torch.bfloat16, enabled=autocast):
+        alone = run(network, x, [FULL] * len(x))
+        mixed = run(network, x, PRESENT)
+        expected = base(x)
+    for y in (alone, mixed):
+        assert y.dtype == expected.dtype
+        assert y.stride() == expected.stride()
+    assert torch.equal(alone, expected)
+    is_full = torch.tensor([p == FULL for p in PRESENT])
+    assert torch.equal(mixed[is_full], expected[is_full])
+    for y, z in zip(mixed[~is_full], expected[~is_full], strict=True):
+        assert not torch.equal(y, z)
+
+
+@on_every_layer
+def test_mixed_batch_equals_its_samples_one_by_one(
+    kind, stack, method, train_rows
+):
+    _, network, x = make(kind, stack, method, torch.float64)
+    train_rows(network.adapters)
+    mixed = run(network, x, PRESENT)
+    for i, present in enumerate(PRESENT):
+        alone = run(network, x[i : i + 1], [present])[0]
+        torch.testing.assert_close(mixed[i], alone)
+
+
+@pytest.mark.parametrize('optimizer', ['AdamW', 'SGD'])
+@on_every_layer
+def test_only_drawn_rows_learn(kind, stack, method, optimizer):
+    _, network, x = make(kind, stack, method)
+    bank = network.adapters
+    settings = {
+        'AdamW': {'lr': 0.1, 'weight_decay': 0.1},
+        'SGD': {'lr': 1e-3, 'momentum': 0.9, 'weight_decay': 0.1},
+    }
+    # All parameters, as mmengine gives them: the frozen base included.
+    optimizer = getattr(torch.optim, optimizer)(
+        network.parameters(), **settings[optimizer]
+    )
+    start = {k: v.clone() for k, v in network.state_dict().items()}
+    for drawn in (RGB, DEPTH, FULL, RGB):
+        before = {k: v.clone() for k, v in bank.rows.table.items()}
+        network.train()
+        optimizer.zero_grad()
+        y = run(network, x, [FULL, drawn, FULL, drawn, FULL])
+        y.pow(3).sum().backward()
+        optimizer.step()
+        for name, row in bank.rows.table.items():
+            if stack.parse(name) == drawn:
+                assert row.grad.any()
+                assert not torch.equal(row, before[name])
+            else:
+                assert row.grad is None
+                assert torch.equal(row, before[name])
+    for key, value in network.state_dict().items():
+        if not key.startswith('adapters.'):
+            assert torch.equal(value, start[key])
+    assert all(w.grad is None for w in network.layer.parameters())
+
+
+@on_every_layer
+def test_train_mode_leaves_buffers_alone(kind, stack, method):
+    base, network, x = make(kind, stack, method)
+    assert network.train() is network
+    assert network.adapters.training and not network.layer.training
+    y = run(network, x, [FULL] * len(x))
+    assert torch.equal(y, base(x))
+    for name, buffer in base.named_buffers():
+        assert torch.equal(network.get_buffer(name), buffer)
+
+
+@pytest.mark.parametrize('present', [FULL, RGB, DEPTH])
+@on_every_layer
+def test_folded_equals_unfolded(kind, stack, method, train_rows, present):
+    base, network, x = make(kind, stack, method, torch.float64)
+    train_rows(network.adapters)
+    y = run(network, x, [present] * len(x))
+    gained = fold(network, stack.format(present))
+    assert gained == ['layer'] * (base.layer.bias is None)
+    assert not hasattr(network, 'adapters') and not network.layer._modules
+    assert not network.layer._forward_hooks
+    torch.testing.assert_close(network(x), y, rtol=0, atol=1e-10)
+    if present != FULL:
+        assert (y - base(x)).abs().max() > 1e-3
+
+
+@on_every_layer
+def test_deepcopy_is_independent(kind, stack, method, train_rows):
+    _, network, x = make(kind, stack, method)
+    train_rows(network.adapters)
+    twin = copy.deepcopy(network)
+    y = run(network, x, PRESENT)
+    assert torch.equal(run(twin, x, PRESENT), y)
+    with network.adapters.told(PRESENT), pytest.raises(RuntimeError):
+        twin(x)
+    train_rows(twin.adapters, seed=7)
+    assert torch.equal(run(network, x, PRESENT), y)
+    assert not torch.equal(run(twin, x, PRESENT), y)
+
+
+@on_every_layer
+def test_save_and_load(kind, stack, method, train_rows, tmp_path):
+    base, network, x = make(kind, stack, method)
+    train_rows(network.adapters)
+    save_adapter(network, tmp_path / 'adapter.safetensors')
+    attach(base, stack, method)
+    load_adapter(base, tmp_path / 'adapter.safetensors')
+    assert torch.equal(run(base, x, PRESENT), run(network, x, PRESENT))
+
+
+@on_every_layer
+def test_state_dict(kind, stack, method, train_rows):
+    base, network, x = make(kind, stack, method)
+    keys = set(base.state_dict())
+    train_rows(network.adapters)
+    state = network.state_dict()
+    assert set(state) - keys == {
+        'adapters.rows.table.rgb',
+        'adapters.rows.table.depth',
+        'adapters.samples_seen',
+    }
+    attach(base, stack, method)
+    base.load_state_dict(state)
+    assert torch.equal(run(base, x, PRESENT), run(network, x, PRESENT))
