@@ -2,11 +2,11 @@
 
     python tools/model_converters/mit2cmnext.py SRC DST
 
-SRC has SegFormer's original names or MMSegmentation's. The result is for
-`backbone=dict(type='CMNeXt', init_cfg=dict(type='Pretrained',
-checkpoint=DST))`; the branch of the other modalities starts from scratch, as
-published. For ImageNet weights in all streams take `MultiStreamBackbone` over
-a `CMNeXt` of one modality.
+SRC has SegFormer's original names or MMSegmentation's. The result is the
+`checkpoint` of `init_cfg=dict(type='Pretrained', checkpoint=DST)`, in `CMNeXt`
+for the main stream (the branch of the other modalities starts from scratch,
+as published), in `MixTransformer` for the whole, and so for every stream of a
+`MultiStreamBackbone` over it.
 """
 
 import argparse

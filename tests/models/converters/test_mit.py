@@ -8,6 +8,7 @@ from torch import nn
 from torch.testing import assert_close
 
 from mmseg_missing.models import CMNeXt
+from mmseg_missing.models.backbones import MultiStreamBackbone
 from mmseg_missing.models.converters.mit import mit_to_cmnext
 
 DIMS, DEPTHS = (4, 8, 20, 32), (1, 2, 1, 1)
@@ -77,6 +78,24 @@ def test_main_stream_loads_by_config(published, tmp_path, in_channels):
         ours.stages[0].embed.proj.weight,
         published.state_dict()['layers.0.0.projection.weight'],
     )
+
+
+def test_all_streams_load_by_config(published, tmp_path):
+    path = tmp_path / 'mit.pth'
+    torch.save(mit_to_cmnext(published.state_dict()), path)
+    stream = {
+        'type': 'MixTransformer',
+        'embed_dims': DIMS,
+        'depths': DEPTHS,
+        'init_cfg': {'type': 'Pretrained', 'checkpoint': str(path)},
+    }
+    ours = MultiStreamBackbone(stream, in_channels=[3, 1]).eval()
+    ours.init_weights()
+    x = torch.randn(2, 4, 64, 96)
+    # One channel meets the sum over the three that the stem knows.
+    both = published(x[:, :3]), published(x[:, [3, 3, 3]])
+    for out, *streams in zip(ours(x), *both, strict=True):
+        assert_close(out, sum(streams), rtol=1e-5, atol=1e-5)
 
 
 @pytest.mark.parametrize(
