@@ -1,15 +1,17 @@
 """Score a network under missing modalities: every combination at once."""
 
 import argparse
-import os
-from pathlib import Path
 
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from torch import nn
 
-from mmseg_missing.apis.cli import run_tool
+from mmseg_missing.apis.cli import (
+    add_runner_arguments,
+    apply_runner_arguments,
+    run_tool,
+)
 from mmseg_missing.apis.model import configure, load_config, load_weights
 from mmseg_missing.engine.checkpoints import read_checkpoint
 from mmseg_missing.evaluation import check_writable
@@ -35,26 +37,12 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('--tta', action='store_true', help='multi-scale, flip')
     parser.add_argument('--out', help='folder for report.json, .csv and .png')
-    parser.add_argument('--work-dir', help='folder for the log')
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        default={},
-        help='override config keys: key=value ...',
-    )
-    parser.add_argument(
-        '--launcher',
-        choices=['none', 'pytorch', 'slurm', 'mpi'],
-        default='none',
-    )
-    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
+    add_runner_arguments(parser)
     return parser.parse_args()
 
 
 def main() -> None:
     args = parse_args()
-    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     cfg = load_config(args.config, args.cfg_options)
     checkpoint = read_checkpoint(args.checkpoint)
     configure(cfg, checkpoint, args.adapter)
@@ -77,15 +65,8 @@ def apply_arguments(cfg: Config, args: argparse.Namespace) -> None:
     if args.tta:
         cfg.test_dataloader.dataset.pipeline = cfg.tta_pipeline
         cfg.model = dict(cfg.tta_model, module=cfg.model)
-    default = Path('work_dirs') / Path(args.config).stem / 'test'
-    cfg.work_dir = args.work_dir or args.out or str(default)
-    cfg.launcher = args.launcher
+    apply_runner_arguments(cfg, args)
     cfg.load_from, cfg.resume = None, False
-    # Training's parts are not needed, and its checks would ask for a base.
-    for key in ('train', 'val'):
-        cfg[f'{key}_dataloader'] = cfg[f'{key}_cfg'] = None
-    cfg.optim_wrapper = cfg.param_scheduler = cfg.val_evaluator = None
-    cfg.custom_hooks = []
 
 
 def network_of(model: nn.Module) -> nn.Module:

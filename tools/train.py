@@ -1,22 +1,20 @@
 """Train a network, or adapt one: python tools/train.py CONFIG."""
 
 import argparse
-import os
-from pathlib import Path
 
-from mmengine.config import Config, DictAction
 from mmengine.runner import Runner
 
-from mmseg_missing.apis.cli import run_tool
-from mmseg_missing.evaluation import check_writable
+from mmseg_missing.apis.cli import (
+    add_runner_arguments,
+    apply_runner_arguments,
+    run_tool,
+)
+from mmseg_missing.apis.model import load_config
 
 
 def parse_args() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument('config', help='config file')
-    parser.add_argument(
-        '--work-dir', help='default: work_dirs/<name of the config>'
-    )
     parser.add_argument(
         '--resume',
         action='store_true',
@@ -25,32 +23,15 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--amp', action='store_true', help='automatic mixed precision'
     )
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=DictAction,
-        default={},
-        help='override config keys: key=value ...',
-    )
-    parser.add_argument(
-        '--launcher',
-        choices=['none', 'pytorch', 'slurm', 'mpi'],
-        default='none',
-    )
-    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
+    add_runner_arguments(parser)
     return parser.parse_args()
 
 
 def main() -> None:
     args = parse_args()
-    os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
-    cfg = Config.fromfile(args.config)
-    cfg.merge_from_dict(args.cfg_options)
-    cfg.launcher = args.launcher
+    cfg = load_config(args.config, args.cfg_options)
+    apply_runner_arguments(cfg, args)
     cfg.resume = args.resume or cfg.get('resume', False)
-    default = Path('work_dirs') / Path(args.config).stem
-    cfg.work_dir = args.work_dir or cfg.get('work_dir') or str(default)
-    check_writable(cfg.work_dir)
     if args.amp:
         cfg.optim_wrapper.type = 'AmpOptimWrapper'
         cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')

@@ -42,19 +42,6 @@ class AdapterCheckpointHook(Hook):
         self._is_resumed = False
         self._results: dict = {}
 
-    def before_run(self, runner: Runner) -> None:
-        """Die early when the base is not there or nothing is adapted."""
-        if not Path(self.base).is_file():
-            raise FileNotFoundError(
-                f'no base checkpoint {self.base!r}; train the base first, or '
-                'set `base` of `AdapterCheckpointHook`'
-            )
-        if not any(adapted(_unwrapped(runner))):
-            raise ValueError(
-                '`AdapterCheckpointHook` needs a network with adapters; set '
-                '`model.adapter`'
-            )
-
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Note that a checkpoint brings the base along."""
         self._is_resumed = True
@@ -62,14 +49,20 @@ class AdapterCheckpointHook(Hook):
     def before_train(self, runner: Runner) -> None:
         """Load the base, or check the one that a resumed run brought."""
         model = _unwrapped(runner)
+        names = [name for name, _ in adapted(model)]
+        if not names:
+            raise ValueError(
+                '`AdapterCheckpointHook` needs a network with adapters; set '
+                '`model.adapter`'
+            )
         state = read_state(self.base)
         if not self._is_resumed:
             load_base(model, state, self.base)
             return
-        frozen = {n for root, _ in adapted(model) for n in [root]}
+        prefixes = tuple(f'{name}.' if name else '' for name in names)
         for key, value in base_state(model).items():
-            is_frozen = any(key.startswith(n) for n in frozen)
-            if is_frozen and not torch.equal(value.cpu(), state[key].cpu()):
+            is_frozen = key.startswith(prefixes)
+            if is_frozen and not torch.equal(value.cpu(), state[key]):
                 raise ValueError(
                     f'the resumed run stands on another base than '
                     f'{self.base!r} ({key} differs); resume with its own'
