@@ -117,11 +117,12 @@ class NYUv2Dataset(MultiModalDataset):
             metainfo={
                 'classes': CLASSES[num_classes],
                 'palette': voc_palette(num_classes),
-                'split': split,
             },
             reduce_zero_label=True,
             **kwargs,
         )
+        # Set late: mmengine takes a string in metainfo for a file.
+        self._metainfo['split'] = split
 
 
 def _check_choice(key: str, value: Any, choices: Any) -> None:
