@@ -55,7 +55,7 @@ class Sampler:
 
     def _choices(self, present: Present) -> list[Present]:
         """Return all allowed subsets of ``present``, the largest first."""
-        choices = {}
+        choices: dict[Present, None] = {}
         for combination in self.stack.combinations():
             chosen = self.stack.parse(combination)
             if self._allowed(chosen, present):

@@ -137,7 +137,7 @@ def load_adapter(root: nn.Module, path: str | Path) -> dict[str, Any]:
             f'{str(path)!r} holds a row for {strange[0]!r}, this network only '
             f'for {list(bank.rows.names)}; check `model.adapter.combinations`'
         )
-    seen = metadata.get('samples_seen')
+    seen: Any = metadata.get('samples_seen')
     if not _are_sound(rows, seen, bank.num_parameters):
         raise ValueError(
             f'{str(path)!r} is damaged: its rows are not {bank.num_parameters}'
