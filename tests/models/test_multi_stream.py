@@ -107,6 +107,7 @@ def test_one_rgb_stream_is_the_plain_backbone(cfg):
     torch.testing.assert_close(state, plain.state_dict(), rtol=0, atol=0)
     assert all(m.training for m in model.modules())
     x = torch.randn(2, 3, 64, 96)
+    x = x.contiguous(memory_format=torch.channels_last)
     for level, expected in zip(model(x), plain(x), strict=True):
         assert torch.equal(level, expected)
 
