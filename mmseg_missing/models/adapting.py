@@ -15,7 +15,7 @@ MODELS.register_module(module=ScaleShift)
 
 
 @MODELS.register_module()
-def AdaptedBackbone(  # noqa: N802
+def AdaptedBackbone(
     backbone: Mapping[str, Any],
     adapter: Mapping[str, Any],
     stack: Sequence[Modality | Mapping[str, Any]],
