@@ -19,7 +19,7 @@ N, H, W = 5, 7, 11
 RNG = np.random.default_rng(0)
 # A smooth picture, which JPEG keeps to a few steps, stronger in blue.
 RAMP = np.linspace(30, 90, N * H * W).reshape(N, H, W, 1)
-IMAGES = (RAMP + (0, 60, 120)).astype(np.uint8)
+IMAGES = (RAMP + np.array([0, 60, 120])).astype(np.uint8)
 DEPTHS = RNG.uniform(0.7, 10, (N, H, W)).astype(np.float32)
 LABELS = RNG.integers(0, 895, (N, H, W)).astype(np.uint16)
 MAPPING = np.arange(894) % 40 + 1
