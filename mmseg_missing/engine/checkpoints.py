@@ -13,10 +13,15 @@ def read_checkpoint(path: str | Path) -> dict:
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: no checkpoint, or a damaged one.
+        ValueError: no checkpoint but an adapter file, or a damaged one.
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f'no checkpoint {str(path)!r}')
+    if Path(path).suffix == '.safetensors':
+        raise ValueError(
+            f'{str(path)!r} is an adapter file; give the base as checkpoint '
+            'and this file as `--adapter`'
+        )
     try:
         found = CheckpointLoader.load_checkpoint(str(path), 'cpu')
     except Exception as error:  # torch raises many kinds for a bad file
