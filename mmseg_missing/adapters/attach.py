@@ -91,6 +91,7 @@ def freeze(root: nn.Module) -> None:
     bank = getattr(root, BANK, None)
     if bank is not None:
         bank.requires_grad_(True)
+        bank.train()
 
 
 def adapted(root: nn.Module) -> Iterator[tuple[str, nn.Module]]:

@@ -85,6 +85,7 @@ def test_combination_without_a_row_warns_and_is_the_base(
     bank = attach(network, stack, combinations=['rgb'])
     train_rows(bank)
     assert bank.rows.names == bank.trained == ('rgb',)
+    network.eval()
     words = "'depth' was never trained"
     with pytest.warns(match=words), bank.told([DEPTH, DEPTH]):
         assert torch.equal(network(x), base)
