@@ -4,12 +4,28 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import torch
 from torch import Tensor, nn
 
 from .sites import Site
 
 if TYPE_CHECKING:
     from .bank import AdapterBank
+
+# Layers whose output is always new memory that nobody else holds.
+FRESH = frozenset(
+    {
+        nn.Linear,
+        nn.Conv1d,
+        nn.Conv2d,
+        nn.Conv3d,
+        nn.BatchNorm1d,
+        nn.BatchNorm2d,
+        nn.BatchNorm3d,
+        nn.LayerNorm,
+        nn.GroupNorm,
+    }
+)
 
 
 class Adapter(nn.Module):
@@ -35,12 +51,15 @@ class Adapter(nn.Module):
         """Return (width,): the numbers with which ``site`` is unchanged."""
         raise NotImplementedError
 
-    def modulate(self, x: Tensor, numbers: Tensor) -> Tensor:
+    def modulate(
+        self, x: Tensor, numbers: Tensor, out: Tensor | None = None
+    ) -> Tensor:
         """Return ``x`` modulated, in its dtype and memory layout.
 
         Args:
             x: (n, ...), the site's output.
             numbers: (n, width), each sample's numbers for this site.
+            out: Memory that may take the result; ``x`` itself, or None.
         """
         raise NotImplementedError
 
@@ -58,8 +77,12 @@ class Adapter(nn.Module):
         """
         raise NotImplementedError
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Tensor, out: Tensor | None = None) -> Tensor:
         """Return ``x`` modulated by the rows that the bank was told.
+
+        Args:
+            x: (n, ...), the site's output.
+            out: As in :meth:`modulate`.
 
         Raises:
             RuntimeError: the bank was not told which modalities are present.
@@ -68,7 +91,7 @@ class Adapter(nn.Module):
         numbers = self._bank[0].read(self.slot)
         if len(x) != len(numbers):
             numbers = self._spread(numbers, len(x))
-        return self.modulate(x, numbers)
+        return self.modulate(x, numbers, out)
 
     def _spread(self, numbers: Tensor, length: int) -> Tensor:
         """Repeat each sample's numbers for its entries, sample by sample."""
@@ -84,4 +107,18 @@ class Adapter(nn.Module):
 
 def modulate(module: nn.Module, args: tuple, output: Tensor) -> Tensor:
     """Forward hook of every site; top-level, so that deepcopy works."""
-    return module.adapter(output)
+    return module.adapter(output, output if _is_free(module) else None)
+
+
+def _is_free(module: nn.Module) -> bool:
+    """Say whether the output of ``module`` may be overwritten.
+
+    That saves the memory traffic of a copy, but autograd, a hook that looks
+    on or a layer that returns what it keeps still needs the old values.
+    """
+    return (
+        not torch.is_grad_enabled()
+        and type(module) in FRESH
+        and len(module._forward_hooks) == 1
+        and not torch.compiler.is_compiling()
+    )

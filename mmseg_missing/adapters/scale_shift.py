@@ -26,12 +26,16 @@ class ScaleShift(Adapter):
             [torch.ones(site.num_features), torch.zeros(site.num_features)]
         )
 
-    def modulate(self, x: Tensor, numbers: Tensor) -> Tensor:
+    def modulate(
+        self, x: Tensor, numbers: Tensor, out: Tensor | None = None
+    ) -> Tensor:
         """Return scale * x + shift, ``torch.equal`` to x at the identity."""
-        shape = [len(x)] + [1] * (x.ndim - 1)
-        shape[self.site.channel_dim] = self.site.num_features
-        scale, shift = numbers.to(x.dtype).chunk(2, dim=1)
-        return torch.addcmul(shift.reshape(shape), x, scale.reshape(shape))
+        dim = self.site.channel_dim
+        shape = [1] * x.ndim
+        shape[0], shape[dim] = x.shape[0], -1
+        numbers = numbers.to(x.dtype).view(shape)
+        scale, shift = numbers.chunk(2, dim)
+        return torch.addcmul(shift, x, scale, out=out)
 
     @classmethod
     def fold(cls, layer: nn.Module, site: Site, numbers: Tensor) -> None:

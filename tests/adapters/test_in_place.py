@@ -1,0 +1,84 @@
+"""Without gradients the result takes the place of a layer's output."""
+
+import pytest
+import torch
+from torch import nn
+
+from mmseg_missing.adapters import attach
+
+
+class Same(nn.LayerNorm):
+    """Returns what it was given."""
+
+    def forward(self, x):
+        return x
+
+
+class Host(nn.Module):
+    def __init__(self, layer):
+        super().__init__()
+        self.layer = layer
+
+    def forward(self, x):
+        return self.layer(x)
+
+
+LAYERS = {
+    'linear': lambda: nn.Linear(3, 3),
+    'conv': lambda: nn.Conv2d(5, 2, 1),
+    'norm': lambda: nn.LayerNorm(3),
+    'same': lambda: Same(3),
+}
+
+
+@pytest.fixture
+def make(stack, train_rows):
+    def _make(kind):
+        torch.manual_seed(0)
+        network = Host(LAYERS[kind]())
+        train_rows(attach(network, stack))
+        return network, torch.randn(2, 5, 7, 3)
+
+    return _make
+
+
+def run(network, x):
+    with network.adapters.told([(True, False), (False, True)]):
+        return network(x)
+
+
+@pytest.mark.parametrize('kind', LAYERS)
+def test_gradients_change_nothing(make, kind):
+    network, x = make(kind)
+    given = x.clone()
+    with torch.no_grad():
+        y = run(network, x)
+    assert torch.equal(y, run(network, x))
+    assert torch.equal(x, given)
+    assert not torch.equal(y, network.layer.forward(x))
+
+
+def test_memory_of_the_output_is_used(make):
+    network, x = make('linear')
+    outputs = []
+    forward = network.layer.forward
+
+    def keep(x):
+        outputs.append(forward(x))
+        return outputs[-1]
+
+    network.layer.forward = keep
+    with torch.no_grad():
+        y = run(network, x)
+    assert y.data_ptr() == outputs[0].data_ptr()
+
+
+def test_a_hook_that_looks_on_keeps_what_it_saw(make):
+    network, x = make('linear')
+    seen = []
+    network.layer.register_forward_hook(
+        lambda layer, args, output: seen.append(output), prepend=True
+    )
+    with torch.no_grad():
+        run(network, x)
+    assert torch.equal(seen[0], network.layer.forward(x))
