@@ -8,7 +8,7 @@ from typing import Any
 from mmseg.registry import MODELS
 from torch import nn
 
-from ..adapters import ScaleShift, attach
+from ..adapters import Adapter, ScaleShift, attach
 from ..modality import Modality, Stack
 
 MODELS.register_module(module=ScaleShift)
@@ -53,7 +53,7 @@ def attach_from_config(
     """
     settings = dict(adapter)
     method = MODELS.get(settings.pop('type', 'ScaleShift'))
-    if method is None:
+    if not (isinstance(method, type) and issubclass(method, Adapter)):
         raise ValueError(
             f'unknown adapter method {adapter["type"]!r}; check '
             '`model.adapter.type`'

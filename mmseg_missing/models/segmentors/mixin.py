@@ -71,8 +71,13 @@ class MissingModalityMixin:
                 '`model.folded` and `model.adapter` exclude each other'
             )
         if folded is not None:
-            self.stack.parse(folded['combination'])
-            self.folded = folded['combination']
+            if set(folded) != {'combination', 'biases'}:
+                raise ValueError(
+                    '`model.folded` takes combination and biases, got '
+                    f'{sorted(folded)}; copy it from the folded config'
+                )
+            combination = self_stack.parse(folded['combination'])
+            self.folded = self_stack.format(combination)
             add_biases(self, folded['biases'])
         if adapter is not None:
             attach_from_config(self, self_stack, adapter, within=ENCODERS)

@@ -1,0 +1,61 @@
+"""All modalities present: the base's logits, bit for bit."""
+
+import copy
+
+import pytest
+import torch
+from torch import nn
+
+FULL, RGB, DEPTH = (True, True), (True, False), (False, True)
+
+
+@pytest.fixture(scope='module')
+def pair(make_pair, network):
+    """A base and the same with adapters that look trained."""
+    return make_pair(network)
+
+
+@pytest.mark.parametrize('autocast', [False, True], ids=['fp32', 'bf16'])
+@torch.no_grad()
+def test_trained_adapters_leave_complete_samples_alone(
+    pair, make_samples, inputs, autocast
+):
+    base, model = pair
+    if any(isinstance(m, nn.MultiheadAttention) for m in base.modules()):
+        # torch.matmul over non-contiguous tokens sums in another order when
+        # the weight requires gradients, also under no_grad.
+        base.requires_grad_(False)
+    with torch.autocast('cpu', torch.bfloat16, enabled=autocast):
+        expected = base(inputs)
+        alone = model(inputs, make_samples([FULL, FULL]))
+        first = model(inputs, make_samples([FULL, RGB]))
+        last = model(inputs, make_samples([DEPTH, FULL]))
+    assert expected.dtype == (torch.bfloat16 if autocast else torch.float32)
+    assert torch.equal(alone, expected)
+    assert torch.equal(first[0], expected[0])
+    assert torch.equal(last[1], expected[1])
+    # The others are not the base, not even the base with their fill.
+    assert not torch.equal(first[1], expected[1])
+    filled = base(inputs, make_samples([DEPTH, RGB]))
+    assert (first[1] - filled[1]).abs().max() > 0.1
+    assert (last[0] - filled[0]).abs().max() > 0.1
+
+
+def test_every_site_reaches_the_logits(pair, make_samples, inputs):
+    _, model = pair
+    model.zero_grad()
+    model(inputs, make_samples([RGB, DEPTH])).square().sum().backward()
+    bank = model.adapters
+    for row in bank.rows.parameters():
+        parts = row.grad.split(bank.widths)
+        for part, site in zip(parts, bank.sites, strict=True):
+            assert part.any(), site.name
+
+
+@torch.no_grad()
+def test_mixed_batch_equals_its_samples_one_by_one(pair, make_samples, inputs):
+    model, inputs = copy.deepcopy(pair[1]).double(), inputs.double()
+    mixed = model(inputs, make_samples([RGB, DEPTH]))
+    for i, present in enumerate([RGB, DEPTH]):
+        alone = model(inputs[i : i + 1], make_samples([present]))[0]
+        torch.testing.assert_close(mixed[i], alone, rtol=1e-9, atol=1e-9)
