@@ -1,0 +1,181 @@
+"""How tools end, and the arguments that they share."""
+
+import argparse
+
+import pytest
+from mmengine.config import Config
+from torch.utils.data import DataLoader, Dataset
+
+from mmseg_missing.apis.cli import (
+    add_runner_arguments,
+    apply_runner_arguments,
+    last_line,
+    run_tool,
+)
+
+TRACEBACK = """Caught KeyError in DataLoader worker process 0.
+Original Traceback (most recent call last):
+  File "worker.py", line 351, in _worker_loop
+    data = fetcher.fetch(index)
+ValueError: label value 41 lies outside of 40 classes
+"""
+QUOTED = """Caught KeyError in DataLoader worker process 0.
+Original Traceback (most recent call last):
+  File "worker.py", line 351, in _worker_loop
+    data = fetcher.fetch(index)
+KeyError: 'no `modalities`; set them'
+"""
+
+
+def fail(error):
+    def main():
+        raise error
+
+    return main
+
+
+@pytest.fixture(autouse=True)
+def no_debugging(monkeypatch):
+    monkeypatch.delenv('MMSEG_MISSING_DEBUG', raising=False)
+
+
+@pytest.mark.parametrize(
+    'error',
+    [
+        ValueError('no such thing; check `model.fill`'),
+        TypeError('no such thing; check `model.fill`'),
+        KeyError('no such thing; check `model.fill`'),
+        RuntimeError('no such thing; check `model.fill`'),
+        ImportError('no such thing; check `model.fill`'),
+        FileNotFoundError('no such thing; check `model.fill`'),
+        PermissionError('no such thing; check `model.fill`'),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_one_line_and_exit_code_2(capsys, error):
+    with pytest.raises(SystemExit) as end:
+        run_tool(fail(error))
+    assert end.value.code == 2
+    out, err = capsys.readouterr()
+    assert (out, err) == ('', 'error: no such thing; check `model.fill`\n')
+
+
+def test_interrupt(capsys):
+    with pytest.raises(SystemExit) as end:
+        run_tool(fail(KeyboardInterrupt()))
+    assert end.value.code == 2
+    assert '--resume' in capsys.readouterr().err
+
+
+def test_debugging_keeps_the_traceback(monkeypatch):
+    monkeypatch.setenv('MMSEG_MISSING_DEBUG', '1')
+    with pytest.raises(ValueError, match='here'):
+        run_tool(fail(ValueError('here')))
+
+
+@pytest.mark.parametrize(
+    'error', [AssertionError('x'), AttributeError('x'), IndexError('x')]
+)
+def test_our_own_mistakes_keep_the_traceback(error):
+    with pytest.raises(type(error)):
+        run_tool(fail(error))
+
+
+def test_success_and_other_exits_pass():
+    assert run_tool(lambda: None) is None
+    with pytest.raises(SystemExit) as end:
+        run_tool(fail(SystemExit(0)))
+    assert end.value.code == 0
+
+
+@pytest.mark.parametrize(
+    ('error', 'line'),
+    [
+        (ValueError('one\n  two\n\nthree'), 'one two three'),
+        (KeyError(TRACEBACK), 'label value 41 lies outside of 40 classes'),
+        (RuntimeError(QUOTED), 'no `modalities`; set them'),
+        (KeyError('a'), 'a'),
+        (KeyError(), 'KeyError'),
+        (ValueError(''), 'ValueError'),
+        (ValueError(3, 4), '(3, 4)'),
+        (
+            FileNotFoundError(2, 'No such file or directory', 'a.png'),
+            "[Errno 2] No such file or directory: 'a.png'",
+        ),
+    ],
+)
+def test_last_line(error, line):
+    assert last_line(error) == line
+
+
+class Broken(Dataset):
+    def __len__(self):
+        return 1
+
+    def __getitem__(self, index):
+        raise ValueError('a.png is truncated')
+
+
+def test_error_of_a_worker(capsys):
+    """The real wrapping of a DataLoader's worker."""
+    with pytest.raises(SystemExit):
+        run_tool(lambda: list(DataLoader(Broken(), num_workers=1)))
+    assert capsys.readouterr().err == 'error: a.png is truncated\n'
+
+
+@pytest.fixture
+def parse():
+    def _parse(*words):
+        parser = argparse.ArgumentParser()
+        parser.add_argument('config')
+        add_runner_arguments(parser)
+        return parser.parse_args(['configs/some.py', *words])
+
+    return _parse
+
+
+@pytest.fixture
+def cfg():
+    return Config({'env_cfg': {'dist_cfg': {'backend': 'nccl'}}})
+
+
+def test_default_work_dir(parse, cfg, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv('LOCAL_RANK', raising=False)
+    apply_runner_arguments(cfg, parse())
+    assert cfg.work_dir == 'work_dirs/some'
+    assert cfg.launcher == 'none'
+
+
+def test_given_work_dir(parse, cfg, tmp_path):
+    cfg.work_dir = str(tmp_path / 'config')
+    apply_runner_arguments(cfg, parse())
+    assert cfg.work_dir == str(tmp_path / 'config')
+    given = str(tmp_path / 'given')
+    apply_runner_arguments(cfg, parse('--work-dir', given))
+    assert cfg.work_dir == given
+
+
+def test_work_dir_that_cannot_be_written(parse, cfg, tmp_path):
+    (tmp_path / 'file').touch()
+    words = ('--work-dir', str(tmp_path / 'file' / 'folder'))
+    with pytest.raises(OSError, match='file'):
+        apply_runner_arguments(cfg, parse(*words))
+
+
+def test_options_are_parsed(parse):
+    args = parse('--cfg-options', 'a.b=1', 'c=[2,3]', 'd=x')
+    assert args.cfg_options == {'a.b': 1, 'c': [2, 3], 'd': 'x'}
+    with pytest.raises(ValueError, match=r"key=value.*'a\.b'"):
+        parse('--cfg-options', 'a.b', '=', '1')
+
+
+def test_without_a_gpu_ranks_talk_by_gloo(parse, cfg, tmp_path, monkeypatch):
+    words = ('--work-dir', str(tmp_path), '--launcher', 'pytorch')
+    monkeypatch.setattr('torch.cuda.is_available', lambda: True)
+    apply_runner_arguments(cfg, parse(*words))
+    assert cfg.env_cfg.dist_cfg.backend == 'nccl'
+    monkeypatch.setattr('torch.cuda.is_available', lambda: False)
+    apply_runner_arguments(cfg, parse(*words))
+    assert cfg.env_cfg.dist_cfg.backend == 'gloo'
+    assert cfg.launcher == 'pytorch'
