@@ -40,7 +40,7 @@ tta_pipeline = [
                     type='ResizeModalities',
                     scale=(int(scale[0] * ratio), int(scale[1] * ratio)),
                 )
-                for ratio in (0.75, 1.0, 1.25)
+                for ratio in (1.0, 1.25, 1.5)
             ],
             [
                 dict(type='RandomFlipModalities', prob=0.0),
