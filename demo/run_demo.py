@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import os
+import sys
 import time
 from pathlib import Path
 
@@ -22,6 +24,7 @@ from mmseg_missing.evaluation import (
 
 BASE = 'cmnext_small_1xb8-12e_scenes-rgbdt-64x96'
 ADAPTED = 'cmnext_small-ssf_1xb8-12e_scenes-rgbdt-64x96'
+PYTHON = os.path.relpath(sys.executable)
 DEDICATED = {
     m: f'cmnext_small_1xb8-12e_scenes-{m}-64x96'
     for m in ('rgb', 'depth', 'thermal')
@@ -68,25 +71,22 @@ def main() -> None:
     draw_grid(folder / 'pictures.png', base, adapted.config, adapter)
     fraction = recovered_fraction(repaired.miou, broken.miou, dedicated)
     numbers, share = adapter_size(base, adapter)
+    full = '+'.join(broken.modalities)
     print(
-        f'\nThe base reaches {broken.miou[broken.worst]:.1f} mIoU where it '
-        f'is worst ({broken.worst} alone), against '
-        f'{broken.miou[base_full(broken)]:.1f} with every sensor. One run of '
-        f'{adapted.seconds:.0f} s taught it all six missing combinations with '
+        f'\nWith every sensor the base reaches {broken.miou[full]:.1f} mIoU, '
+        f'with {broken.worst} alone {broken.miou[broken.worst]:.1f}. One run '
+        f'of {adapted.seconds:.0f} s taught it all six missing combinations, '
         f'{numbers:,} numbers each ({share:.2f} % of the network), and lifts '
         f'the mean over combinations from {broken.mean:.1f} to '
-        f'{repaired.mean:.1f}; with every sensor present nothing changes. '
-        f'Against networks trained for one sensor alone ({seconds:.0f} s) it '
-        f'recovers {fraction:.2f} of the loss. Table, chart and pictures are '
-        f'in {folder}. This took {time.time() - start:.0f} s. Next, score '
-        f'other fills:\n  python tools/test.py {adapted.config} '
-        f'{base.checkpoint} --adapter {adapter} --fill black'
+        f'{repaired.mean:.1f}; with every sensor present nothing changes. Of '
+        'what networks trained for one sensor alone have over the base '
+        f'({seconds:.0f} s of training) it recovers the fraction '
+        f'{fraction:.2f}. Table, chart and pictures are in {folder}; this '
+        f'took {time.time() - start:.0f} s. Next, see what another fill '
+        'does:\n\n'
+        f'  {PYTHON} tools/test.py {os.path.relpath(adapted.config)} \\\n'
+        f'    {base.checkpoint} \\\n    --adapter {adapter} --fill black'
     )
-
-
-def base_full(report: Report) -> str:
-    """Return the name of the combination of all modalities."""
-    return '+'.join(report.modalities)
 
 
 def adapter_size(base: Trained, adapter: Path) -> tuple[int, float]:

@@ -23,15 +23,22 @@ def read_checkpoint(path: str | Path) -> dict:
             'and this file as `--adapter`'
         )
     try:
-        found = CheckpointLoader.load_checkpoint(str(path), 'cpu')
+        found = CheckpointLoader.load_checkpoint(
+            str(path), 'cpu', logger='silent'
+        )
     except Exception as error:  # torch raises many kinds for a bad file
+        reason = str(error).split('. ')[0]
         raise ValueError(
-            f'{str(path)!r} is damaged or no checkpoint: {error}'
+            f'{str(path)!r} is damaged or no checkpoint: {reason}'
         ) from error
-    if not isinstance(found, dict):
-        raise ValueError(f'{str(path)!r} is no checkpoint but a {type(found)}')
-    if 'state_dict' not in found:
+    if isinstance(found, dict) and 'state_dict' not in found:
         found = {'state_dict': found}
+    if not isinstance(found, dict) or not isinstance(
+        found['state_dict'], dict
+    ):
+        raise ValueError(
+            f'{str(path)!r} holds no weights by name; give a checkpoint'
+        )
     return {'meta': {}, **found}
 
 
