@@ -4,12 +4,12 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-from mmengine.config import Config, DictAction
+from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmengine.utils import track_iter_progress
 from mmseg.registry import DATASETS
 
-from mmseg_missing.apis.cli import run_tool
+from mmseg_missing.apis.cli import ConfigOptions, run_tool
 from mmseg_missing.evaluation.pictures import (
     colorize_label,
     colorize_modality,
@@ -38,7 +38,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--cfg-options',
         nargs='+',
-        action=DictAction,
+        action=ConfigOptions,
         help='override config entries, key=value',
     )
     return parser.parse_args()

@@ -30,9 +30,12 @@ def main() -> None:
     out = Path(args.out)
     check_writable(out.parent)
     model = init_model(args.config, args.checkpoint, args.adapter)
+    roots = list(adapted(model))
+    if not roots:
+        raise ValueError('there are no adapters to fold; give --adapter')
     biases = [
         f'{name}.{layer}' if name else layer
-        for name, root in list(adapted(model))
+        for name, root in roots
         for layer in fold(root, args.combination)
     ]
     combination = model.stack.format(model.stack.parse(args.combination))

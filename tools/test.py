@@ -63,6 +63,11 @@ def apply_arguments(cfg: Config, args: argparse.Namespace) -> None:
     if args.out:
         cfg.test_evaluator.out_dir = str(check_writable(args.out))
     if args.tta:
+        if not (cfg.get('tta_pipeline') and cfg.get('tta_model')):
+            raise ValueError(
+                f'--tta needs `tta_pipeline` and `tta_model` in '
+                f'{args.config!r}'
+            )
         cfg.test_dataloader.dataset.pipeline = cfg.tta_pipeline
         cfg.model = dict(cfg.tta_model, module=cfg.model)
     apply_runner_arguments(cfg, args)

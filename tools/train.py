@@ -9,7 +9,7 @@ from mmseg_missing.apis.cli import (
     apply_runner_arguments,
     run_tool,
 )
-from mmseg_missing.apis.model import load_config
+from mmseg_missing.apis.model import check_classes, load_config
 
 
 def parse_args() -> argparse.Namespace:
@@ -35,7 +35,10 @@ def main() -> None:
     if args.amp:
         cfg.optim_wrapper.type = 'AmpOptimWrapper'
         cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
-    Runner.from_cfg(cfg).train()
+    runner = Runner.from_cfg(cfg)
+    model = getattr(runner.model, 'module', runner.model)
+    check_classes(model, runner.train_loop.dataloader.dataset)
+    runner.train()
 
 
 if __name__ == '__main__':

@@ -31,7 +31,10 @@ def run_tool(main: Callable[[], None]) -> None:
     try:
         main()
     except KeyboardInterrupt:
-        _end('interrupted; the last checkpoint stays, continue with --resume')
+        _end(
+            'interrupted; training continues from its last checkpoint with '
+            '--resume'
+        )
     except USER_ERRORS as error:
         if os.environ.get('MMSEG_MISSING_DEBUG'):
             raise
@@ -39,23 +42,41 @@ def run_tool(main: Callable[[], None]) -> None:
 
 
 def last_line(error: BaseException) -> str:
-    """Return what an error says, in one line.
+    """Return what an error says, in one line."""
+    is_key = isinstance(error, KeyError) and error.args
+    text = str(error.args[0] if is_key else error)
+    if 'Traceback (most' in text:
+        text = _unwrapped(text)
+    if isinstance(error, TypeError) and '.__init__() ' in text:
+        text += '; check its keys in the config'
+    return ' '.join(text.split()) or type(error).__name__
 
-    Errors of loader workers and of MMEngine's registries arrive wrapped in a
-    traceback: its last line is the sentence.
-    """
-    if isinstance(error, KeyError) and error.args:
-        text = str(error.args[0])
-    else:
-        text = str(error)
-    lines = [line.strip() for line in text.splitlines() if line.strip()]
-    line = lines[-1] if 'Traceback' in text else ' '.join(lines)
-    return line or type(error).__name__
+
+def _unwrapped(text: str) -> str:
+    """Return what a loader worker's error says after its traceback."""
+    lines = text.rstrip().splitlines()
+    frames = [i for i, line in enumerate(lines) if line.startswith('  ')]
+    kind, _, said = '\n'.join(lines[frames[-1] + 1 :]).partition(': ')
+    # Only the message of a KeyError stands in quotes.
+    return said[1:-1] if kind == 'KeyError' else said or kind
 
 
 def _end(message: str) -> None:
     print(f'error: {message}', file=sys.stderr)
     sys.exit(2)
+
+
+class ConfigOptions(DictAction):
+    """Pairs such as ``model.fill=black``."""
+
+    def __call__(self, parser, namespace, values, option_string=None):
+        for pair in values:
+            if '=' not in pair:
+                raise ValueError(
+                    f'{option_string} takes key=value without blanks, got '
+                    f'{pair!r}'
+                )
+        super().__call__(parser, namespace, values, option_string)
 
 
 def add_runner_arguments(parser: argparse.ArgumentParser) -> None:
@@ -66,7 +87,7 @@ def add_runner_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--cfg-options',
         nargs='+',
-        action=DictAction,
+        action=ConfigOptions,
         default={},
         help='override config keys: key=value ...',
     )

@@ -6,6 +6,7 @@ folded one (adapters dissolved for one combination).
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -15,14 +16,10 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
 from torch import nn
+from torch.utils.data import Dataset
 
-from ..adapters import (
-    adapted,
-    is_adapter_key,
-    load_adapter,
-    load_base,
-    read_adapter,
-)
+from ..adapters import adapted, load_adapter, load_base, read_adapter
+from ..adapters.frozen import adapter_prefixes
 from ..engine.checkpoints import read_checkpoint
 
 
@@ -35,7 +32,8 @@ def init_model(
     """Build a segmentor in evaluation mode with its weights.
 
     Args:
-        config: Config file of the base or of its adapted sibling.
+        config: Config of the base or of its adapted sibling; it is kept as
+            it is.
         checkpoint: A base, a joined or a folded one.
         adapter: Adapter file; its adapters are attached when the config has
             none.
@@ -45,7 +43,8 @@ def init_model(
         FileNotFoundError: a file is not there.
         ValueError: files that do not belong together.
     """
-    cfg = config if isinstance(config, Config) else load_config(config)
+    is_read = isinstance(config, Config)
+    cfg = copy.deepcopy(config) if is_read else load_config(config)
     found = read_checkpoint(checkpoint)
     configure(cfg, found, adapter)
     init_default_scope(cfg.get('default_scope', 'mmseg'))
@@ -60,11 +59,16 @@ def load_config(path: str | Path, options: Mapping | None = None) -> Config:
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: a file without ``model``.
+        ValueError: a file without ``model``, or one that cannot be run.
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f'no config file {str(path)!r}')
-    cfg = Config.fromfile(str(path))
+    try:
+        cfg = Config.fromfile(str(path))
+    except Exception as error:  # a config is a program of the user's
+        raise ValueError(
+            f'config {str(path)!r} cannot be read: {error}'
+        ) from error
     cfg.merge_from_dict(dict(options or {}))
     if 'model' not in cfg:
         raise ValueError(f'{str(path)!r} has no `model`; give a leaf config')
@@ -127,7 +131,8 @@ def load_weights(
         ValueError: keys that differ, or an adapter file for another network.
     """
     state = checkpoint['state_dict']
-    base = {k: v for k, v in state.items() if not is_adapter_key(model, k)}
+    prefixes = adapter_prefixes(model)
+    base = {k: v for k, v in state.items() if not k.startswith(prefixes)}
     load_base(model, base, path)
     rows = {k: v for k, v in state.items() if k not in base}
     own = model.state_dict()
@@ -150,6 +155,20 @@ def load_weights(
                 f'config {sorted(roots)}; check `model.adapter`'
             )
         load_adapter(root, adapter)
+
+
+def check_classes(model: nn.Module, dataset: Dataset) -> None:
+    """Refuse labels that the head has no output for, before training.
+
+    Raises:
+        ValueError: another number of classes.
+    """
+    num_classes = len(dataset.metainfo['classes'])
+    if model.num_classes != num_classes:
+        raise ValueError(
+            f'the head tells {model.num_classes} classes apart, but the data '
+            f'set has {num_classes}; set `model.decode_head.num_classes`'
+        )
 
 
 def _joined(state: Mapping[str, torch.Tensor]) -> bool:

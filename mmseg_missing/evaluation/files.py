@@ -23,7 +23,8 @@ def check_writable(folder: str | Path) -> Path:
     except OSError as error:
         raise OSError(
             f"output folder '{folder}' cannot be written "
-            f'({error.strerror}); choose another one (`out_dir`, --out)'
+            f'({error.strerror}); choose another one (`out_dir`, --out, '
+            '--work-dir)'
         ) from error
 
 
