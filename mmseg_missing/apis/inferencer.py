@@ -11,6 +11,7 @@ from mmengine.config import Config
 from mmengine.dataset import Compose
 
 from ..datasets.pipeline import complete_pipeline
+from ..modality import Modality
 from .model import init_model
 
 LOADERS = ('LoadModalities', 'LoadLabel')
@@ -48,7 +49,7 @@ class Inferencer:
 
         Raises:
             ValueError: nothing present, an unknown modality, arrays of
-                different sizes or with a wrong number of channels.
+                different sizes, with a wrong number of channels or NaN.
         """
         sample = self._pipeline(self._results(frame))
         batch = {k: [v] for k, v in sample.items()}
@@ -58,27 +59,45 @@ class Inferencer:
     def _results(self, frame: Mapping[str, np.ndarray | None]) -> dict:
         """Return what ``LoadModalities`` would have put together."""
         stack = self.model.stack
-        arrays = {k: np.asarray(v) for k, v in frame.items() if v is not None}
-        stack.parse('+'.join(arrays))
-        sizes = {k: a.shape[:2] for k, a in arrays.items()}
+        present = {n: frame.get(n) is not None for n in stack.names}
+        stack.parse('+'.join(n for n in frame if present.get(n, True)))
+        arrays = {
+            m.name: _checked(np.asarray(frame[m.name]), m)
+            for m in stack
+            if present[m.name]
+        }
+        sizes = {name: array.shape[:2] for name, array in arrays.items()}
         if len(set(sizes.values())) > 1:
             raise ValueError(
                 f'modalities of one frame differ in size: {sizes}'
             )
         size = next(iter(sizes.values()))
-        for modality in stack:
-            name, shape = modality.name, (*size, modality.channels)
-            array = arrays.get(name, np.zeros(shape, np.float32))
-            arrays[name] = array[..., None] if array.ndim == 2 else array
-            if arrays[name].shape != shape:
-                raise ValueError(
-                    f'modality {name!r} has shape {array.shape}, expected '
-                    f'{shape}'
-                )
         return {
-            'modalities': {name: arrays[name] for name in stack.names},
-            'present': {n: frame.get(n) is not None for n in stack.names},
+            'modalities': {
+                m.name: arrays[m.name]
+                if present[m.name]
+                else np.zeros((*size, m.channels), np.float32)
+                for m in stack
+            },
+            'present': present,
             'img_shape': size,
             'ori_shape': size,
             'sample_idx': 0,
         }
+
+
+def _checked(array: np.ndarray, modality: Modality) -> np.ndarray:
+    """Return ``array`` as (H, W, C)."""
+    name, channels = modality.name, modality.channels
+    shape = (*array.shape, 1) if array.ndim == 2 else array.shape
+    if len(shape) != 3 or shape[2] != channels:
+        raise ValueError(
+            f'modality {name!r} has shape {array.shape}, expected (H, W, '
+            f'{channels})'
+        )
+    if not np.isfinite(array).all():
+        raise ValueError(
+            f'modality {name!r} holds NaN or infinity; fill these pixels, or '
+            'leave it out'
+        )
+    return array.reshape(shape)
