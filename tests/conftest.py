@@ -1,5 +1,6 @@
 """Shared by all tests."""
 
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,3 +17,32 @@ def golden_dir():
     if not path.is_dir():
         pytest.skip(f'no reference outputs in {path}')
     return path
+
+
+@pytest.fixture(scope='session')
+def forgetting():
+    """Return a context that leaves no global state of MMEngine behind.
+
+    Loggers, message hubs and scopes outlive their Runner, and the next one
+    of the same name would find them.
+    """
+    from mmengine.utils import ManagerMixin
+
+    def managers(kind=ManagerMixin):
+        yield kind
+        for child in kind.__subclasses__():
+            yield from managers(child)
+
+    @contextmanager
+    def forget():
+        before = {kind: dict(kind._instance_dict) for kind in managers()}
+        for kind in before:
+            kind._instance_dict.clear()
+        try:
+            yield
+        finally:
+            for kind in managers():
+                kind._instance_dict.clear()
+                kind._instance_dict.update(before.get(kind, {}))
+
+    return forget

@@ -1,0 +1,123 @@
+"""The main job: train, lose sensors, adapt, score."""
+
+import pytest
+import torch
+
+from mmseg_missing.adapters import read_adapter
+from mmseg_missing.engine.checkpoints import read_state
+
+EVERY = (
+    'rgb+depth+thermal',
+    'rgb+depth',
+    'rgb+thermal',
+    'depth+thermal',
+    'rgb',
+    'depth',
+    'thermal',
+)
+# Two iterations of two samples go round this far.
+TRAINED = ('rgb+depth', 'rgb+thermal', 'depth+thermal', 'rgb')
+
+
+def scores(report):
+    """Scores by combination, all numbers of them."""
+    return {scores.name: scores for scores in report.combinations}
+
+
+@pytest.fixture(scope='module')
+def base(trained, score):
+    return scores(score(trained.config, trained.base))
+
+
+@pytest.fixture(scope='module')
+def adapted(trained, score):
+    files = (trained.adapted_config, trained.base)
+    with pytest.warns(UserWarning, match="'depth' was never trained"):
+        return scores(score(*files, '--adapter', trained.adapter))
+
+
+def test_adaptation_leaves_the_base_alone(trained):
+    base, joined = read_state(trained.base), read_state(trained.joined)
+    rows = {k: v for k, v in joined.items() if k not in base}
+    assert set(base) < set(joined)
+    assert all(torch.equal(joined[key], value) for key, value in base.items())
+    moved = {k.split('.')[-1] for k, v in rows.items() if v.any()}
+    assert moved == {*TRAINED, 'samples_seen'}
+
+
+def test_adapter_file_holds_the_trained_rows(trained):
+    metadata, rows = read_adapter(trained.adapter)
+    assert tuple(metadata['combinations']) == TRAINED
+    joined = read_state(trained.joined)
+    for name in rows:
+        assert torch.equal(rows[name], joined[f'adapters.rows.table.{name}'])
+    assert set(rows) == set(TRAINED)
+
+
+def test_base_is_scored_under_every_combination(base):
+    assert tuple(base) == EVERY
+    assert {entry.images for entry in base.values()} == {3}
+    assert base['rgb'] != base['depth']
+
+
+def test_adapters_change_missing_combinations_only(base, adapted):
+    changed = {name for name in EVERY if adapted[name] != base[name]}
+    assert changed == set(TRAINED)
+
+
+def test_adapters_are_attached_from_the_file(trained, score, adapted):
+    report = score(trained.config, trained.base, '--adapter', trained.adapter)
+    assert scores(report) == adapted
+
+
+def test_joined_checkpoint_needs_no_file(trained, score, adapted):
+    report = score(trained.adapted_config, trained.joined)
+    assert scores(report) == adapted
+
+
+@pytest.mark.parametrize('present', [('rgb', 'depth'), ('full',)])
+def test_present(trained, score, base, present):
+    report = score(trained.config, trained.base, '--present', *present)
+    names = [EVERY[0] if name == 'full' else name for name in present]
+    assert scores(report) == {name: base[name] for name in names}
+
+
+def test_fill(trained, score, base):
+    report = score(trained.config, trained.base, '--fill', 'black')
+    filled = scores(report)
+    assert report.fill == 'black'
+    assert {n for n in EVERY if filled[n] == base[n]} == {EVERY[0]}
+
+
+def test_augmentation(trained, score, base):
+    augmented = scores(score(trained.config, trained.base, '--tta'))
+    assert tuple(augmented) == EVERY
+    assert augmented[EVERY[0]] != base[EVERY[0]]
+
+
+def test_interrupt_keeps_the_checkpoint_for_resume(
+    run, refused, trained, folder, monkeypatch
+):
+    """Stopped in the second epoch, the run goes on from the first."""
+    arguments = (trained.adapted_config, '--work-dir', 'stopped')
+    arguments += ('--cfg-options', 'train_cfg.max_epochs=2')
+    with monkeypatch.context() as patch:
+        patch.setattr(
+            'mmseg_missing.engine.RandomStateHook.before_train_iter',
+            interrupt_second_epoch,
+        )
+        line = refused('train.py', *arguments)
+    assert 'interrupted' in line and '--resume' in line
+    checkpoint = folder / 'stopped/epoch_1.pth'
+    stopped = read_state(checkpoint)
+    run('train.py', *arguments, '--resume')
+    resumed = read_state(checkpoint.with_name('epoch_2.pth'))
+    for key, value in read_state(trained.joined).items():
+        torch.testing.assert_close(stopped[key], value, rtol=0, atol=0)
+    assert stopped['adapters.samples_seen'].tolist() == [1, 1, 1, 1, 0, 0]
+    assert resumed['adapters.samples_seen'].tolist() == [2, 2, 1, 1, 1, 1]
+
+
+def interrupt_second_epoch(hook, runner, *args, **kwargs):
+    if runner.epoch == 1:
+        raise KeyboardInterrupt
