@@ -1,0 +1,169 @@
+"""From a config and files to a network, or one sentence why not."""
+
+import pytest
+import torch
+from torch.testing import assert_close
+
+from mmseg_missing.adapters import read_adapter, save_adapter
+from mmseg_missing.apis import init_model
+from mmseg_missing.apis.model import load_config, load_weights
+from mmseg_missing.engine.checkpoints import read_checkpoint
+
+WRAPPED = {
+    'type': 'AdaptedBackbone',
+    'adapter': {'type': 'ScaleShift'},
+}
+
+
+def wrap(cfg):
+    """Move the adapter of a config from the segmentor to the backbone."""
+    cfg.model.adapter = None
+    cfg.model.backbone = {
+        **WRAPPED,
+        'backbone': cfg.model.backbone,
+        'stack': cfg.model.stack,
+    }
+    return cfg
+
+
+def logits(model, present=(True, False, False)):
+    """Logits of one fixed image."""
+    meta = {'present': present, 'img_shape': (32, 64)}
+    x = torch.randn(1, 5, 32, 64, generator=torch.Generator().manual_seed(3))
+    with torch.no_grad():
+        return model.encode_decode(x, [meta])
+
+
+def refusal(call, *args):
+    """The sentence with which ``call`` refuses."""
+    with pytest.raises(ValueError) as refused:
+        call(*args)
+    sentence = str(refused.value)
+    assert '\n' not in sentence
+    return sentence
+
+
+def test_adapters_come_from_the_config_or_the_file(load, files):
+    own = init_model(load('tiny-ssf'), files.base, files.adapter)
+    given = init_model(load(), files.base, files.adapter)
+    joined = init_model(load('tiny-ssf'), files.joined)
+    base = init_model(load(), files.base)
+    torch.testing.assert_close(logits(given), logits(own), rtol=0, atol=0)
+    torch.testing.assert_close(logits(joined), logits(own), rtol=0, atol=0)
+    assert not torch.allclose(logits(own), logits(base))
+    assert not own.training
+
+
+def test_folded_runs_like_the_adapted(load, files):
+    adapted = init_model(load('tiny-ssf'), files.base, files.adapter)
+    for name in ('tiny', 'tiny-ssf'):
+        folded = init_model(load(name), files.folded)
+        assert folded.folded == 'rgb'
+        assert not any('adapter' in key for key in folded.state_dict())
+        # float32, summed in another order
+        assert_close(logits(folded), logits(adapted), rtol=1e-4, atol=1e-4)
+
+
+def test_fill_comes_with_the_adapters(load, files, tmp_path):
+    model = init_model(load(), files.base, files.adapter)
+    save_adapter(model, tmp_path / 'a.safetensors', {'fill': 'black'})
+    black = init_model(load(), files.base, tmp_path / 'a.safetensors')
+    assert set(black.fill.values()) == {'black'}
+    save_adapter(model, tmp_path / 'a.safetensors')
+    zero = init_model(load(), files.base, tmp_path / 'a.safetensors')
+    assert set(zero.fill.values()) == {'zero'}
+
+
+def test_config_stays_as_it_is(load, files):
+    cfg = load()
+    before = cfg.copy().to_dict()
+    init_model(cfg, files.folded)
+    init_model(cfg, files.base, files.adapter)
+    assert cfg.to_dict() == before
+    assert init_model(cfg, files.base).folded is None
+
+
+def test_adapted_backbone(load, files, tmp_path):
+    """Its file names its root, and its folded checkpoint a plain network."""
+    model = init_model(wrap(load('tiny-ssf')), files.base)
+    bank = model.backbone.adapters
+    bank.samples_seen += 1
+    bank.rows.table['rgb'].detach().fill_(0.1)
+    path = tmp_path / 'backbone.safetensors'
+    save_adapter(model.backbone, path, {'root': 'backbone'})
+    again = init_model(wrap(load('tiny-ssf')), files.base, path)
+    torch.testing.assert_close(logits(again), logits(model))
+    plain = init_model(wrap(load('tiny-ssf')), files.folded)
+    assert not hasattr(plain.backbone, 'adapters')
+    torch.testing.assert_close(
+        logits(plain), logits(init_model(load(), files.folded))
+    )
+    sentence = refusal(init_model, load(), files.base, path)
+    assert "adapts 'backbone', the config ['']" in sentence
+
+
+def test_folded_with_an_adapter_file(load, files):
+    sentence = refusal(init_model, load(), files.folded, files.adapter)
+    assert 'leave `--adapter` out' in sentence
+
+
+def test_joined_without_an_adapter_in_the_config(load, files):
+    sentence = refusal(init_model, load(), files.joined)
+    assert 'use the config that it was trained with' in sentence
+
+
+@pytest.mark.parametrize(
+    'adapter', [{'combinations': ['rgb']}, {'sites': ['proj']}]
+)
+def test_joined_of_another_adapter(load, files, adapter):
+    cfg = load('tiny-ssf')
+    cfg.model.adapter.update(adapter)
+    sentence = refusal(init_model, cfg, files.joined)
+    assert 'joined.pth' in sentence and 'other sites or comb' in sentence
+
+
+def test_base_of_another_network(load, files):
+    cfg = load(model__backbone__depths=(1, 1, 1, 2))
+    sentence = refusal(init_model, cfg, files.base)
+    assert 'keys are missing' in sentence and 'base.pth' in sentence
+
+
+def test_base_of_another_shape(load, files):
+    cfg = load(model__decode_head__num_classes=7)
+    sentence = refusal(init_model, cfg, files.base)
+    assert "'decode_head.conv_seg.weight' has shape (11," in sentence
+
+
+def test_refused_weights_change_nothing(load, files):
+    """A wrong adapter file leaves the rows of the joined one."""
+    model = init_model(load('tiny-ssf'), files.joined)
+    model.fill = dict.fromkeys(model.stack.names, 'zero')
+    before = {k: v.clone() for k, v in model.state_dict().items()}
+    with torch.no_grad():
+        model.decode_head.conv_seg.weight.add_(1)
+    checkpoint = read_checkpoint(files.joined)
+    checkpoint['state_dict'] = dict(model.state_dict())
+    sentence = refusal(
+        load_weights, model, checkpoint, files.joined, files.adapter
+    )
+    assert 'another base' in sentence
+    rows = {k: v for k, v in model.state_dict().items() if 'rows' in k}
+    assert rows
+    for key, value in rows.items():
+        assert torch.equal(value, before[key])
+
+
+@pytest.mark.parametrize('name', ['nowhere.py', '.'])
+def test_no_config(tmp_path, name):
+    with pytest.raises(FileNotFoundError, match='no config file'):
+        load_config(tmp_path / name)
+
+
+def test_options_override_the_file(load):
+    assert load(model__fill='black').model.fill == 'black'
+
+
+def test_samples_seen_travel(load, files):
+    model = init_model(load(), files.base, files.adapter)
+    seen = read_adapter(files.adapter)[0]['samples_seen']
+    assert model.adapters.samples_seen.tolist() == list(seen.values())
