@@ -4,12 +4,12 @@ import argparse
 
 from mmengine.config import Config
 from mmengine.model import is_model_wrapper
-from mmengine.runner import Runner
 from torch import nn
 
 from mmseg_missing.apis.cli import (
     add_runner_arguments,
     apply_runner_arguments,
+    build_runner,
     run_tool,
 )
 from mmseg_missing.apis.model import configure, load_config, load_weights
@@ -47,7 +47,7 @@ def main() -> None:
     checkpoint = read_checkpoint(args.checkpoint)
     configure(cfg, checkpoint, args.adapter)
     apply_arguments(cfg, args)
-    runner = Runner.from_cfg(cfg)
+    runner = build_runner(cfg)
     load_weights(
         network_of(runner.model), checkpoint, args.checkpoint, args.adapter
     )

@@ -2,11 +2,10 @@
 
 import argparse
 
-from mmengine.runner import Runner
-
 from mmseg_missing.apis.cli import (
     add_runner_arguments,
     apply_runner_arguments,
+    build_runner,
     run_tool,
 )
 from mmseg_missing.apis.model import check_classes, load_config
@@ -35,7 +34,7 @@ def main() -> None:
     if args.amp:
         cfg.optim_wrapper.type = 'AmpOptimWrapper'
         cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
-    runner = Runner.from_cfg(cfg)
+    runner = build_runner(cfg)
     model = getattr(runner.model, 'module', runner.model)
     check_classes(model, runner.train_loop.dataloader.dataset)
     runner.train()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import torch
 from mmengine.config import Config, DictAction
+from mmengine.runner import Runner
 
 from ..evaluation import check_writable
 
@@ -112,3 +113,28 @@ def apply_runner_arguments(cfg: Config, args: argparse.Namespace) -> None:
     check_writable(cfg.work_dir)
     if not torch.cuda.is_available():
         cfg.merge_from_dict({'env_cfg.dist_cfg.backend': 'gloo'})
+
+
+def build_runner(cfg: Config) -> Runner:
+    """Return the Runner of a config whose launcher is known.
+
+    MMEngine expects a GPU per process. Without one the processes meet here,
+    and their models are wrapped for the CPU.
+
+    Raises:
+        ValueError: a launcher that did not start this process.
+    """
+    if cfg.launcher == 'pytorch' and 'RANK' not in os.environ:
+        raise ValueError(
+            '--launcher pytorch needs torchrun: `torchrun '
+            '--nproc_per_node=2 tools/train.py CONFIG --launcher pytorch`'
+        )
+    if cfg.launcher == 'pytorch' and not torch.cuda.is_available():
+        torch.distributed.init_process_group('gloo')
+        cfg.model_wrapper_cfg = {
+            'type': 'MMDistributedDataParallel',
+            'device_ids': None,
+            'broadcast_buffers': False,
+            'find_unused_parameters': cfg.get('find_unused_parameters', False),
+        }
+    return Runner.from_cfg(cfg)

@@ -23,6 +23,12 @@ def configs():
 
 
 @pytest.fixture(scope='session')
+def tools():
+    """The folder of the tools."""
+    return TOOLS
+
+
+@pytest.fixture(scope='session')
 def folder(tmp_path_factory):
     """Where all tools run and write."""
     return tmp_path_factory.mktemp('tools')
