@@ -1,0 +1,166 @@
+"""Measure what adapters cost: base, adapted, folded, full fine-tuning."""
+
+import argparse
+import json
+import platform
+import time
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.registry import init_default_scope
+from rich.console import Console
+from rich.progress import Progress
+from torch import nn
+
+from mmseg_missing.analysis import (
+    KINDS,
+    MEASURED_BY,
+    MEASURED_IN_TURN,
+    Benchmark,
+    Measurement,
+    Variants,
+    check_device,
+    cost_table,
+    parse_present,
+)
+from mmseg_missing.apis.cli import ConfigOptions, run_tool
+from mmseg_missing.apis.model import configure, load_config, load_weights
+from mmseg_missing.engine.checkpoints import read_checkpoint
+from mmseg_missing.evaluation import check_writable
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument('config', help='config of the base or its sibling')
+    parser.add_argument('--checkpoint', help='default: random weights')
+    parser.add_argument('--adapter', help='adapter file (.safetensors)')
+    parser.add_argument(
+        '--present',
+        nargs='+',
+        default=['every'],
+        help='every (default), full, or combinations such as rgb+depth',
+    )
+    parser.add_argument(
+        '--shape',
+        nargs=2,
+        type=positive,
+        default=[240, 320],
+        metavar=('H', 'W'),
+    )
+    parser.add_argument('--batch-size', type=positive, default=1)
+    parser.add_argument(
+        '--repeats', type=positive, default=10, help='rounds, default: 10'
+    )
+    parser.add_argument('--what', nargs='+', default=KINDS, choices=KINDS)
+    parser.add_argument('--device', default='cpu')
+    parser.add_argument('--threads', type=positive, help='of a CPU')
+    parser.add_argument('--out', help='JSON file to write')
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=ConfigOptions,
+        default={},
+        help='override config keys: key=value ...',
+    )
+    return parser.parse_args()
+
+
+def positive(text: str) -> int:
+    """Read a number of at least 1."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f'a number from 1 on, got {text!r}')
+    return int(text)
+
+
+def main() -> None:
+    args = parse_args()
+    check_device(args.device)
+    if args.out:
+        check_writable(Path(args.out).parent)
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    start = time.perf_counter()
+    results = measure(args)
+    setting = describe(args) | {'seconds': time.perf_counter() - start}
+    print(cost_table(results, title(setting)))
+    if args.out:
+        report = {'setting': setting, 'results': [asdict(r) for r in results]}
+        Path(args.out).write_text(json.dumps(report, indent=2) + '\n')
+        print(f'{args.out}: {len(results)} measurements')
+
+
+def measure(args: argparse.Namespace) -> list[Measurement]:
+    """Measure what the command line asks for, behind a progress bar."""
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task('building the networks', total=None)
+        benchmark = build(args)
+        progress.update(task, total=benchmark.num_steps)
+
+        def advance(text: str) -> None:
+            progress.update(task, advance=1, description=text)
+
+        return list(benchmark.run(advance))
+
+
+def build(args: argparse.Namespace) -> Benchmark:
+    """Build the networks; without a checkpoint their weights are random.
+
+    Raises:
+        ValueError: arguments that do not belong together.
+    """
+    cfg = load_config(args.config, args.cfg_options)
+    init_default_scope(cfg.get('default_scope', 'mmseg'))
+    if args.checkpoint:
+        found = read_checkpoint(args.checkpoint)
+        configure(cfg, found, args.adapter)
+    elif args.adapter:
+        raise ValueError('--adapter needs the --checkpoint of its base')
+
+    def load(network: nn.Module) -> None:
+        if args.checkpoint:
+            load_weights(network, found, args.checkpoint, args.adapter)
+
+    variants = Variants(cfg.model, args.what, args.device, load)
+    present = parse_present(args.present, variants.stack)
+    return Benchmark(
+        variants, present, args.shape, args.batch_size, args.repeats
+    )
+
+
+def describe(args: argparse.Namespace) -> dict[str, Any]:
+    """Return what a reader of the numbers has to know."""
+    kind = check_device(args.device)
+    if kind == 'cuda':
+        device = torch.cuda.get_device_name(args.device)
+    else:
+        capability = torch.backends.cpu.get_cpu_capability()
+        device = f'{platform.machine()} {capability}'
+    return {
+        'config': args.config,
+        'checkpoint': args.checkpoint,
+        'adapter': args.adapter,
+        'shape': list(args.shape),
+        'batch_size': args.batch_size,
+        'repeats': args.repeats,
+        'device': device,
+        'threads': torch.get_num_threads(),
+        'torch': torch.__version__,
+        'time_measured_by': MEASURED_IN_TURN,
+        'memory_measured_by': MEASURED_BY[kind],
+    }
+
+
+def title(setting: dict[str, Any]) -> str:
+    """Return the headline of the table."""
+    height, width = setting['shape']
+    return (
+        f'{Path(setting["config"]).stem}, {height}x{width}, batch '
+        f'{setting["batch_size"]}; {setting["repeats"]} rounds on '
+        f'{setting["device"]}, threads: {setting["threads"]}'
+    )
+
+
+if __name__ == '__main__':
+    run_tool(main)
