@@ -1,10 +1,9 @@
 """Score a network under missing modalities: every combination at once."""
 
-import argparse
+from __future__ import annotations
 
-from mmengine.config import Config
-from mmengine.model import is_model_wrapper
-from torch import nn
+import argparse
+from typing import TYPE_CHECKING
 
 from mmseg_missing.apis.cli import (
     add_runner_arguments,
@@ -12,9 +11,17 @@ from mmseg_missing.apis.cli import (
     build_runner,
     run_tool,
 )
-from mmseg_missing.apis.model import configure, load_config, load_weights
+from mmseg_missing.apis.model import (
+    configure,
+    load_config,
+    load_weights,
+    network_of,
+)
 from mmseg_missing.engine.checkpoints import read_checkpoint
 from mmseg_missing.evaluation import check_writable
+
+if TYPE_CHECKING:
+    from mmengine.config import Config
 
 
 def parse_args() -> argparse.Namespace:
@@ -72,12 +79,6 @@ def apply_arguments(cfg: Config, args: argparse.Namespace) -> None:
         cfg.model = dict(cfg.tta_model, module=cfg.model)
     apply_runner_arguments(cfg, args)
     cfg.load_from, cfg.resume = None, False
-
-
-def network_of(model: nn.Module) -> nn.Module:
-    """Return the segmentor inside of wrappers for DDP and augmentation."""
-    model = model.module if is_model_wrapper(model) else model
-    return getattr(model, 'module', model)
 
 
 if __name__ == '__main__':

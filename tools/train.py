@@ -8,7 +8,7 @@ from mmseg_missing.apis.cli import (
     build_runner,
     run_tool,
 )
-from mmseg_missing.apis.model import check_classes, load_config
+from mmseg_missing.apis.model import check_classes, load_config, network_of
 
 
 def parse_args() -> argparse.Namespace:
@@ -35,8 +35,8 @@ def main() -> None:
         cfg.optim_wrapper.type = 'AmpOptimWrapper'
         cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
     runner = build_runner(cfg)
-    model = getattr(runner.model, 'module', runner.model)
-    check_classes(model, runner.train_loop.dataloader.dataset)
+    dataset = runner.train_loop.dataloader.dataset
+    check_classes(network_of(runner.model), dataset)
     runner.train()
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import torch
 from mmengine.config import Config
+from mmengine.model import is_model_wrapper
 from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
 from torch import nn
@@ -155,6 +156,12 @@ def load_weights(
                 f'config {sorted(roots)}; check `model.adapter`'
             )
         load_adapter(root, adapter)
+
+
+def network_of(model: nn.Module) -> nn.Module:
+    """Return the segmentor inside of wrappers for DDP and augmentation."""
+    model = model.module if is_model_wrapper(model) else model
+    return getattr(model, 'module', model)
 
 
 def check_classes(model: nn.Module, dataset: Dataset) -> None:

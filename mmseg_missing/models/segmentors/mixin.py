@@ -55,16 +55,16 @@ class MissingModalityMixin:
         data_preprocessor: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
-        self_stack = Stack(stack)
+        stack = Stack(stack)
         preprocessor = {
             'type': 'ModalityDataPreprocessor',
-            'stack': self_stack,
+            'stack': stack,
             **(data_preprocessor or {}),
         }
         super().__init__(*args, data_preprocessor=preprocessor, **kwargs)
-        self.stack = self_stack
-        self.sampler = build_sampler(self_stack, sampler)
-        self.fill = parse_fill(self_stack, fill)
+        self.stack = stack
+        self.sampler = build_sampler(stack, sampler)
+        self.fill = parse_fill(stack, fill)
         self.folded: str | None = None
         if folded is not None and adapter is not None:
             raise ValueError(
@@ -76,11 +76,11 @@ class MissingModalityMixin:
                     '`model.folded` takes combination and biases, got '
                     f'{sorted(folded)}; copy it from the folded config'
                 )
-            combination = self_stack.parse(folded['combination'])
-            self.folded = self_stack.format(combination)
+            combination = stack.parse(folded['combination'])
+            self.folded = stack.format(combination)
             add_biases(self, folded['biases'])
         if adapter is not None:
-            attach_from_config(self, self_stack, adapter, within=ENCODERS)
+            attach_from_config(self, stack, adapter, within=ENCODERS)
         # Found once; a tuple keeps the banks from being registered twice.
         self._banks = tuple(root.adapters for _, root in adapted(self))
 
