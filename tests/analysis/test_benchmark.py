@@ -186,7 +186,7 @@ def test_a_training_step_moves_what_learns():
         network = variants.network(kind, 'rgb')
         before = network.decode_head.conv_seg.weight.clone()
         step = Training(network, *random_batch(network, 'rgb', SIZE, 2, 'cpu'))
-        assert network.training
+        assert getattr(network, 'adapters', network).training
         assert network.sampler.draw([(True, True)], 0) == [(True, True)]
         step()
         after = network.decode_head.conv_seg.weight
