@@ -98,19 +98,20 @@ def test_augmentation(trained, score, base):
 def test_interrupt_keeps_the_checkpoint_for_resume(
     run, refused, trained, folder, monkeypatch
 ):
-    """Stopped in the second epoch, the run goes on from the first."""
+    """Stopped while it saves the second epoch, a run still has the first."""
     arguments = (trained.adapted_config, '--work-dir', 'stopped')
     arguments += ('--cfg-options', 'train_cfg.max_epochs=2')
     with monkeypatch.context() as patch:
         patch.setattr(
-            'mmseg_missing.engine.RandomStateHook.before_train_iter',
+            'mmseg_missing.engine.RandomStateHook.before_save_checkpoint',
             interrupt_second_epoch,
         )
         line = refused('train.py', *arguments)
     assert 'interrupted' in line and '--resume' in line
     checkpoint = folder / 'stopped/epoch_1.pth'
-    stopped = read_state(checkpoint)
+    stopped, written = read_state(checkpoint), checkpoint.stat().st_mtime_ns
     run('train.py', *arguments, '--resume')
+    assert checkpoint.stat().st_mtime_ns == written
     resumed = read_state(checkpoint.with_name('epoch_2.pth'))
     for key, value in read_state(trained.joined).items():
         torch.testing.assert_close(stopped[key], value, rtol=0, atol=0)
@@ -118,6 +119,6 @@ def test_interrupt_keeps_the_checkpoint_for_resume(
     assert resumed['adapters.samples_seen'].tolist() == [2, 2, 1, 1, 1, 1]
 
 
-def interrupt_second_epoch(hook, runner, *args, **kwargs):
+def interrupt_second_epoch(hook, runner, checkpoint):
     if runner.epoch == 1:
         raise KeyboardInterrupt
