@@ -147,6 +147,13 @@ class RoundRobinSampler(Sampler):
         super().__init__(stack, keep, seed)
         names = stack.incomplete() if combinations is None else combinations
         self._turns = [stack.parse(name) for name in names]
+        allowed = self._choices((True,) * len(stack))
+        for name, turn in zip(names, self._turns):
+            if combinations is not None and turn not in allowed:
+                raise ValueError(
+                    f'combination {name!r} can never be drawn: it splits a '
+                    'sensor or drops what `keep` names; check `model.sampler`'
+                )
         if combinations is not None and not self._turns:
             raise ValueError('`model.sampler.combinations` is empty')
 

@@ -2,6 +2,8 @@
 
 import argparse
 
+import torch
+
 from mmseg_missing.apis.cli import (
     add_runner_arguments,
     apply_runner_arguments,
@@ -31,6 +33,8 @@ def main() -> None:
     cfg = load_config(args.config, args.cfg_options)
     apply_runner_arguments(cfg, args)
     cfg.resume = args.resume or cfg.get('resume', False)
+    if args.amp and not torch.cuda.is_available():
+        raise ValueError('--amp needs a GPU; leave it out')
     if args.amp:
         cfg.optim_wrapper.type = 'AmpOptimWrapper'
         cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')

@@ -1,9 +1,14 @@
 """Adapters for any torch network; needs torch and safetensors only."""
 
-from .attach import adapted, attach, detach, freeze, unhooked
+from .attach import adapted, attach, check_hooks, detach, freeze
 from .bank import AdapterBank
 from .base import Adapter
-from .file import load_adapter, read_adapter, save_adapter
+from .file import (
+    annotate_adapter,
+    load_adapter,
+    read_adapter,
+    save_adapter,
+)
 from .fold import add_biases, fold
 from .frozen import base_state, fingerprint, is_adapter_key, load_base
 from .rows import TableRows
@@ -18,8 +23,10 @@ __all__ = [
     'TableRows',
     'adapted',
     'add_biases',
+    'annotate_adapter',
     'attach',
     'base_state',
+    'check_hooks',
     'detach',
     'find_sites',
     'fingerprint',
@@ -30,5 +37,4 @@ __all__ = [
     'load_base',
     'read_adapter',
     'save_adapter',
-    'unhooked',
 ]

@@ -101,10 +101,13 @@ def adapted(root: nn.Module) -> Iterator[tuple[str, nn.Module]]:
             yield name, module
 
 
-def unhooked(root: nn.Module) -> list[str]:
-    """Return sites of ``root`` that lost their hook or their adapter.
+def check_hooks(root: nn.Module) -> None:
+    """Refuse a network whose sites lost their hook or their adapter.
 
-    Converting norms after attaching does this (SyncBN).
+    Converting norms to or from SyncBN after attaching does this.
+
+    Raises:
+        RuntimeError: names the first such site.
     """
     lost = []
     for site in getattr(root, BANK).sites:
@@ -114,4 +117,11 @@ def unhooked(root: nn.Module) -> list[str]:
             hooked and isinstance(getattr(layer, 'adapter', None), Adapter)
         ):
             lost.append(site.name)
-    return lost
+    if lost:
+        raise RuntimeError(
+            f'{len(lost)} adapter sites of {type(root).__name__} lost their '
+            f'hook, {lost[0]!r} first; its norms were converted after '
+            'adapters were attached: leave `sync_bn` out and build the '
+            "network with `norm_cfg=dict(type='BN')`, its statistics are "
+            'frozen anyway'
+        )

@@ -18,7 +18,8 @@ from .sites import Site
 class AdapterBank(nn.Module):
     """All rows of a network, handed out to its sites sample by sample.
 
-    Keys of its state: ``rows.table.<combination>`` and ``samples_seen``.
+    Keys of its state: ``rows.table.<combination>``, ``rows.anchor`` (always
+    zero) and ``samples_seen``.
 
     Args:
         stack: The modalities.
@@ -123,7 +124,8 @@ class AdapterBank(nn.Module):
             raise RuntimeError(
                 'adapters were not told which modalities are present; run '
                 'this network in a `MissingModalitySegmentor`, or inside '
-                '`with network.adapters.told(present):`'
+                '`with network.adapters.told(present):`; if it does, turn '
+                'activation checkpointing off (`with_cp=False`)'
             )
         return self._numbers[slot]
 

@@ -40,7 +40,10 @@ def describe(root: nn.Module) -> dict[str, Any]:
 
 
 def save_adapter(
-    root: nn.Module, path: str | Path, extra: Mapping[str, Any] | None = None
+    root: nn.Module,
+    path: str | Path,
+    extra: Mapping[str, Any] | None = None,
+    rows: Mapping[str, Tensor] | None = None,
 ) -> tuple[str, ...]:
     """Write the trained rows of ``root`` to one small file.
 
@@ -48,6 +51,8 @@ def save_adapter(
         root: A network with adapters.
         path: Ends in ``.safetensors``.
         extra: Further facts for the metadata: fill, results, ...
+        rows: What to write for each trained combination, (width,); default:
+            the network's own.
 
     Returns:
         The combinations in the file.
@@ -69,16 +74,26 @@ def save_adapter(
     seen = dict(zip(bank.rows.names, bank.samples_seen.tolist()))
     metadata['samples_seen'] = {name: seen[name] for name in bank.trained}
     metadata.update(extra or {})
-    rows = {
-        name: bank.rows.table[name].detach().cpu().contiguous()
-        for name in bank.trained
-    }
+    rows = bank.rows.table if rows is None else rows
+    _write(path, {name: rows[name] for name in bank.trained}, metadata)
+    return bank.trained
+
+
+def annotate_adapter(path: str | Path, extra: Mapping[str, Any]) -> None:
+    """Add facts to the metadata of an adapter file; raises as reading."""
+    metadata, rows = read_adapter(path)
+    _write(path, rows, {**metadata, **extra})
+
+
+def _write(
+    path: str | Path, rows: Mapping[str, Tensor], metadata: Mapping[str, Any]
+) -> None:
+    rows = {k: v.detach().cpu().contiguous() for k, v in rows.items()}
     texts = {k: json.dumps(v, default=float) for k, v in metadata.items()}
     try:
         save_file(rows, path, texts)
     except SafetensorError as error:
         raise OSError(f'cannot write {str(path)!r}: {error}') from error
-    return bank.trained
 
 
 def read_adapter(

@@ -38,11 +38,20 @@ def fold(root: nn.Module, combination: str) -> list[str]:
         )
     numbers = bank.numbers([combination])[0].split(bank.widths)
     layers = [root.get_submodule(site.name) for site in bank.sites]
+    folded: set[int] = set()
     for site, layer in zip(bank.sites, layers):
         if getattr(layer, 'weight', None) is None:
             raise ValueError(
-                f'{site.kind} {site.name!r} has no weight to fold into'
+                f'{site.kind} {site.name!r} has no weight to fold into; '
+                'leave it out of `model.adapter.sites`'
             )
+        if id(layer.weight) in folded:
+            raise ValueError(
+                f'{site.kind} {site.name!r} shares its weight with another '
+                'site and cannot be folded; leave one of them out of '
+                '`model.adapter.sites`'
+            )
+        folded.add(id(layer.weight))
         if getattr(layer, 'transposed', False):
             raise ValueError(
                 f'{site.kind} {site.name!r} cannot be folded: its weight has '

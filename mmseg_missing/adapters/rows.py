@@ -47,6 +47,10 @@ class TableRows(nn.Module):
             # Pairs, because ParameterDict sorts a dict.
             [(name, nn.Parameter(torch.zeros(width))) for name in names]
         )
+        # Part of every graph, with gradient zero: without it a batch that
+        # misses nothing has no graph, GradScaler finds no gradient, and the
+        # other ranks of DDP wait for ever.
+        self.anchor = nn.Parameter(torch.zeros(1))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -60,11 +64,8 @@ class TableRows(nn.Module):
         other stays None, so that no optimizer moves it.
         """
         drawn = sorted({c for c in combinations if c in self.table})
-        some = next(iter(self.table.values()))
-        # A fresh leaf keeps an all-present batch differentiable, though
-        # nothing learns from it.
-        constant = some.new_zeros(some.shape)
-        constant.requires_grad_(torch.is_grad_enabled() and not drawn)
+        zeros = torch.zeros_like(next(iter(self.table.values())))
+        constant = zeros.where(zeros == 0, self.anchor)
         rows = torch.stack([constant, *(self.table[c] for c in drawn)])
         index = [drawn.index(c) + 1 if c in drawn else 0 for c in combinations]
         return rows[torch.tensor(index, device=rows.device)]

@@ -47,6 +47,14 @@ def describe_layer(name: str, layer: nn.Module) -> Site | None:
     elif isinstance(layer, nn.GroupNorm):
         features, dim = layer.num_channels, 1
     elif isinstance(layer, nn.LayerNorm) and len(layer.normalized_shape) == 1:
+        if type(layer) is not nn.LayerNorm and not hasattr(
+            layer, 'channel_dim'
+        ):
+            raise ValueError(
+                f'adapter site {name!r} is a {type(layer).__name__}: say '
+                'where its channels lie by a class attribute `channel_dim` '
+                '(1 or -1), or name other `model.adapter.sites`'
+            )
         features, dim = layer.normalized_shape[0], -1
     else:
         return None

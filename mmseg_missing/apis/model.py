@@ -97,14 +97,16 @@ def configure(
         cfg.model.adapter = None
         if cfg.model.backbone.type == 'AdaptedBackbone':
             cfg.model.backbone = cfg.model.backbone.backbone
-    elif adapter and not has_adapter(cfg):
+    elif adapter:
         metadata, _ = read_adapter(adapter)
-        cfg.model.adapter = {
-            'type': metadata['method'],
-            'rows': metadata['rows'],
-            'sites': [name for name, *_ in metadata['sites']],
-        }
-        cfg.model.fill = metadata.get('fill') or 'zero'
+        if not has_adapter(cfg):
+            cfg.model.adapter = {
+                'type': metadata['method'],
+                'rows': metadata['rows'],
+                'sites': [name for name, *_ in metadata['sites']],
+            }
+        # The rows were learnt for this fill.
+        cfg.model.fill = metadata.get('fill') or cfg.model.get('fill', 'zero')
     elif not has_adapter(cfg) and _joined(checkpoint['state_dict']):
         raise ValueError(
             'this checkpoint holds adapters but the config has none; use the '

@@ -13,6 +13,7 @@ from mmengine.structures import BaseDataElement
 from mmseg.registry import LOOPS
 from torch import nn
 
+from mmseg_missing.adapters import adapted, check_hooks
 from mmseg_missing.modality import Stack
 
 
@@ -179,6 +180,8 @@ def _check_network(network: nn.Module) -> None:
             f'{type(network).__name__}; set `model.type` to '
             "'MissingModalitySegmentor'"
         )
+    for _, root in adapted(network):
+        check_hooks(root)
 
 
 def _parse(

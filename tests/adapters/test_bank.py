@@ -10,10 +10,10 @@ from torch import nn
 
 from mmseg_missing.adapters import (
     attach,
+    check_hooks,
     detach,
     find_sites,
     freeze,
-    unhooked,
 )
 
 BOTH, RGB, DEPTH = (True, True), (True, False), (False, True)
@@ -102,6 +102,28 @@ def test_all_present_training_batch_can_still_be_learnt_from(network, x):
         assert torch.equal(value, state[key])
 
 
+def test_all_present_batch_under_gradient_scaling(network, x):
+    """GradScaler wants a gradient of at least one parameter."""
+    scaler = torch.amp.GradScaler('cpu', init_scale=8)
+    optimizer = torch.optim.AdamW(network.parameters(), weight_decay=0.1)
+    with network.adapters.told([BOTH, BOTH]):
+        scaler.scale(network(x).sum()).backward()
+    scaler.step(optimizer)
+    scaler.update()
+    assert not any(row.any() for row in network.adapters.rows.parameters())
+
+
+def test_a_loss_that_explodes_does_not_reach_the_full_row(network, x):
+    optimizer = torch.optim.AdamW(network.parameters(), weight_decay=0.1)
+    with network.adapters.told([BOTH, RGB]):
+        (network(x) * torch.inf).sum().backward()
+    optimizer.step()
+    rows = network.adapters.rows
+    assert rows.table['rgb'].isnan().any() and not rows.anchor.any()
+    with network.adapters.told([BOTH, DEPTH]):
+        assert network(x).isfinite().all()
+
+
 def test_no_graph_without_gradients(network, x):
     with torch.no_grad(), network.adapters.told([BOTH, BOTH]):
         assert not network(x).requires_grad
@@ -109,7 +131,11 @@ def test_no_graph_without_gradients(network, x):
 
 def test_only_rows_require_gradients(network):
     learnt = {n for n, w in network.named_parameters() if w.requires_grad}
-    assert learnt == {'adapters.rows.table.rgb', 'adapters.rows.table.depth'}
+    assert learnt == {
+        'adapters.rows.table.rgb',
+        'adapters.rows.table.depth',
+        'adapters.rows.anchor',
+    }
 
 
 def test_freeze_again(network):
@@ -195,9 +221,10 @@ def test_detach_leaves_other_hooks(make_network, stack, x):
 
 
 def test_converted_norms_are_found_to_be_unhooked(network):
-    assert unhooked(network) == []
+    check_hooks(network)
     nn.SyncBatchNorm.convert_sync_batchnorm(network)
-    assert unhooked(network) == ['norm']
+    with pytest.raises(RuntimeError, match=r"1 adapter sites .* 'norm'"):
+        check_hooks(network)
 
 
 def test_pickle(network, x, train_rows):

@@ -10,6 +10,8 @@ from mmseg_missing.adapters import attach
 class Same(nn.LayerNorm):
     """Returns what it was given."""
 
+    channel_dim = -1
+
     def forward(self, x):
         return x
 

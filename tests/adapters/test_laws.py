@@ -217,6 +217,7 @@ def test_state_dict(kind, stack, method, train_rows):
     assert set(state) - keys == {
         'adapters.rows.table.rgb',
         'adapters.rows.table.depth',
+        'adapters.rows.anchor',
         'adapters.samples_seen',
     }
     attach(base, stack, method)

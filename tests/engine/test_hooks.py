@@ -91,9 +91,10 @@ def test_exactly_the_trained_rows(make_runner, join, tmp_path):
 
 
 def test_no_row_no_file(make_runner, join, tmp_path):
-    """Nothing was missing in training: there is nothing to save."""
+    """Nothing was missing in training: it taught nothing, and says so."""
     runner = make_runner(adapter=ADAPTER, hooks=[join], sampler='full')
-    runner.train()
+    with pytest.raises(ValueError, match=r'no adapter row.*round_robin'):
+        runner.train()
     assert not (tmp_path / 'run' / 'adapter.safetensors').exists()
     assert not any(r.any() for r in runner.model.adapters.rows.parameters())
 

@@ -168,7 +168,7 @@ def train_rows():
         generator = torch.Generator().manual_seed(1)
         for _, root in adapted(model):
             root.adapters.samples_seen += 1
-            for row in root.adapters.rows.parameters():
+            for row in root.adapters.rows.table.values():
                 noise = torch.randn(row.shape, generator=generator)
                 row.detach().copy_(0.1 * noise)
         return model

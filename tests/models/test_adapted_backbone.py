@@ -54,6 +54,7 @@ def test_a_base_checkpoint_loads(model, base, inputs, train_rows):
     assert set(result.missing_keys) == {
         'backbone.adapters.rows.table.rgb',
         'backbone.adapters.rows.table.depth',
+        'backbone.adapters.rows.anchor',
         'backbone.adapters.samples_seen',
     }
     assert not result.unexpected_keys
@@ -89,7 +90,8 @@ def test_head_and_drawn_rows_learn(model, inputs, make_samples):
     losses['decode.loss_ce'].backward()
     optimizer.step()
     for key, value in model.state_dict().items():
-        is_learnt = key.startswith('decode_head.') or 'adapters' in key
+        is_learnt = key.startswith('decode_head.') or 'table' in key
+        is_learnt |= key.endswith('samples_seen')
         assert torch.equal(value, start[key]) != is_learnt, key
 
 

@@ -46,7 +46,7 @@ def test_every_site_reaches_the_logits(pair, make_samples, inputs):
     model.zero_grad()
     model(inputs, make_samples([RGB, DEPTH])).square().sum().backward()
     bank = model.adapters
-    for row in bank.rows.parameters():
+    for row in bank.rows.table.values():
         parts = row.grad.split(bank.widths)
         for part, site in zip(parts, bank.sites, strict=True):
             assert part.any(), site.name

@@ -37,7 +37,9 @@ def test_adapters_are_less_than_one_percent(
         model = MODELS.build(ConfigDict(config))
     bank = model.adapters
     sizes = {name: w.numel() for name, w in model.named_parameters()}
-    rows = {n: sizes.pop(n) for n in list(sizes) if n.startswith('adapters.')}
+    table = 'adapters.rows.table.'
+    rows = {n: sizes.pop(n) for n in list(sizes) if n.startswith(table)}
+    assert sizes.pop('adapters.rows.anchor') == 1
     assert sum(sizes.values()) == parameters
     assert set(rows.values()) == {bank.num_parameters} == {numbers}
     assert len(rows) == 2**count - 2

@@ -13,6 +13,7 @@ from mmseg.registry import MODELS
 from torch import nn
 
 from mmseg_missing.adapters import adapted, fold
+from mmseg_missing.sampling import build_sampler
 
 FULL, RGB, DEPTH = (True, True), (True, False), (False, True)
 ADAPTER = {'adapter': {'type': 'ScaleShift'}}
@@ -201,6 +202,7 @@ def test_draw_follows_the_iteration(make_pair, inputs, make_samples):
 def test_full_sampler_counts_nothing(adapted_model, inputs, make_samples):
     """All present: no row learns, yet the loss can go backward."""
     model = adapted_model.train()
+    model.sampler = build_sampler(model.stack, 'full')
     start = {k: v.clone() for k, v in model.state_dict().items()}
     optimizer = torch.optim.AdamW(model.parameters(), weight_decay=0.1)
     losses = model(inputs, make_samples([FULL, FULL]), 'loss')
@@ -288,6 +290,7 @@ def test_adapters_add_keys_and_change_none(make_segmentor, network):
     assert set(result.missing_keys) == {
         'adapters.rows.table.rgb',
         'adapters.rows.table.depth',
+        'adapters.rows.anchor',
         'adapters.samples_seen',
     }
     assert not result.unexpected_keys

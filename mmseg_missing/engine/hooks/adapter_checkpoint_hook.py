@@ -5,13 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
+from mmengine.dist import master_only
 from mmengine.hooks import Hook
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 from torch import nn
 
-from ...adapters import adapted, base_state, load_base, save_adapter
+from ...adapters import (
+    adapted,
+    annotate_adapter,
+    base_state,
+    load_base,
+    save_adapter,
+)
 from ..checkpoints import read_state
 
 
@@ -21,7 +28,9 @@ class AdapterCheckpointHook(Hook):
 
     The run's usual checkpoints stay complete (base and adapters), so that
     resuming and testing need no hook. Whenever one is written,
-    ``adapter.safetensors`` is written beside it.
+    ``adapter.safetensors`` is written to the work folder, with the rows that
+    the checkpoint holds (averaged ones under ``EMAHook``); a validation that
+    follows adds its results.
 
     Args:
         base: Checkpoint of the pretrained network.
@@ -30,21 +39,17 @@ class AdapterCheckpointHook(Hook):
     Raises:
         FileNotFoundError: no such base.
         ValueError: keys of the base differ from the network's without its
-            adapters; or a run that is resumed on another base.
+            adapters; a run that is resumed on another base; or one that
+            ends with no row trained.
     """
 
-    priority = 'NORMAL'
+    priority = 'LOW'  # after EMAHook, which swaps what is saved
 
     def __init__(
         self, base: str, filename: str = 'adapter.safetensors'
     ) -> None:
         self.base, self.filename = base, filename
-        self._is_resumed = False
-        self._results: dict = {}
-
-    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Note that a checkpoint brings the base along."""
-        self._is_resumed = True
+        self._is_fresh = False
 
     def before_train(self, runner: Runner) -> None:
         """Load the base, or check the one that a resumed run brought."""
@@ -56,34 +61,55 @@ class AdapterCheckpointHook(Hook):
                 '`model.adapter`'
             )
         state = read_state(self.base)
-        if not self._is_resumed:
+        if runner.iter == 0:
             load_base(model, state, self.base)
             return
         prefixes = tuple(f'{name}.' if name else '' for name in names)
         for key, value in base_state(model).items():
             is_frozen = key.startswith(prefixes)
-            if is_frozen and not torch.equal(value.cpu(), state[key]):
+            same = key in state and torch.equal(value.cpu(), state[key])
+            if is_frozen and not same:
                 raise ValueError(
                     f'the resumed run stands on another base than '
                     f'{self.base!r} ({key} differs); resume with its own'
                 )
 
-    def after_val_epoch(self, runner: Runner, metrics: dict | None) -> None:
-        """Remember the last results for the file."""
-        self._results = dict(metrics or {})
-
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Write the trained rows beside the checkpoint."""
         model = _unwrapped(runner)
         for name, root in adapted(model):
-            path = Path(runner.work_dir) / self.filename
-            extra = {
-                'fill': getattr(model, 'fill', None),
-                'results': self._results,
-                'root': name,
+            if not root.adapters.trained:
+                continue
+            prefix = f'{name}.adapters.' if name else 'adapters.'
+            rows = {
+                row: checkpoint['state_dict'][f'{prefix}rows.table.{row}']
+                for row in root.adapters.trained
             }
-            if root.adapters.trained:
-                save_adapter(root, path, extra)
+            extra = {'fill': getattr(model, 'fill', None), 'root': name}
+            save_adapter(root, self._path(runner), extra, rows)
+            self._is_fresh = True
+
+    def after_train_iter(self, runner: Runner, *args, **kwargs) -> None:
+        """What was written is no longer what a validation sees."""
+        self._is_fresh = False
+
+    @master_only
+    def after_val_epoch(self, runner: Runner, metrics: dict | None) -> None:
+        """Add the results of the rows just written."""
+        if self._is_fresh:
+            annotate_adapter(self._path(runner), {'results': metrics})
+
+    def after_train(self, runner: Runner) -> None:
+        """Refuse a run that taught nothing."""
+        for _, root in adapted(_unwrapped(runner)):
+            if not root.adapters.trained:
+                raise ValueError(
+                    'no adapter row saw a sample, because nothing was '
+                    "dropped; set `model.sampler`, for example 'round_robin'"
+                )
+
+    def _path(self, runner: Runner) -> Path:
+        return Path(runner.work_dir) / self.filename
 
 
 def _unwrapped(runner: Runner) -> nn.Module:

@@ -10,7 +10,7 @@ from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 from torch import nn
 
-from ...adapters import adapted, fingerprint, unhooked
+from ...adapters import adapted, check_hooks, fingerprint
 
 
 @HOOKS.register_module()
@@ -32,14 +32,8 @@ class FrozenBaseCheckHook(Hook):
     def before_train(self, runner: Runner) -> None:
         """Look for lost hooks and take the fingerprint."""
         self._roots = dict(adapted(_unwrapped(runner)))
-        for name, root in self._roots.items():
-            lost = unhooked(root)
-            if lost:
-                raise RuntimeError(
-                    f'{len(lost)} adapter sites of {name or "the model"!r} '
-                    f'lost their hook, {lost[0]!r} first; convert norms '
-                    '(`sync_bn`) before adapters are attached'
-                )
+        for root in self._roots.values():
+            check_hooks(root)
         self._before = self._fingerprints()
         self._fired: set[nn.Module] = set()
         self._watches = [

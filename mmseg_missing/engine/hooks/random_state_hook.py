@@ -38,6 +38,8 @@ class RandomStateHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         """Restore as soon as the first new batch is about to be loaded."""
+        if runner.iter == 0:  # `load_from` begins a run with its own seed
+            self._resumed = None
         state, loop = self._resumed, runner.train_loop
         if state is None or isinstance(loop, EpochBasedTrainLoop):
             return

@@ -29,7 +29,8 @@ class MissingModalityMixin:
     Args:
         stack: The modalities, or dicts of their fields.
         sampler: Name of a sampler or ``dict(type=name, ...)``; see
-            :mod:`mmseg_missing.sampling`.
+            :mod:`mmseg_missing.sampling`. Default: ``round_robin`` over what
+            is adapted, ``full`` where nothing is.
         fill: What stands in for an absent modality; see
             :func:`mmseg_missing.modality.fill_absent`.
         adapter: ``dict(type='ScaleShift', sites=None, combinations=None)``:
@@ -48,7 +49,7 @@ class MissingModalityMixin:
         self,
         *args: Any,
         stack: Sequence[Modality | Mapping[str, Any]],
-        sampler: str | Mapping[str, Any] = 'full',
+        sampler: str | Mapping[str, Any] | None = None,
         fill: str | Mapping[str, str] = 'zero',
         adapter: Mapping[str, Any] | None = None,
         folded: Mapping[str, Any] | None = None,
@@ -63,7 +64,6 @@ class MissingModalityMixin:
         }
         super().__init__(*args, data_preprocessor=preprocessor, **kwargs)
         self.stack = stack
-        self.sampler = build_sampler(stack, sampler)
         self.fill = parse_fill(stack, fill)
         self.folded: str | None = None
         if folded is not None and adapter is not None:
@@ -83,6 +83,21 @@ class MissingModalityMixin:
             attach_from_config(self, stack, adapter, within=ENCODERS)
         # Found once; a tuple keeps the banks from being registered twice.
         self._banks = tuple(root.adapters for _, root in adapted(self))
+        for bank in self._banks:
+            if bank.stack.names != stack.names:
+                raise ValueError(
+                    f'`model.backbone.stack` is {bank.stack.full} and '
+                    f'`model.stack` {stack.full}; give both the same '
+                    '`modalities`'
+                )
+
+        self.sampler = build_sampler(stack, sampler or self._default_sampler())
+
+    def _default_sampler(self) -> str | dict[str, Any]:
+        names = {name for bank in self._banks for name in bank.rows.names}
+        if not names or names == set(self.stack.incomplete()):
+            return 'round_robin' if names else 'full'
+        return {'type': 'round_robin', 'combinations': sorted(names)}
 
     def loss(self, inputs: Tensor, data_samples: list) -> dict:
         """Return the losses of a student that sees a draw of what is there.
@@ -99,10 +114,11 @@ class MissingModalityMixin:
         )
         with self._seeing(inputs, present, metas) as filled:
             losses = super().loss(filled, data_samples)
-        for bank in self._banks:
-            count = bank.count(present)
-            all_reduce(count)
-            bank.samples_seen += count
+        if torch.is_grad_enabled():  # a validation loss teaches no row
+            for bank in self._banks:
+                count = bank.count(present)
+                all_reduce(count)
+                bank.samples_seen += count
         return losses
 
     def encode_decode(self, inputs: Tensor, batch_img_metas: list) -> Tensor:
@@ -119,10 +135,23 @@ class MissingModalityMixin:
             return super()._forward(filled, data_samples)
 
     def _present(self, metas: Sequence[Mapping], n: int) -> list[Present]:
-        """Return n tuples of M flags from the metainfo."""
+        """Return n tuples of M flags from the metainfo.
+
+        A folded network sees its one combination, whatever else is there.
+        """
         full = (True,) * len(self.stack)
         metas = list(metas) or [{}] * n
-        return [tuple(map(bool, m.get('present', full))) for m in metas]
+        present = [tuple(map(bool, m.get('present', full))) for m in metas]
+        if self.folded is None:
+            return present
+        only = self.stack.parse(self.folded)
+        for flags in present:
+            if any(need and not flag for need, flag in zip(only, flags)):
+                raise ValueError(
+                    f'this network is folded for {self.folded}, a sample has '
+                    f'only {self.stack.format(flags)}; use the unfolded one'
+                )
+        return [only] * n
 
     @contextmanager
     def _seeing(
