@@ -42,11 +42,11 @@ def main() -> None:
     meta = {
         'mmseg_missing_version': __version__,
         'folded': {'combination': combination, 'biases': biases},
+        'fill': model.fill,
     }
     torch.save({'state_dict': model.state_dict(), 'meta': meta}, out)
     cfg = load_config(args.config)
     configure(cfg, {'meta': meta, 'state_dict': {}})
-    cfg.model.fill = model.fill
     cfg.dump(out.with_suffix('.py'))
     print(
         f'{out}: a plain network for {combination}; {len(biases)} layers '

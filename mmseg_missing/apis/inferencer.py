@@ -59,6 +59,11 @@ class Inferencer:
     def _results(self, frame: Mapping[str, np.ndarray | None]) -> dict:
         """Return what ``LoadModalities`` would have put together."""
         stack = self.model.stack
+        if not isinstance(frame, Mapping):
+            raise TypeError(
+                f'a frame is a dict of arrays for {stack.full}, got '
+                f'{type(frame).__name__}'
+            )
         present = {n: frame.get(n) is not None for n in stack.names}
         stack.parse('+'.join(n for n in frame if present.get(n, True)))
         arrays = {
@@ -90,7 +95,7 @@ def _checked(array: np.ndarray, modality: Modality) -> np.ndarray:
     """Return ``array`` as (H, W, C)."""
     name, channels = modality.name, modality.channels
     shape = (*array.shape, 1) if array.ndim == 2 else array.shape
-    if len(shape) != 3 or shape[2] != channels:
+    if len(shape) != 3 or shape[2] != channels or not array.size:
         raise ValueError(
             f'modality {name!r} has shape {array.shape}, expected (H, W, '
             f'{channels})'

@@ -7,6 +7,7 @@ folded one (adapters dissolved for one combination).
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -95,6 +96,7 @@ def configure(
     if folded:
         cfg.model.folded = folded
         cfg.model.adapter = None
+        cfg.model.fill = checkpoint['meta'].get('fill', 'zero')
         if cfg.model.backbone.type == 'AdaptedBackbone':
             cfg.model.backbone = cfg.model.backbone.backbone
     elif adapter:
@@ -158,6 +160,13 @@ def load_weights(
                 f'config {sorted(roots)}; check `model.adapter`'
             )
         load_adapter(root, adapter)
+        if root is not model and not rows:
+            warnings.warn(
+                f'{str(adapter)!r} adapts the {metadata["root"]} alone; what '
+                'else its run trained (the head) is in the joined checkpoint, '
+                f'not in {str(path)!r}',
+                stacklevel=2,
+            )
 
 
 def network_of(model: nn.Module) -> nn.Module:

@@ -6,12 +6,14 @@ from typing import Any
 
 import numpy as np
 from mmseg.datasets import BaseSegDataset
+from mmseg.registry import DATASETS
 
 from .pipeline import complete_pipeline
 
 FORMAT_KEYS = ('folder', 'suffix', 'dtype', 'scale', 'offset')
 
 
+@DATASETS.register_module()
 class MultiModalDataset(BaseSegDataset):
     """A list of names; each names one file per modality and one label.
 
@@ -23,7 +25,8 @@ class MultiModalDataset(BaseSegDataset):
     Args:
         data_root: folder of the data set.
         modalities: names in stack order, or the config's list of dicts.
-        names: file names without folder and suffix, one per sample.
+        names: file names without folder and suffix, one per sample; or a
+            list file below ``data_root``.
         formats: a format per modality that the data set knows.
         label_folder: folder of the label files, ``<name>.png``.
         pipeline: steps; those that take ``modalities`` get the data set's.
@@ -34,12 +37,15 @@ class MultiModalDataset(BaseSegDataset):
         self,
         data_root: str,
         modalities: Sequence[str | Mapping],
-        names: Sequence[str],
+        names: Sequence[str] | str,
         formats: Mapping[str, Mapping[str, Any]],
         label_folder: str,
         pipeline: Sequence[Any] = (),
         **kwargs,
     ) -> None:
+        split = 'unknown'
+        if isinstance(names, str):
+            split, names = names, read_names(Path(data_root, names))
         self.names = list(names)
         self.formats = {
             name: _checked_format(name, formats)
@@ -48,6 +54,8 @@ class MultiModalDataset(BaseSegDataset):
         self.label_folder = label_folder
         pipeline = complete_pipeline(pipeline, modalities)
         super().__init__(data_root=data_root, pipeline=pipeline, **kwargs)
+        # Set late: mmengine takes a string in metainfo for a file.
+        self._metainfo['split'] = split
 
     def load_data_list(self) -> list[dict]:
         """Return one dict per sample, paths and file formats included."""

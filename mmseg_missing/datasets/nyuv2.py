@@ -121,7 +121,6 @@ class NYUv2Dataset(MultiModalDataset):
             reduce_zero_label=True,
             **kwargs,
         )
-        # Set late: mmengine takes a string in metainfo for a file.
         self._metainfo['split'] = split
 
 

@@ -72,6 +72,9 @@ class SceneDataset(BaseSegDataset):
         self.cache = {} if cache else None
         pipeline = complete_pipeline(pipeline, modalities)
         super().__init__(pipeline=pipeline, **kwargs)
+        # Set late: mmengine takes a string in metainfo for a file.
+        last = start + num_scenes - 1
+        self._metainfo['split'] = f'scenes {start} to {last}, seed {seed}'
 
     def load_data_list(self) -> list[dict]:
         """Return one dict per scene; nothing is rendered yet."""

@@ -92,3 +92,17 @@ def test_layer_that_cannot_fold_leaves_the_network_whole(
 def test_biases_for_another_network(make_network):
     with pytest.raises(ValueError, match=r"no layer 'neck\.conv'"):
         add_biases(make_network(), ['neck.conv'])
+
+
+def test_tied_weights_are_refused(stack):
+    class Tied(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.first, self.second = nn.Linear(3, 3), nn.Linear(3, 3)
+            self.second.weight = self.first.weight
+
+    network = Tied()
+    bank = attach(network, stack)
+    bank.samples_seen += 1
+    with pytest.raises(ValueError, match=r"'second' shares its weight"):
+        fold(network, 'rgb')

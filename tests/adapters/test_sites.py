@@ -164,3 +164,12 @@ def test_batch_major_pattern_without_a_match(stack, pattern):
     with pytest.raises(ValueError) as error:
         attach(Windows(), stack, batch_major=[pattern])
     assert repr(pattern) in str(error.value)
+
+
+def test_norm_of_unknown_layout_is_refused():
+    class Norm2d(nn.LayerNorm):
+        """Norms channel-first maps and does not say so."""
+
+    network = nn.Sequential(Norm2d(3))
+    with pytest.raises(ValueError, match=r"'0' is a Norm2d.*`channel_dim`"):
+        find_sites(network)

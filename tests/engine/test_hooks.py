@@ -268,3 +268,17 @@ def test_random_state_hook_comes_first(make_runner):
     runner = make_runner(hooks=[{'type': 'RandomStateHook'}])
     kinds = [type(hook) for hook in runner.hooks]
     assert kinds.index(RandomStateHook) <= 1
+
+
+def test_loading_weights_keeps_the_seed(make_runner, tmp_path):
+    """``load_from`` begins a new run; only resuming restores the states."""
+    hook = {'type': 'RandomStateHook'}
+    make_runner(hooks=[hook]).train()
+    checkpoint = next((tmp_path / 'run').glob('*.pth'))
+    runner = make_runner(hooks=[hook], folder='tuned')
+    runner.load_checkpoint(str(checkpoint))
+    before = torch.get_rng_state()
+    (found,) = (h for h in runner.hooks if type(h).__name__ == hook['type'])
+    found.before_train(runner)
+    found.before_train_epoch(runner)
+    assert torch.equal(torch.get_rng_state(), before)

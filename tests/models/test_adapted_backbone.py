@@ -164,3 +164,9 @@ def test_windows_of_swin_are_known(make_segmentor):
     majors = {s.name for s in model.adapters.sites if s.is_batch_major}
     assert majors and all('.w_msa.' in name for name in majors)
     assert {name.rsplit('.', 1)[1] for name in majors} == {'qkv', 'proj'}
+
+
+def test_stack_of_another_order_is_refused(make_segmentor):
+    wrapper = {**WRAPPER, 'stack': MODALITIES[::-1]}
+    with pytest.raises(ValueError, match=r'backbone\.stack` is depth\+rgb'):
+        make_segmentor((wrapper, [8, 16, 32, 64]))

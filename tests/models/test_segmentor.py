@@ -323,6 +323,11 @@ def test_folded(make_pair, make_segmentor, inputs, make_samples):
     torch.testing.assert_close(folded, expected, rtol=1e-3, atol=1e-3)
     assert biases and not any(adapted(model))
     assert plain.folded == 'rgb'
+    with torch.no_grad():  # it sees its combination, whatever else is there
+        full = make_samples([FULL, FULL])
+        assert torch.equal(plain(inputs, full), plain(inputs, samples))
+    with pytest.raises(ValueError, match=r'folded for rgb.*only depth'):
+        plain(inputs, make_samples([(False, True), FULL]))
 
 
 def test_copies_are_independent(adapted_model, inputs, make_samples):
@@ -382,3 +387,21 @@ def test_config_stays_as_it_is(make_config):
     with DefaultScope.overwrite_default_scope('mmseg'):
         MODELS.build(config)
     assert config == given
+
+
+def test_default_sampler_draws_what_is_adapted(make_segmentor):
+    def sampler(adapter):
+        model = make_segmentor('one resnet', sampler=None, adapter=adapter)
+        drawn = model.sampler.draw([FULL] * 4, iteration=0)
+        return {model.stack.format(present) for present in drawn}
+
+    assert sampler(None) == {'rgb+depth'}
+    assert sampler({'type': 'ScaleShift'}) == {'rgb', 'depth'}
+    assert sampler({'combinations': ['depth']}) == {'depth'}
+
+
+def test_validation_loss_teaches_no_row(make_segmentor, inputs, make_samples):
+    model = make_segmentor('one resnet', adapter={'type': 'ScaleShift'})
+    with torch.no_grad():
+        model(inputs, make_samples([FULL, FULL]), 'loss')
+    assert model.adapters.trained == ()

@@ -60,6 +60,11 @@ class AdapterCheckpointHook(Hook):
                 '`AdapterCheckpointHook` needs a network with adapters; set '
                 '`model.adapter`'
             )
+        if not Path(self.base).is_file():
+            raise FileNotFoundError(
+                f'no base checkpoint {self.base!r}; train the base first, or '
+                'set `base` of `AdapterCheckpointHook` in `custom_hooks`'
+            )
         state = read_state(self.base)
         if runner.iter == 0:
             load_base(model, state, self.base)

@@ -7,6 +7,7 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
+from mmengine.config import ConfigDict
 from mmengine.dist import all_reduce, get_rank
 from mmengine.logging import MessageHub
 from torch import Tensor
@@ -40,6 +41,7 @@ class MissingModalityMixin:
             network that takes a folded checkpoint.
         data_preprocessor: Default: :class:`ModalityDataPreprocessor` with
             this stack.
+        test_cfg: Default: ``dict(mode='whole')``.
 
     Raises:
         ValueError: a key with a value that cannot work.
@@ -54,6 +56,7 @@ class MissingModalityMixin:
         adapter: Mapping[str, Any] | None = None,
         folded: Mapping[str, Any] | None = None,
         data_preprocessor: Mapping[str, Any] | None = None,
+        test_cfg: Mapping[str, Any] | None = None,
         **kwargs: Any,
     ) -> None:
         stack = Stack(stack)
@@ -62,7 +65,12 @@ class MissingModalityMixin:
             'stack': stack,
             **(data_preprocessor or {}),
         }
-        super().__init__(*args, data_preprocessor=preprocessor, **kwargs)
+        super().__init__(
+            *args,
+            data_preprocessor=preprocessor,
+            test_cfg=ConfigDict(test_cfg or {'mode': 'whole'}),
+            **kwargs,
+        )
         self.stack = stack
         self.fill = parse_fill(stack, fill)
         self.folded: str | None = None
