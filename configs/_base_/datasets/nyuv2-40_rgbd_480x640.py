@@ -35,6 +35,28 @@ test_pipeline = [
     dict(type='LoadLabel', num_classes=40),
     dict(type='PackModalities'),
 ]
+tta_pipeline = [
+    dict(type='LoadModalities'),
+    dict(
+        type='TestTimeAug',
+        transforms=[
+            [
+                dict(
+                    type='ResizeModalities',
+                    scale=(int(scale[0] * ratio), int(scale[1] * ratio)),
+                )
+                for ratio in (0.75, 1.0, 1.25)
+            ],
+            [
+                dict(type='RandomFlipModalities', prob=0.0),
+                dict(type='RandomFlipModalities', prob=1.0),
+            ],
+            [dict(type='LoadLabel', num_classes=40)],
+            [dict(type='PackModalities')],
+        ],
+    ),
+]
+tta_model = dict(type='SegTTAModel')
 dataset = dict(
     type='NYUv2Dataset',
     data_root='data/nyuv2',
