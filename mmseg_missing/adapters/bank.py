@@ -145,5 +145,5 @@ class AdapterBank(nn.Module):
             warnings.warn(
                 f'the adapter row of {name!r} was never trained; the base '
                 'runs unrepaired there',
-                stacklevel=3,
+                stacklevel=4,  # the caller of `with bank.told(...)`
             )
