@@ -9,11 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from mmengine.registry import init_default_scope
-from rich.console import Console
-from rich.progress import Progress
 from torch import nn
 
+# The stack comes in below this: it says what to install.
 from mmseg_missing.analysis import (
     KINDS,
     MEASURED_BY,
@@ -93,6 +91,9 @@ def main() -> None:
 
 def measure(args: argparse.Namespace) -> list[Measurement]:
     """Measure what the command line asks for, behind a progress bar."""
+    from rich.console import Console
+    from rich.progress import Progress
+
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task('building the networks', total=None)
         benchmark = build(args)
@@ -110,6 +111,8 @@ def build(args: argparse.Namespace) -> Benchmark:
     Raises:
         ValueError: arguments that do not belong together.
     """
+    from mmengine.registry import init_default_scope
+
     cfg = load_config(args.config, args.cfg_options)
     init_default_scope(cfg.get('default_scope', 'mmseg'))
     if args.checkpoint:
