@@ -139,6 +139,17 @@ def test_round_robin_over_named_combinations(stack):
     assert set(draws(sampler, (False, True, True))) == {(False, True, True)}
 
 
+@pytest.mark.parametrize(
+    ('combination', 'settings'),
+    [('rgb', {}), ('depth+rgb', {}), ('depth', {'keep': ['rgb']})],
+)
+def test_round_robin_refuses_what_never_comes(camera, combination, settings):
+    make = {'type': 'round_robin', 'combinations': [combination], **settings}
+    words = f'{combination}.*never be drawn'.replace('+', r'\+')
+    with pytest.raises(ValueError, match=words):
+        build_sampler(camera, make)
+
+
 def test_bernoulli_rates(stack):
     rates = {'rgb': 0.2, 'thermal': 0.6}
     sampler = build_sampler(stack, {'type': 'bernoulli', 'rate': rates})

@@ -76,13 +76,17 @@ class Frames(Dataset):
 
 
 class Count(BaseMetric):
-    """Count the samples; what it returns is no Python float."""
+    """Count the validations; what it returns is no Python float."""
+
+    count = 0
 
     def process(self, data_batch, data_samples):
         self.results.append(len(data_samples))
 
     def compute_metrics(self, results):
-        return {'count': np.float32(sum(results))}
+        assert sum(results) == 6
+        self.count += 1
+        return {'count': np.float32(self.count)}
 
 
 @HOOKS.register_module()
@@ -114,6 +118,7 @@ def make_runner(tmp_path):
         validate=True,
         resume=False,
         wrap=False,
+        saving=None,
         **settings,
     ):
         model = ConfigDict(
@@ -173,6 +178,7 @@ def make_runner(tmp_path):
                     'type': 'CheckpointHook',
                     'interval': interval // 3 if by_epoch else interval,
                     'by_epoch': by_epoch,
+                    **(saving or {}),
                 },
             },
             custom_hooks=list(hooks),

@@ -62,7 +62,7 @@ def test_base_is_loaded_and_rows_are_written(
     assert metadata['samples_seen'] == {'rgb': 6, 'depth': 6}
     assert metadata['fill'] == {'rgb': 'zero', 'depth': 'zero'}
     assert metadata['root'] == name
-    assert metadata['results'] == {'count': 6.0}
+    assert metadata['results'] == {'count': 3.0}
 
 
 def test_the_small_file_fits_the_base(make_runner, join, base, tmp_path):
@@ -74,6 +74,41 @@ def test_the_small_file_fits_the_base(make_runner, join, base, tmp_path):
     load_adapter(fresh, tmp_path / 'run' / 'adapter.safetensors')
     for key, value in fresh.state_dict().items():
         assert torch.equal(value, runner.model.state_dict()[key]), key
+
+
+def test_results_belong_to_the_rows(make_runner, join, tmp_path):
+    """Rows of iteration 3, scored before and after: in the file nothing."""
+    settings = {'adapter': ADAPTER, 'hooks': [join], 'iters': 4}
+    only = {'save_last': False}
+    make_runner(**settings, interval=3, saving=only).train()
+    metadata, _ = read_adapter(tmp_path / 'run' / 'adapter.safetensors')
+    assert 'results' not in metadata
+    make_runner(**settings, interval=4, folder='scored').train()
+    metadata, _ = read_adapter(tmp_path / 'scored' / 'adapter.safetensors')
+    assert metadata['results'] == {'count': 2.0}
+
+
+def test_best_checkpoint_keeps_the_results(make_runner, join, tmp_path):
+    best = {'save_best': 'count', 'rule': 'greater', 'save_last': False}
+    settings = {'adapter': ADAPTER, 'hooks': [join], 'saving': best}
+    make_runner(**settings, iters=5, interval=3).train()
+    assert (tmp_path / 'run' / 'best_count_iter_5.pth').is_file()
+    metadata, _ = read_adapter(tmp_path / 'run' / 'adapter.safetensors')
+    assert metadata['results'] == {'count': 3.0}
+
+
+def test_averaged_rows(make_runner, join, tmp_path):
+    """Under EMAHook the file holds what the checkpoint holds."""
+    average = {'type': 'EMAHook', 'momentum': 0.5}
+    runner = make_runner(adapter=ADAPTER, hooks=[average, join])
+    runner.train()
+    _, rows = read_adapter(tmp_path / 'run' / 'adapter.safetensors')
+    path = tmp_path / 'run' / 'iter_6.pth'
+    saved = torch.load(path, weights_only=False)['state_dict']
+    last = runner.model.adapters.rows.table
+    for name, row in rows.items():
+        assert torch.equal(row, saved[f'adapters.rows.table.{name}'])
+        assert not torch.equal(row, last[name])
 
 
 def test_checkpoints_stay_complete(make_runner, join, tmp_path):
@@ -277,6 +312,7 @@ def test_loading_weights_keeps_the_seed(make_runner, tmp_path):
     checkpoint = next((tmp_path / 'run').glob('*.pth'))
     runner = make_runner(hooks=[hook], folder='tuned')
     runner.load_checkpoint(str(checkpoint))
+    assert runner.train_loop.iter == 0  # building it draws a number
     before = torch.get_rng_state()
     (found,) = (h for h in runner.hooks if type(h).__name__ == hook['type'])
     found.before_train(runner)

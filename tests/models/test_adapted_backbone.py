@@ -111,6 +111,14 @@ def test_not_both_ways(make_segmentor):
         )
 
 
+@pytest.mark.parametrize('names', [['rgb', 'hha'], ['depth', 'rgb']])
+def test_stacks_must_agree(make_segmentor, names):
+    stack = [{'name': name, 'channels': 2} for name in names]
+    wrapper = {**WRAPPER, 'stack': stack}
+    with pytest.raises(ValueError, match=r'`model\.backbone\.stack` is'):
+        make_segmentor((wrapper, [8, 16, 32, 64]))
+
+
 @pytest.mark.parametrize('mode', ['tensor', 'predict', 'loss'])
 def test_segmentor_that_does_not_tell(make_config, inputs, make_samples, mode):
     config = make_config((WRAPPER, [8, 16, 32, 64]))

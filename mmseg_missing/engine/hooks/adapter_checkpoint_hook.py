@@ -50,6 +50,7 @@ class AdapterCheckpointHook(Hook):
     ) -> None:
         self.base, self.filename = base, filename
         self._is_fresh = False
+        self._results: dict = {}
 
     def before_train(self, runner: Runner) -> None:
         """Load the base, or check the one that a resumed run brought."""
@@ -91,18 +92,20 @@ class AdapterCheckpointHook(Hook):
                 for row in root.adapters.trained
             }
             extra = {'fill': getattr(model, 'fill', None), 'root': name}
+            extra.update(self._results)
             save_adapter(root, self._path(runner), extra, rows)
             self._is_fresh = True
 
     def after_train_iter(self, runner: Runner, *args, **kwargs) -> None:
         """What was written is no longer what a validation sees."""
-        self._is_fresh = False
+        self._is_fresh, self._results = False, {}
 
     @master_only
     def after_val_epoch(self, runner: Runner, metrics: dict | None) -> None:
-        """Add the results of the rows just written."""
+        """Add the results of the rows just written, or saved as the best."""
+        self._results = {'results': metrics}
         if self._is_fresh:
-            annotate_adapter(self._path(runner), {'results': metrics})
+            annotate_adapter(self._path(runner), self._results)
 
     def after_train(self, runner: Runner) -> None:
         """Refuse a run that taught nothing."""
