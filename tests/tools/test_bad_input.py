@@ -184,7 +184,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize(
-    ('case', 'num_workers'), [*((case, 0) for case in BROKEN), ('bits', 1)]
+    ('case', 'num_workers'), [*((case, 0) for case in BROKEN), ('missing', 1)]
 )
 def test_broken_file(refused, configs, frames, case, num_workers):
     name, damage, word = BROKEN[case]
@@ -200,15 +200,3 @@ def test_broken_file(refused, configs, frames, case, num_workers):
     # The sentence begins at once, even where a worker wraps the error.
     assert line.split("'")[:2][0] in ('error: file ', 'error: label ')
     assert str(frames / name) in line
-
-
-def test_missing_file_in_a_worker(refused, configs, frames):
-    (frames / DEPTH).unlink()
-    line = refused(
-        'train.py',
-        configs / 'tiny-files.py',
-        '--cfg-options',
-        f'train_dataloader.dataset.data_root={frames}',
-        'train_dataloader.num_workers=1',
-    )
-    assert line.startswith(f"error: file '{frames / DEPTH}' does not exist")
