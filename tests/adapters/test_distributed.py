@@ -50,7 +50,10 @@ def train(rank, folder):
 
 @pytest.mark.slow
 def test_two_ranks(tmp_path):
-    context = mp.spawn(train, (str(tmp_path),), nprocs=2, join=False)
+    # Forked: a new process would find the `tests` that mmseg installs.
+    context = mp.start_processes(
+        train, (str(tmp_path),), nprocs=2, join=False, start_method='fork'
+    )
     try:
         assert context.join(timeout=100) is not None
     finally:
