@@ -12,7 +12,7 @@ model = dict(
 )
 find_unused_parameters = True
 train_cfg = dict(max_epochs=max_epochs)
-optim_wrapper = dict(optimizer=dict(weight_decay=0.0))
+optim_wrapper = dict(optimizer=dict(weight_decay=0.0), paramwise_cfg=None)
 param_scheduler = [
     dict(
         type='LinearLR',

@@ -6,7 +6,9 @@ max_epochs = 20
 model = dict(adapter=dict(type='ScaleShift'), sampler='round_robin')
 find_unused_parameters = True
 train_cfg = dict(max_epochs=max_epochs)
-optim_wrapper = dict(optimizer=dict(lr=1e-2, weight_decay=0.0))
+optim_wrapper = dict(
+    optimizer=dict(lr=1e-2, weight_decay=0.0), paramwise_cfg=None
+)
 param_scheduler = [
     dict(
         type='PolyLR',
