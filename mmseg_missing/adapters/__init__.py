@@ -10,7 +10,7 @@ from .file import (
     save_adapter,
 )
 from .fold import add_biases, fold
-from .frozen import base_state, fingerprint, is_adapter_key, load_base
+from .frozen import adapter_prefixes, base_state, fingerprint, load_base
 from .rows import TableRows
 from .scale_shift import ScaleShift
 from .sites import Site, find_sites
@@ -22,6 +22,7 @@ __all__ = [
     'Site',
     'TableRows',
     'adapted',
+    'adapter_prefixes',
     'add_biases',
     'annotate_adapter',
     'attach',
@@ -32,7 +33,6 @@ __all__ = [
     'fingerprint',
     'fold',
     'freeze',
-    'is_adapter_key',
     'load_adapter',
     'load_base',
     'read_adapter',

@@ -19,11 +19,6 @@ def adapter_prefixes(root: nn.Module) -> tuple[str, ...]:
     )
 
 
-def is_adapter_key(root: nn.Module, key: str) -> bool:
-    """Say whether a key of ``root.state_dict()`` belongs to an adapter."""
-    return key.startswith(adapter_prefixes(root))
-
-
 def base_state(root: nn.Module) -> dict[str, Tensor]:
     """Return the state of ``root`` without its adapters."""
     prefixes, state = adapter_prefixes(root), root.state_dict()

@@ -20,8 +20,13 @@ from mmseg.registry import MODELS
 from torch import nn
 from torch.utils.data import Dataset
 
-from ..adapters import adapted, load_adapter, load_base, read_adapter
-from ..adapters.frozen import adapter_prefixes
+from ..adapters import (
+    adapted,
+    adapter_prefixes,
+    load_adapter,
+    load_base,
+    read_adapter,
+)
 from ..engine.checkpoints import read_checkpoint
 
 

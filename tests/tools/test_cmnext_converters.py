@@ -48,6 +48,10 @@ def test_authors_checkpoint_loads(run, published, key):
         }
     )
     network.load_state_dict(run('cmnext2mmseg.py', content))
+    torch.testing.assert_close(
+        network['backbone'].stages[0].embed.proj.weight,
+        published['backbone.patch_embed1.proj.weight'],
+    )
 
 
 def test_mit_loads_as_main_stream(run, published):
@@ -55,6 +59,10 @@ def test_mit_loads_as_main_stream(run, published):
     content = {n: w for n, w in published.items() if n.startswith(own)}
     network = CMNeXt(**SIZES, in_channels=[3])
     network.load_state_dict(run('mit2cmnext.py', content))
+    torch.testing.assert_close(
+        network.stages[3].blocks[0].ffn.fc2.weight,
+        published['backbone.block4.0.mlp.fc2.weight'],
+    )
 
 
 @pytest.mark.parametrize('tool', ['cmnext2mmseg.py', 'mit2cmnext.py'])
