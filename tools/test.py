@@ -11,6 +11,7 @@ from mmseg_missing.apis.cli import (
     build_runner,
     run_tool,
 )
+from mmseg_missing.apis.dedicated import keep_modalities
 from mmseg_missing.apis.model import (
     configure,
     load_config,
@@ -32,6 +33,10 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('--adapter', help='adapter file (.safetensors)')
     parser.add_argument(
+        '--modalities',
+        help='the combination that a dedicated network was trained for',
+    )
+    parser.add_argument(
         '--present',
         nargs='+',
         default=['every'],
@@ -51,6 +56,8 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
     cfg = load_config(args.config, args.cfg_options)
+    if args.modalities:
+        keep_modalities(cfg, args.modalities)
     checkpoint = read_checkpoint(args.checkpoint)
     configure(cfg, checkpoint, args.adapter)
     apply_arguments(cfg, args)

@@ -10,6 +10,7 @@ from mmseg_missing.apis.cli import (
     build_runner,
     run_tool,
 )
+from mmseg_missing.apis.dedicated import keep_modalities
 from mmseg_missing.apis.model import check_classes, load_config, network_of
 
 
@@ -24,6 +25,10 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--amp', action='store_true', help='automatic mixed precision'
     )
+    parser.add_argument(
+        '--modalities',
+        help='train a dedicated network for this combination, as rgb+depth',
+    )
     add_runner_arguments(parser)
     return parser.parse_args()
 
@@ -31,6 +36,8 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
     cfg = load_config(args.config, args.cfg_options)
+    if args.modalities:
+        keep_modalities(cfg, args.modalities)
     apply_runner_arguments(cfg, args)
     cfg.resume = args.resume or cfg.get('resume', False)
     if args.amp and not torch.cuda.is_available():

@@ -1,0 +1,58 @@
+"""From the config of a network to that of one with fewer modalities."""
+
+from __future__ import annotations
+
+from collections.abc import MutableMapping, MutableSequence
+from typing import Any
+
+from mmengine.config import Config
+
+from ..modality import Stack
+
+# Where a config states the stack; the package's classes use no other keys.
+STACK_KEYS = ('stack', 'modalities')
+
+
+def keep_modalities(cfg: Config, combination: str) -> None:
+    """Let a config build, train and test a dedicated network, in place.
+
+    The stack is cut down wherever the config states it, and so is
+    ``model.backbone.in_channels``.
+
+    Args:
+        cfg: Of a network without adapters.
+        combination: The modalities that it shall know, such as ``rgb+depth``.
+
+    Raises:
+        ValueError: an unknown modality, or a network with adapters.
+    """
+    if cfg.model.get('adapter') or cfg.model.backbone.get('adapter'):
+        raise ValueError(
+            '--modalities makes a dedicated network, which has nothing to '
+            'adapt; give the sibling config without adapter'
+        )
+    stack = Stack(cfg.model.stack)
+    keep = stack.parse(combination)
+    names = [name for name, kept in zip(stack.names, keep) if kept]
+    _cut(cfg._cfg_dict, names)
+    backbone = cfg.model.backbone
+    if len(backbone.get('in_channels', ())) == len(stack):
+        pairs = zip(backbone.in_channels, keep)
+        backbone.in_channels = [c for c, kept in pairs if kept]
+
+
+def _cut(node: Any, names: list[str]) -> None:
+    """Keep the named entries of every stack below ``node``."""
+    if isinstance(node, MutableMapping):
+        for key, value in node.items():
+            if key in STACK_KEYS and isinstance(value, MutableSequence):
+                node[key] = [m for m in value if _name(m) in names]
+            else:
+                _cut(value, names)
+    elif isinstance(node, (MutableSequence, tuple)):
+        for entry in node:
+            _cut(entry, names)
+
+
+def _name(modality: Any) -> Any:
+    return modality if isinstance(modality, str) else modality.get('name')
