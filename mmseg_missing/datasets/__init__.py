@@ -8,6 +8,13 @@ require_stack()
 from . import transforms
 from .multi_modal import MultiModalDataset
 from .nyuv2 import NYUv2Dataset
+from .ombria import OMBRIADataset
 from .scene_dataset import SceneDataset
 
-__all__ = ['MultiModalDataset', 'NYUv2Dataset', 'SceneDataset', 'transforms']
+__all__ = [
+    'MultiModalDataset',
+    'NYUv2Dataset',
+    'OMBRIADataset',
+    'SceneDataset',
+    'transforms',
+]

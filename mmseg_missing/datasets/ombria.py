@@ -1,0 +1,106 @@
+"""OMBRIA: flood mapping from radar and optical images, before and after.
+
+Source: Drakonakis et al., OmbriaNet: Supervised Flood Mapping via
+Convolutional Neural Networks Using Multitemporal Sentinel-1 and Sentinel-2
+Data Fusion, IEEE JSTARS 2022.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from mmseg.registry import DATASETS
+
+from .multi_modal import (
+    MultiModalDataset,
+    carve,
+    merge_formats,
+    read_names,
+)
+
+# Which list a split is (a part of).
+LISTS = {
+    'train': 'train.txt',
+    'val': 'train.txt',
+    'trainval': 'train.txt',
+    'test': 'test.txt',
+    'test2021': 'test2021.txt',
+}
+MODALITIES = ('s1_before', 's1_after', 's2_before', 's2_after')
+FORMATS = {name: {'folder': name, 'suffix': '.png'} for name in MODALITIES}
+LABEL_FOLDER = 'mask'
+
+
+@DATASETS.register_module()
+class OMBRIADataset(MultiModalDataset):
+    """OMBRIA: Sentinel-1 (one channel) and Sentinel-2 (RGB), 8 bits each.
+
+    Layout: s1_before/*.png, s1_after/*.png, s2_before/*.png, s2_after/*.png
+    and mask/*.png (0 land, 1 water), train.txt, test.txt, test2021.txt.
+
+    Args:
+        data_root: folder of the data set.
+        split: ``'train'``, ``'val'`` (every tenth name of train.txt),
+            ``'trainval'`` (all of train.txt, the official training split),
+            ``'test'`` or ``'test2021'`` (events of 2021, in neither other).
+        modalities: names in stack order, or the config's list of dicts.
+        formats: changes per modality, e.g. ``dict(s1_after=dict(folder=...,
+            suffix='.tif'))``.
+        **kwargs: of ``BaseSegDataset``: ``pipeline``, ``test_mode``, ...
+
+    Raises:
+        FileNotFoundError: the folder or a list is not there.
+        ValueError: unknown split or modality; empty split.
+    """
+
+    def __init__(
+        self,
+        data_root: str,
+        split: str = 'train',
+        modalities: Sequence[str | Mapping] = MODALITIES,
+        formats: Mapping[str, Mapping[str, Any]] | None = None,
+        **kwargs,
+    ) -> None:
+        super().__init__(
+            data_root=data_root,
+            modalities=modalities,
+            names=_split_names(data_root, split),
+            formats=merge_formats(FORMATS, formats),
+            label_folder=LABEL_FOLDER,
+            metainfo={
+                'classes': ('land', 'water'),
+                'palette': [(170, 150, 110), (30, 100, 220)],
+            },
+            **kwargs,
+        )
+        self._metainfo['split'] = split
+
+
+def _split_names(data_root: str, split: str) -> list[str]:
+    if split not in LISTS:
+        raise ValueError(
+            f'`split` of OMBRIADataset must be one of {list(LISTS)}, got '
+            f'{split!r}'
+        )
+    if not Path(data_root, LABEL_FOLDER).is_dir():
+        raise FileNotFoundError(_expected(data_root, f'no {LABEL_FOLDER}/'))
+    list_file = Path(data_root, LISTS[split])
+    if not list_file.is_file():
+        raise FileNotFoundError(_expected(data_root, f'no {list_file.name}'))
+    names = read_names(list_file)
+    if LISTS[split] == 'train.txt':
+        names = carve(names, split)
+    if not names:
+        raise ValueError(
+            f"split '{split}' of '{list_file}' is empty; the list needs one "
+            'name per line (ten or more, so that every tenth makes a val part)'
+        )
+    return names
+
+
+def _expected(data_root: str, found: str) -> str:
+    return (
+        f"'{data_root}' must hold {', '.join(f'{m}/' for m in MODALITIES)}, "
+        f'{LABEL_FOLDER}/, train.txt, test.txt and test2021.txt, got {found}; '
+        'check `data_root`, see data/README.md'
+    )
