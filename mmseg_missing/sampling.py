@@ -131,7 +131,8 @@ class RoundRobinSampler(Sampler):
         seed: Where the turn starts.
 
     A sample that lacks a modality itself takes the next combination that it
-    can serve, and all that it has when there is none.
+    can serve, and all that it has when there is none. A complete one takes
+    those of :func:`drawable`.
 
     Raises:
         ValueError: an unknown combination, or an empty list.
@@ -152,7 +153,8 @@ class RoundRobinSampler(Sampler):
             if combinations is not None and turn not in allowed:
                 raise ValueError(
                     f'combination {name!r} can never be drawn: it splits a '
-                    'sensor or drops what `keep` names; check `model.sampler`'
+                    'sensor or drops what `keep` names; check `model.sampler` '
+                    'and `sensor` in `modalities`'
                 )
         if combinations is not None and not self._turns:
             raise ValueError('`model.sampler.combinations` is empty')
@@ -241,6 +243,21 @@ def build_sampler(stack: Stack, sampler: str | Mapping[str, Any]) -> Sampler:
         return SAMPLERS[name](stack, **settings)
     except TypeError as error:
         raise ValueError(f'`model.sampler`: {error}') from error
+
+
+def drawable(stack: Stack, keep: Sequence[str] = ()) -> tuple[str, ...]:
+    """Return the combinations that training can draw from a complete sample.
+
+    Those that miss something, in stack order: all 2^M - 2, and fewer where
+    modalities share a sensor, since a sensor fails as a whole.
+
+    Args:
+        stack: The modalities.
+        keep: Names of modalities that never drop.
+    """
+    full = (True,) * len(stack)
+    choices = Sampler(stack, keep)._choices(full)
+    return tuple(stack.format(c) for c in choices if c != full)
 
 
 def _randint(high: int, generator: torch.Generator) -> int:

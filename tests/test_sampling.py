@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 
 from mmseg_missing.modality import Modality, Stack
-from mmseg_missing.sampling import SAMPLERS, build_sampler
+from mmseg_missing.sampling import SAMPLERS, build_sampler, drawable
 
 FULL = (True, True, True)
 # What a sample may have: everything, or less.
@@ -25,6 +25,18 @@ def camera():
             Modality('rgb', sensor='camera'),
             Modality('depth'),
             Modality('aolp', sensor='camera'),
+        ]
+    )
+
+
+@pytest.fixture
+def satellites():
+    """Two satellites, each of which looked twice."""
+    return Stack(
+        [
+            Modality(f'{sensor}_{time}', sensor=sensor)
+            for sensor in ('s1', 's2')
+            for time in ('before', 'after')
         ]
     )
 
@@ -145,9 +157,48 @@ def test_round_robin_over_named_combinations(stack):
 )
 def test_round_robin_refuses_what_never_comes(camera, combination, settings):
     make = {'type': 'round_robin', 'combinations': [combination], **settings}
-    words = f'{combination}.*never be drawn'.replace('+', r'\+')
+    words = f'{combination}.*never be drawn.*`sensor`'.replace('+', r'\+')
     with pytest.raises(ValueError, match=words):
         build_sampler(camera, make)
+
+
+PAIRS = ('s1_before+s1_after', 's2_before+s2_after')
+
+
+def test_round_robin_takes_turns_over_whole_sensors(satellites):
+    full, none, both = (True,) * 4, (False, False), (True, True)
+    turns = [(*both, *none), (*none, *both)]
+    plain = build_sampler(satellites, 'round_robin')
+    assert draws(plain, full, 3) == turns * 3
+    # As adapters name their combinations.
+    named = {'type': 'round_robin', 'combinations': sorted(PAIRS)}
+    assert draws(build_sampler(satellites, named), full, 3) == turns * 3
+    # A file of each satellite is absent: it is trained on as it is, too.
+    halves = (False, True, False, True)
+    assert set(draws(plain, halves)) == {
+        halves,
+        (False, True, False, False),
+        (False, False, False, True),
+    }
+
+
+def test_what_can_be_drawn(stack, camera, satellites):
+    assert drawable(stack) == stack.incomplete()
+    assert drawable(stack, keep=['depth']) == (
+        'rgb+depth',
+        'depth+thermal',
+        'depth',
+    )
+    assert drawable(camera) == ('rgb+aolp', 'depth')
+    assert drawable(satellites) == PAIRS
+    assert drawable(Stack([Modality(n, sensor='x') for n in 'ab'])) == ()
+
+
+@pytest.mark.parametrize('name', set(SAMPLERS) - {'full'})
+def test_nothing_else_is_drawn(satellites, name):
+    drawn = set(draws(build_sampler(satellites, name), (True,) * 4))
+    known = {satellites.parse(c) for c in drawable(satellites)}
+    assert known <= drawn <= known | {(True,) * 4}
 
 
 def test_bernoulli_rates(stack):
