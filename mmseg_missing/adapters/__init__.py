@@ -1,6 +1,13 @@
 """Adapters for any torch network; needs torch and safetensors only."""
 
-from .attach import adapted, attach, check_hooks, detach, freeze
+from .attach import (
+    adapted,
+    attach,
+    check_hooks,
+    detach,
+    freeze,
+    method_options,
+)
 from .bank import AdapterBank
 from .base import Adapter
 from .file import (
@@ -11,14 +18,31 @@ from .file import (
 )
 from .fold import add_biases, fold
 from .frozen import adapter_prefixes, base_state, fingerprint, load_base
-from .rows import TableRows
-from .scale_shift import ScaleShift
-from .sites import Site, find_sites
+from .methods import (
+    METHODS,
+    Bottleneck,
+    LowRank,
+    NormTuning,
+    Scale,
+    ScaleShift,
+    Shift,
+)
+from .rows import ROW_MODES, AdditiveRows, HyperRows, TableRows
+from .sites import Site, find_sites, read_sites
 
 __all__ = [
+    'METHODS',
+    'ROW_MODES',
     'Adapter',
     'AdapterBank',
+    'AdditiveRows',
+    'Bottleneck',
+    'HyperRows',
+    'LowRank',
+    'NormTuning',
+    'Scale',
     'ScaleShift',
+    'Shift',
     'Site',
     'TableRows',
     'adapted',
@@ -35,6 +59,8 @@ __all__ = [
     'freeze',
     'load_adapter',
     'load_base',
+    'method_options',
     'read_adapter',
+    'read_sites',
     'save_adapter',
 ]

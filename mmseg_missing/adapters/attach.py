@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+import inspect
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from torch import nn
 
 from ..modality import Stack
 from .bank import AdapterBank
 from .base import Adapter, modulate
-from .scale_shift import ScaleShift
+from .methods import ScaleShift
 from .sites import find_sites
 
 BANK = 'adapters'
@@ -19,11 +21,12 @@ def attach(
     root: nn.Module,
     stack: Stack,
     method: type[Adapter] = ScaleShift,
-    sites: Sequence[str] | None = None,
+    sites: Sequence[str] | str | None = None,
     combinations: Sequence[str] | None = None,
-    rows: str = 'table',
+    rows: str | Mapping[str, Any] = 'table',
     within: Iterable[str] = (),
     batch_major: Iterable[str] = (),
+    **options: Any,
 ) -> AdapterBank:
     """Freeze ``root`` and hang an adapter on each of its sites.
 
@@ -38,14 +41,17 @@ def attach(
         sites: See :func:`find_sites`.
         combinations: The combinations to learn; default: all that miss
             something.
-        rows: Row mode.
+        rows: Row mode, ``table``, ``additive`` or ``hyper``, or
+            ``dict(type=mode, ...)``.
         within: See :func:`find_sites`.
         batch_major: See :func:`find_sites`.
+        **options: Of the method.
 
     Returns:
         The bank, which is also ``root.adapters``.
 
     Raises:
+        TypeError: an option that the method or the row mode lacks.
         ValueError: a pattern without a match, a wrong combination, a
             network that has adapters already, or a bare ``nn.Sequential``.
     """
@@ -59,18 +65,33 @@ def attach(
             'a bare nn.Sequential would run `adapters` as one more step; '
             'make it a child of a module and attach to that'
         )
-    found = find_sites(root, sites, within, batch_major)
+    named = method.default_sites(root) if sites is None else sites
+    found = find_sites(root, named, within, batch_major, method.takes)
+    layers = [root.get_submodule(site.name) for site in found]
+    adapters = [
+        method(site, layer, **options) for site, layer in zip(found, layers)
+    ]
     bank = AdapterBank(
-        stack, found, method, combinations, rows, sites is not None
+        stack,
+        adapters,
+        combinations,
+        rows,
+        {**method_options(method), **options},
+        sites is not None,
     )
-    for slot, site in enumerate(found):
-        layer = root.get_submodule(site.name)
-        layer.add_module('adapter', method(site, bank, slot))
+    for layer, adapter in zip(layers, adapters):
+        layer.add_module('adapter', adapter)
         layer.register_forward_hook(modulate)
     root.add_module(BANK, bank)
     bank.frozen = (root,)
     freeze(root)
     return bank
+
+
+def method_options(method: type[Adapter]) -> dict[str, Any]:
+    """Return the options of a method with their defaults."""
+    parameters = list(inspect.signature(method).parameters.values())
+    return {p.name: p.default for p in parameters[2:]}
 
 
 def detach(root: nn.Module) -> None:

@@ -3,31 +3,32 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from ..modality import Stack
 from .base import Adapter
-from .rows import ROW_MODES
-from .sites import Site
+from .rows import ROW_MODES, parse_rows
 
 
 class AdapterBank(nn.Module):
     """All rows of a network, handed out to its sites sample by sample.
 
-    Keys of its state: ``rows.table.<combination>``, ``rows.anchor`` (always
-    zero) and ``samples_seen``.
+    Keys of its state: those of the rows (``rows.table.<combination>``),
+    ``rows.anchor`` (always zero) and ``samples_seen``; ``fill.<modality>``
+    where a fill is learned.
 
     Args:
         stack: The modalities.
-        sites: The layers that are modulated.
-        method: Subclass of :class:`Adapter`.
+        adapters: One per site, not bound yet.
         combinations: The combinations to learn; default: all that miss
             something.
-        rows: Row mode, a key of ``ROW_MODES``.
+        rows: Row mode, a key of ``ROW_MODES`` or ``dict(type=key, ...)``.
+        options: Of the method, for adapter files.
         is_named: The sites were named by the user, so none may stay silent.
 
     Raises:
@@ -37,32 +38,37 @@ class AdapterBank(nn.Module):
     def __init__(
         self,
         stack: Stack,
-        sites: Sequence[Site],
-        method: type[Adapter],
+        adapters: Sequence[Adapter],
         combinations: Sequence[str] | None = None,
-        rows: str = 'table',
+        rows: str | Mapping[str, Any] = 'table',
+        options: Mapping[str, Any] | None = None,
         is_named: bool = False,
     ) -> None:
         super().__init__()
-        if rows not in ROW_MODES:
-            raise ValueError(
-                f'unknown row mode {rows!r}; `model.adapter.rows` takes one '
-                f'of {", ".join(ROW_MODES)}'
-            )
-        self.stack, self.sites = stack, tuple(sites)
-        self.method, self.row_mode = method, rows
+        self.stack = stack
+        self.sites = tuple(adapter.site for adapter in adapters)
+        self.method, self.options = type(adapters[0]), dict(options or {})
         self.is_named = is_named
-        identities = [method.identity(site) for site in sites]
+        identities = []
+        for slot, adapter in enumerate(adapters):
+            adapter.bind(self, slot)
+            identities.append(adapter.identity())
         self.widths = [len(identity) for identity in identities]
         self.register_buffer(
             'identity', torch.cat(identities), persistent=False
         )
-        self.rows = ROW_MODES[rows](stack, sum(self.widths), combinations)
+        self.row_mode, settings = parse_rows(rows)
+        self.row_options = settings
+        self.rows = ROW_MODES[self.row_mode](
+            stack, sum(self.widths), combinations, **settings
+        )
+        self.fill: nn.ParameterDict | None = None
         # Training samples that used each row; a row at 0 is no repair.
         self.register_buffer(
             'samples_seen', torch.zeros(len(self.rows.names), dtype=torch.long)
         )
         self._numbers: tuple[Tensor, ...] | None = None
+        self.is_bypassed = False
         self._warned: set[str] = set()
         # The network around; a tuple hides it from nn.Module.
         self.frozen: tuple[nn.Module, ...] = ()
@@ -91,9 +97,60 @@ class AdapterBank(nn.Module):
         seen = self.samples_seen.tolist()
         return tuple(n for n, count in zip(self.rows.names, seen) if count)
 
+    @property
+    def served(self) -> tuple[str, ...]:
+        """The combinations that are repaired: trained, or put together."""
+        trained = self.trained
+        return tuple(
+            name
+            for name in self.stack.incomplete()
+            if trained and self.rows.serves(name, trained)
+        )
+
+    def learn_fill(self, names: Sequence[str] | None = None) -> None:
+        """Learn what stands in for absent modalities, with the rows.
+
+        Args:
+            names: Of the modalities; default: all. ``fill[name]`` is (C,),
+                in the space after normalisation, and starts at zero.
+        """
+        self.fill = nn.ParameterDict(
+            [
+                (name, nn.Parameter(torch.zeros(self.stack[name].channels)))
+                for name in (self.stack.names if names is None else names)
+            ]
+        )
+
     def numbers(self, combinations: Sequence[str]) -> Tensor:
         """Return (n, width): identity plus row, for each sample."""
-        return self.identity + self.rows(combinations)
+        numbers = self.identity + self.rows(combinations)
+        return self.method.admit(numbers, self.identity)
+
+    @torch.no_grad()
+    def write(
+        self, combination: str, numbers: Tensor, samples: int = 1
+    ) -> None:
+        """Set what one combination uses.
+
+        Args:
+            combination: One that has a row of its own.
+            numbers: (width,), not as a difference.
+            samples: How many stand behind it; 0: it counts as untrained.
+
+        Raises:
+            ValueError: the row mode has no row of its own for it.
+        """
+        self.rows.write(combination, numbers.to(self.identity) - self.identity)
+        self.samples_seen[self.rows.names.index(combination)] = samples
+
+    @contextmanager
+    def bypassed(self) -> Iterator[None]:
+        """Let the network run as the bare base within this block."""
+        before, self.is_bypassed = self.is_bypassed, True
+        try:
+            yield
+        finally:
+            self.is_bypassed = before
 
     @contextmanager
     def told(self, present: Sequence[Sequence[bool]]) -> Iterator[None]:
@@ -140,7 +197,7 @@ class AdapterBank(nn.Module):
     def _warn_untrained(self, combinations: Sequence[str]) -> None:
         known = {self.stack.full, *self._warned}
         unknown = set(combinations) - known
-        for name in sorted(unknown - set(self.trained)):
+        for name in sorted(unknown - set(self.served) if unknown else ()):
             self._warned.add(name)
             warnings.warn(
                 f'the adapter row of {name!r} was never trained; the base '

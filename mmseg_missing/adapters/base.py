@@ -32,66 +32,98 @@ class Adapter(nn.Module):
     """Modulates the output of one site with its part of each sample's row.
 
     It has no parameters of its own: the rows live in the bank, and
-    checkpoints of the base keep their keys.
+    checkpoints of the base keep their keys. A method is a subclass; what
+    its ``__init__`` takes beyond site and layer are its options.
 
     Args:
         site: The layer it hangs on.
-        bank: The rows; shared by all adapters of a network.
-        slot: Which part of a row is this site's.
+        layer: That layer itself; it is read, not kept.
     """
 
-    def __init__(self, site: Site, bank: AdapterBank, slot: int) -> None:
+    # Why a method cannot be folded, as the end of a sentence.
+    unfoldable: str | None = None
+
+    def __init__(self, site: Site, layer: nn.Module) -> None:
         super().__init__()
-        self.site, self.slot = site, slot
+        self.site, self.slot = site, 0
+        self._bank: tuple[AdapterBank, ...] = ()
+
+    def bind(self, bank: AdapterBank, slot: int) -> None:
+        """Take part ``slot`` of the rows in ``bank``."""
         # A tuple hides the bank from nn.Module: it is registered once.
-        self._bank = (bank,)
+        self._bank, self.slot = (bank,), slot
 
     @classmethod
-    def identity(cls, site: Site) -> Tensor:
-        """Return (width,): the numbers with which ``site`` is unchanged."""
+    def takes(cls, layer: nn.Module) -> bool:
+        """Say whether the method is made for this layer."""
+        return True
+
+    @classmethod
+    def default_sites(cls, root: nn.Module) -> list[str] | None:
+        """Return patterns for a network without named sites; None: all."""
+        return None
+
+    @staticmethod
+    def admit(numbers: Tensor, identity: Tensor) -> Tensor:
+        """Return the numbers as :meth:`modulate` may have them.
+
+        Args:
+            numbers: (n, all sites' numbers).
+            identity: (all sites' numbers,).
+        """
+        return numbers
+
+    def identity(self) -> Tensor:
+        """Return (width,): the numbers with which the site is unchanged."""
         raise NotImplementedError
 
     def modulate(
-        self, x: Tensor, numbers: Tensor, out: Tensor | None = None
+        self,
+        x: Tensor,
+        numbers: Tensor,
+        inputs: Tensor | None = None,
+        out: Tensor | None = None,
     ) -> Tensor:
         """Return ``x`` modulated, in its dtype and memory layout.
 
         Args:
             x: (n, ...), the site's output.
             numbers: (n, width), each sample's numbers for this site.
+            inputs: What the layer got, (n, ...).
             out: Memory that may take the result; ``x`` itself, or None.
         """
         raise NotImplementedError
 
-    @classmethod
-    def fold(cls, layer: nn.Module, site: Site, numbers: Tensor) -> None:
+    def fold(self, layer: nn.Module, numbers: Tensor) -> None:
         """Write one combination's numbers into ``layer``, in place.
 
         Args:
             layer: The site's layer.
-            site: Its description.
             numbers: (width,).
-
-        Raises:
-            ValueError: this layer cannot take them up.
         """
         raise NotImplementedError
 
-    def forward(self, x: Tensor, out: Tensor | None = None) -> Tensor:
+    def forward(
+        self,
+        x: Tensor,
+        inputs: Tensor | None = None,
+        out: Tensor | None = None,
+    ) -> Tensor:
         """Return ``x`` modulated by the rows that the bank was told.
 
-        Args:
-            x: (n, ...), the site's output.
-            out: As in :meth:`modulate`.
+        Args: as :meth:`modulate`.
 
         Raises:
             RuntimeError: the bank was not told which modalities are present.
             ValueError: the leading dimension of ``x`` is not the batch.
         """
-        numbers = self._bank[0].read(self.slot)
+        (bank,) = self._bank
+        if bank.is_bypassed:
+            return x
+        numbers = bank.read(self.slot)
         if len(x) != len(numbers):
             numbers = self._spread(numbers, len(x))
-        return self.modulate(x, numbers, out)
+        return self.modulate(x, numbers, inputs, out)
 
     def _spread(self, numbers: Tensor, length: int) -> Tensor:
         """Repeat each sample's numbers for its entries, sample by sample."""
@@ -107,18 +139,19 @@ class Adapter(nn.Module):
 
 def modulate(module: nn.Module, args: tuple, output: Tensor) -> Tensor:
     """Forward hook of every site; top-level, so that deepcopy works."""
-    return module.adapter(output, output if _is_free(module) else None)
+    inputs = args[0] if args else None
+    return module.adapter(output, inputs, output if _is_free(module) else None)
 
 
 def _is_free(module: nn.Module) -> bool:
     """Say whether the output of ``module`` may be overwritten.
 
-    That saves the memory traffic of a copy, but autograd, a hook that looks
-    on or a layer that returns what it keeps still needs the old values.
+    That saves the memory traffic of a copy, but a hook that looks on or a
+    layer that returns what it keeps still needs the old values. Frozen
+    layers keep nothing of their output for backward.
     """
     return (
-        not torch.is_grad_enabled()
-        and type(module) in FRESH
+        type(module) in FRESH
         and len(module._forward_hooks) == 1
         and not torch.compiler.is_compiling()
     )

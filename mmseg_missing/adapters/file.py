@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,8 +17,21 @@ from ..version import __version__
 from .attach import BANK
 from .bank import AdapterBank
 from .frozen import fingerprint
+from .rows import Rows
 
 FORMAT_VERSION = 1
+# What must be the same in a file and in the network that takes it.
+_SAME = (
+    'method',
+    'options',
+    'rows',
+    'row_options',
+    'stack',
+    'sites',
+    'identity',
+    'base',
+)
+_ADDED = ('options', 'row_options', 'identity')
 
 
 def describe(root: nn.Module) -> dict[str, Any]:
@@ -26,7 +40,9 @@ def describe(root: nn.Module) -> dict[str, Any]:
     return {
         'format_version': FORMAT_VERSION,
         'method': bank.method.__name__,
+        'options': bank.options,
         'rows': bank.row_mode,
+        'row_options': bank.row_options,
         'network': type(root).__name__,
         'stack': [
             [m.name, m.channels, list(m.mean), list(m.std)] for m in bank.stack
@@ -35,6 +51,7 @@ def describe(root: nn.Module) -> dict[str, Any]:
             [s.name, s.kind, width]
             for s, width in zip(bank.sites, bank.widths)
         ],
+        'identity': _digest(bank.identity),
         'base': fingerprint(root),
     }
 
@@ -43,7 +60,7 @@ def save_adapter(
     root: nn.Module,
     path: str | Path,
     extra: Mapping[str, Any] | None = None,
-    rows: Mapping[str, Tensor] | None = None,
+    state: Mapping[str, Tensor] | None = None,
 ) -> tuple[str, ...]:
     """Write the trained rows of ``root`` to one small file.
 
@@ -51,11 +68,10 @@ def save_adapter(
         root: A network with adapters.
         path: Ends in ``.safetensors``.
         extra: Further facts for the metadata: fill, results, ...
-        rows: What to write for each trained combination, (width,); default:
-            the network's own.
+        state: The bank's state to write; default: as it is now.
 
     Returns:
-        The combinations in the file.
+        The trained combinations.
 
     Raises:
         ValueError: no row was trained.
@@ -74,24 +90,32 @@ def save_adapter(
     seen = dict(zip(bank.rows.names, bank.samples_seen.tolist()))
     metadata['samples_seen'] = {name: seen[name] for name in bank.trained}
     metadata.update(extra or {})
-    rows = bank.rows.table if rows is None else rows
-    _write(path, {name: rows[name] for name in bank.trained}, metadata)
+    state = bank.state_dict() if state is None else state
+    tensors = {
+        name: state[f'rows.{key}']
+        for name, key in bank.rows.stored(bank.trained).items()
+    }
+    for name in bank.fill or ():
+        tensors[f'fill.{name}'] = state[f'fill.{name}']
+    _write(path, tensors, metadata)
     return bank.trained
 
 
 def annotate_adapter(path: str | Path, extra: Mapping[str, Any]) -> None:
     """Add facts to the metadata of an adapter file; raises as reading."""
-    metadata, rows = read_adapter(path)
-    _write(path, rows, {**metadata, **extra})
+    metadata, tensors = read_adapter(path)
+    _write(path, tensors, {**metadata, **extra})
 
 
 def _write(
-    path: str | Path, rows: Mapping[str, Tensor], metadata: Mapping[str, Any]
+    path: str | Path,
+    tensors: Mapping[str, Tensor],
+    metadata: Mapping[str, Any],
 ) -> None:
-    rows = {k: v.detach().cpu().contiguous() for k, v in rows.items()}
+    tensors = {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
     texts = {k: json.dumps(v, default=float) for k, v in metadata.items()}
     try:
-        save_file(rows, path, texts)
+        save_file(tensors, path, texts)
     except SafetensorError as error:
         raise OSError(f'cannot write {str(path)!r}: {error}') from error
 
@@ -99,7 +123,7 @@ def _write(
 def read_adapter(
     path: str | Path,
 ) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Return metadata and rows of an adapter file; nothing is unpickled.
+    """Return metadata and tensors of an adapter file; nothing is unpickled.
 
     Raises:
         FileNotFoundError: no such file.
@@ -113,7 +137,7 @@ def read_adapter(
                 key: json.loads(value)
                 for key, value in (file.metadata() or {}).items()
             }
-            rows = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
+            tensors = {k: file.get_tensor(k) for k in file.keys()}  # noqa: SIM118
     except (SafetensorError, json.JSONDecodeError) as error:
         raise ValueError(
             f'{str(path)!r} is damaged or no adapter file: {error}'
@@ -124,7 +148,7 @@ def read_adapter(
             f'{str(path)!r} has adapter format version {version}, this '
             f'package reads {FORMAT_VERSION}'
         )
-    return metadata, rows
+    return metadata, tensors
 
 
 @torch.no_grad()
@@ -143,46 +167,83 @@ def load_adapter(root: nn.Module, path: str | Path) -> dict[str, Any]:
         ValueError: a file that is damaged, or for another base, stack, site
             list, method or combination; the sentence says what differs.
     """
-    metadata, rows = read_adapter(path)
+    metadata, tensors = read_adapter(path)
     bank = _bank(root)
     _check_same(metadata, describe(root), path)
-    strange = sorted(set(rows) - set(bank.rows.names))
+    seen: Any = metadata.get('samples_seen')
+    if not _are_counts(seen):
+        raise ValueError(
+            f'{str(path)!r} is damaged: it does not tell how many training '
+            'samples each combination saw'
+        )
+    strange = sorted(set(seen) - set(bank.rows.names))
     if strange:
         raise ValueError(
-            f'{str(path)!r} holds a row for {strange[0]!r}, this network only '
+            f'{str(path)!r} was trained for {strange[0]!r}, this network only '
             f'for {list(bank.rows.names)}; check `model.adapter.combinations`'
         )
-    seen: Any = metadata.get('samples_seen')
-    if not _are_sound(rows, seen, bank.num_parameters):
-        raise ValueError(
-            f'{str(path)!r} is damaged: its rows are not {bank.num_parameters}'
-            ' numbers each with a count of training samples'
-        )
-    for name, row in rows.items():
-        bank.rows.table[name].copy_(row)
-        bank.samples_seen[bank.rows.names.index(name)] = seen[name]
+    fills = {k: v for k, v in tensors.items() if k.startswith('fill.')}
+    _check_fill(bank, fills, path)
+    rows = {k: v for k, v in tensors.items() if k not in fills}
+    _check_rows(bank.rows, rows, seen, path)
+    bank.rows.load(rows)
+    for key, vector in fills.items():
+        bank.get_parameter(key).copy_(vector)
+    for name, count in seen.items():
+        bank.samples_seen[bank.rows.names.index(name)] = count
     return metadata
 
 
-def _are_sound(rows: Mapping[str, Tensor], seen: Any, width: int) -> bool:
-    """Say whether every row has its numbers and its count."""
+def _check_fill(
+    bank: AdapterBank, fills: Mapping[str, Tensor], path: str | Path
+) -> None:
+    """Refuse a file whose learned fill is not the network's."""
+    ours = {f'fill.{k}': v.shape for k, v in (bank.fill or {}).items()}
+    theirs = {key: vector.shape for key, vector in fills.items()}
+    if ours != theirs:
+        raise ValueError(
+            f'{str(path)!r} has a learned fill of {sorted(theirs)}, the '
+            f'network of {sorted(ours)}; check `model.fill`'
+        )
+
+
+def _are_counts(seen: Any) -> bool:
     return (
         isinstance(seen, dict)
-        and set(seen) == set(rows) != set()
+        and bool(seen)
         and all(type(n) is int and n > 0 for n in seen.values())
-        and all(
-            row.shape == (width,) and row.isfinite().all()
-            for row in rows.values()
-        )
     )
+
+
+def _check_rows(
+    rows: Rows,
+    tensors: Mapping[str, Tensor],
+    seen: Mapping[str, int],
+    path: str | Path,
+) -> None:
+    """Refuse numbers that cannot be what training on ``seen`` left."""
+    expected = {
+        name: rows.get_parameter(key).shape
+        for name, key in rows.stored(seen).items()
+    }
+    found = {name: tensor.shape for name, tensor in tensors.items()}
+    if expected != found or not all(
+        bool(tensor.isfinite().all()) for tensor in tensors.values()
+    ):
+        raise ValueError(
+            f'{str(path)!r} is damaged: expected finite numbers for '
+            f'{list(expected)}, {rows.width} in a row'
+        )
 
 
 def _check_same(
     found: Mapping[str, Any], expected: Mapping[str, Any], path: str | Path
 ) -> None:
     """Refuse a file for another network, with what differs first."""
-    for key in ('method', 'rows', 'stack', 'sites', 'base'):
-        ours, theirs = expected[key], found.get(key)
+    for key in _SAME:
+        ours = json.loads(json.dumps(expected[key], default=float))
+        # Files of version 0.1 lack what had one value only.
+        theirs = found.get(key, ours if key in _ADDED else None)
         if ours != theirs:
             raise ValueError(
                 f'{str(path)!r} is for another {key}: '
@@ -202,6 +263,12 @@ def _difference(key: str, ours: Any, theirs: Any) -> str:
         if mine != other:
             return f'it has {other}, the network {mine}'
     return f'it has {len(theirs)} entries, the network {len(ours)}'
+
+
+def _digest(numbers: Tensor) -> str:
+    """Return 16 hex digits that tell where rows are counted from."""
+    data = numbers.detach().to('cpu', torch.float32).contiguous()
+    return hashlib.sha256(data.numpy().tobytes()).hexdigest()[:16]
 
 
 def _bank(root: nn.Module) -> AdapterBank:

@@ -27,14 +27,18 @@ def fold(root: nn.Module, combination: str) -> list[str]:
 
     Raises:
         ValueError: an unknown combination, one without a trained row, or a
-            layer that cannot take its adapter up.
+            method or a layer that cannot be folded.
     """
     bank = getattr(root, BANK)
-    combination = bank.stack.format(bank.stack.parse(combination))
-    if combination not in (*bank.trained, bank.stack.full):
+    if bank.method.unfoldable:
         raise ValueError(
-            f'no trained row for {combination!r}, only for '
-            f'{list(bank.trained)}'
+            f'{bank.method.__name__} adapters cannot be folded: '
+            f'{bank.method.unfoldable}'
+        )
+    combination = bank.stack.format(bank.stack.parse(combination))
+    if combination not in (*bank.served, bank.stack.full):
+        raise ValueError(
+            f'no trained row for {combination!r}, only for {list(bank.served)}'
         )
     numbers = bank.numbers([combination])[0].split(bank.widths)
     layers = [root.get_submodule(site.name) for site in bank.sites]
@@ -60,9 +64,10 @@ def fold(root: nn.Module, combination: str) -> list[str]:
             )
     gained = []
     for site, layer, part in zip(bank.sites, layers, numbers):
-        if layer.bias is None:
+        had_bias = layer.bias is not None
+        layer.adapter.fold(layer, part)
+        if not had_bias and layer.bias is not None:
             gained.append(site.name)
-        bank.method.fold(layer, site, part)
     detach(root)
     return gained
 

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 from torch import nn
 from torch.nn.modules.batchnorm import _NormBase
@@ -85,26 +87,37 @@ def matches(pattern: str, name: str) -> bool:
 
 def find_sites(
     root: nn.Module,
-    patterns: Sequence[str] | None = None,
+    patterns: Sequence[str] | str | None = None,
     within: Iterable[str] = (),
     batch_major: Iterable[str] = (),
+    takes: Callable[[nn.Module], bool] = lambda layer: True,
 ) -> list[Site]:
     """Return the sites of ``root``, in the order of its modules.
 
     Args:
         root: The network.
-        patterns: Full regexes or dotted suffixes of layer names; default:
-            every Linear, Conv and normalisation layer that is called as a
-            module (the paper's rule).
+        patterns: Full regexes or dotted suffixes of layer names, or a file
+            of names, see :func:`read_sites`; default: every Linear, Conv and
+            normalisation layer that is called as a module (the paper's
+            rule).
         within: Names of children that the default is confined to (a head is
             left out this way); default: all.
         batch_major: Patterns of layers whose output holds several entries
             per sample in its leading dimension, sample by sample.
+        takes: Which of these layers the method is made for.
 
     Raises:
+        FileNotFoundError: no such file of names.
         ValueError: a pattern matches no layer, or one that adapters cannot
             modulate or that is never called as a module.
     """
+    if isinstance(patterns, str):
+        patterns = read_sites(patterns)
+
+    def fits(name: str) -> bool:
+        layer = layers[name]
+        return describe_layer(name, layer) is not None and takes(layer)
+
     within, batch_major = tuple(within), tuple(batch_major)
     silent = never_called(root)
     layers = dict(root.named_modules())
@@ -116,55 +129,69 @@ def find_sites(
             )
     if patterns is None:
         names = [n for n in layers if n not in silent and _inside(n, within)]
+        names = [n for n in names if fits(n)]
     else:
-        names = _named_by_user(root, layers, patterns, silent)
-    sites = []
-    for name in names:
-        site = describe_layer(name, layers[name])
-        if site is not None:
-            is_major = any(matches(p, name) for p in batch_major)
-            sites.append(replace(site, is_batch_major=is_major))
-    if not sites:
-        raise ValueError(
-            f'{type(root).__name__} has no Linear, Conv or normalisation '
-            'layer to adapt; check `model.adapter.sites`'
-        )
-    return sites
-
-
-def _named_by_user(
-    root: nn.Module,
-    layers: dict[str, nn.Module],
-    patterns: Sequence[str],
-    silent: set[str],
-) -> list[str]:
-    """Return the layers that the patterns name, in module order, checked."""
-    if isinstance(patterns, str):
-        raise ValueError(
-            f'`model.adapter.sites` takes a list of patterns, got {patterns!r}'
-        )
-    chosen = set()
-    for pattern in patterns:
-        found = [
-            name
-            for name, layer in layers.items()
-            if matches(pattern, name) and describe_layer(name, layer)
-        ]
-        if not found:
-            raise ValueError(
-                f'adapter site {pattern!r} matched no Linear, Conv or '
-                f'normalisation layer of {type(root).__name__}; check '
-                '`model.adapter.sites`'
-            )
-        dead = silent.intersection(found)
+        names = _named_by_user(root, list(filter(fits, layers)), patterns)
+        dead = silent.intersection(names)
         if dead:
             raise ValueError(
                 f'adapter site {sorted(dead)[0]!r} is never called as a '
                 'module, an adapter there would learn nothing; remove it '
                 'from `model.adapter.sites`'
             )
+    if not names:
+        raise ValueError(
+            f'{type(root).__name__} has no layer that this method adapts; '
+            'check `model.adapter.type` and `model.adapter.sites`'
+        )
+    sites = []
+    for name in names:
+        site = describe_layer(name, layers[name])
+        assert site is not None
+        is_major = any(matches(p, name) for p in batch_major)
+        sites.append(replace(site, is_batch_major=is_major))
+    return sites
+
+
+def read_sites(path: str | Path) -> list[str]:
+    """Return patterns for the names in a file ``{"sites": [name, ...]}``.
+
+    ``tools/analyze_modalities.py`` writes such files.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: another format.
+    """
+    if not Path(path).is_file():
+        raise FileNotFoundError(
+            f'no file of adapter sites {str(path)!r}; '
+            '`model.adapter.sites` takes a list of patterns or such a file'
+        )
+    try:
+        names = json.loads(Path(path).read_text())['sites']
+        return [re.escape(name) for name in names]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(
+            f'{str(path)!r} is no file of adapter sites, expected '
+            '{"sites": [names]}; write one with tools/analyze_modalities.py'
+        ) from error
+
+
+def _named_by_user(
+    root: nn.Module, names: Sequence[str], patterns: Sequence[str]
+) -> list[str]:
+    """Return those of ``names`` that the patterns name, all checked."""
+    chosen = set()
+    for pattern in patterns:
+        found = [name for name in names if matches(pattern, name)]
+        if not found:
+            raise ValueError(
+                f'adapter site {pattern!r} matched no layer of '
+                f'{type(root).__name__} that this method adapts; check '
+                '`model.adapter.sites`'
+            )
         chosen.update(found)
-    return [name for name in layers if name in chosen]
+    return [name for name in names if name in chosen]
 
 
 def _inside(name: str, within: tuple[str, ...]) -> bool:

@@ -152,6 +152,7 @@ def _with_adapter(model: Mapping[str, Any]) -> dict[str, Any]:
 def _fill_untrained_rows(network: nn.Module) -> None:
     for _, root in adapted(network):
         bank = root.adapters
-        for name in set(bank.rows.names) - set(bank.trained):
-            bank.rows.table[name].normal_(0, 0.05)
-            bank.samples_seen[bank.rows.names.index(name)] = 1
+        for name, key in bank.rows.stored(bank.rows.names).items():
+            if name not in bank.rows.stored(bank.trained):
+                bank.rows.get_parameter(key).normal_(0, 0.05)
+        bank.samples_seen.clamp_(min=1)

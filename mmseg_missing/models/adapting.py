@@ -8,10 +8,11 @@ from typing import Any
 from mmseg.registry import MODELS
 from torch import nn
 
-from ..adapters import Adapter, ScaleShift, attach
+from ..adapters import METHODS, Adapter, attach, method_options
 from ..modality import Modality, Stack
 
-MODELS.register_module(module=ScaleShift)
+for _method in METHODS:
+    MODELS.register_module(module=_method)
 
 
 @MODELS.register_module()
@@ -59,6 +60,7 @@ def attach_from_config(
             '`model.adapter.type`'
         )
     known = {'sites', 'combinations', 'rows', 'batch_major'}
+    known.update(method_options(method))
     if set(settings) - known:
         raise ValueError(
             f'unknown keys {sorted(set(settings) - known)} in '

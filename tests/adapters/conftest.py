@@ -58,11 +58,13 @@ def train_rows():
 
     def train(bank, names=None, seed=0):
         generator = torch.Generator().manual_seed(seed)
+        names = bank.rows.names if names is None else names
+        for key in bank.rows.stored(names).values():
+            numbers = bank.rows.get_parameter(key).detach()
+            noise = torch.randn(numbers.shape, generator=generator)
+            numbers.copy_(0.3 * noise)
         for index, name in enumerate(bank.rows.names):
-            if names is None or name in names:
-                row = bank.rows.table[name].detach()
-                noise = torch.randn(row.shape, generator=generator)
-                row.copy_(0.3 * noise)
+            if name in names:
                 bank.samples_seen[index] = 11 + index
         return bank
 

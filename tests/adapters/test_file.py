@@ -192,7 +192,9 @@ def test_other_version(fresh, path, rewrite):
 def test_strange_combination(make_network, stack, path):
     network = make_network()
     attach(network, stack, combinations=['rgb'])
-    words = r"a row for 'depth'.*only for \['rgb'\].*`model\.adapter\.combin"
+    words = (
+        r"was trained for 'depth'.*only for \['rgb'\].*`model\.adapter\.combin"
+    )
     assert_refused(network, path, words)
 
 

@@ -7,14 +7,15 @@ import torch
 from torch import nn
 
 from mmseg_missing.adapters import (
-    ScaleShift,
+    METHODS,
+    ROW_MODES,
+    Adapter,
     attach,
     fold,
     load_adapter,
     save_adapter,
 )
 
-METHODS = {'ScaleShift': ScaleShift}
 FULL, RGB, DEPTH = (True, True), (True, False), (False, True)
 PRESENT = [FULL, RGB, DEPTH, RGB, FULL]
 
@@ -47,8 +48,16 @@ LAYERS = {
     'channel-first norm c=w': (lambda: ChannelFirstNorm(7), (7, 5, 7)),
 }
 
-on_every_layer = pytest.mark.parametrize('kind', LAYERS)
-pytestmark = pytest.mark.parametrize('method', METHODS.values(), ids=METHODS)
+on_every_layer = pytest.mark.parametrize(
+    ('method', 'kind'),
+    [
+        pytest.param(method, kind, id=f'{method.__name__}, {kind}')
+        for method in METHODS
+        for kind, (make, _) in LAYERS.items()
+        if method.takes(make())
+    ],
+)
+with_every_row_mode = pytest.mark.parametrize('rows', ROW_MODES)
 
 
 class Host(nn.Module):
@@ -64,11 +73,21 @@ class Host(nn.Module):
         return self.layer(x)
 
 
-def make(kind, stack, method, dtype=torch.float32):
+def hang(network, stack, method, rows='table'):
+    """Attach with the options that a layer this small needs."""
+    options = {'rank': 2} if method.__name__ == 'LowRank' else {}
+    dtype = next(network.parameters()).dtype
+    if method.default_sites is not Adapter.default_sites:
+        options['sites'] = ['layer']
+    attach(network, stack, method, rows=rows, **options)
+    network.adapters.to(dtype)
+
+
+def make(kind, stack, method, dtype=torch.float32, rows='table'):
     """Return a base, the same with adapters, and a batch for them."""
     base = Host(kind).to(dtype).eval().requires_grad_(False)
     network = copy.deepcopy(base)
-    attach(network, stack, method)
+    hang(network, stack, method, rows)
     generator = torch.Generator().manual_seed(1)
     shape = (len(PRESENT), *LAYERS[kind][1])
     return base, network, torch.randn(shape, generator=generator).to(dtype)
@@ -104,7 +123,10 @@ def test_all_present_is_the_base_bit_for_bit(
         expected = base(x)
     for y in (alone, mixed):
         assert y.dtype == expected.dtype
-        assert y.stride() == expected.stride()
+        for layout in (torch.contiguous_format, torch.channels_last):
+            if y.ndim == 4:
+                same = expected.is_contiguous(memory_format=layout)
+                assert y.is_contiguous(memory_format=layout) == same
     assert torch.equal(alone, expected)
     is_full = torch.tensor([p == FULL for p in PRESENT])
     assert torch.equal(mixed[is_full], expected[is_full])
@@ -175,8 +197,13 @@ def test_folded_equals_unfolded(kind, stack, method, train_rows, present):
     base, network, x = make(kind, stack, method, torch.float64)
     train_rows(network.adapters)
     y = run(network, x, [present] * len(x))
+    if method.unfoldable:
+        with pytest.raises(ValueError, match='cannot be folded: a bottlen'):
+            fold(network, stack.format(present))
+        return
     gained = fold(network, stack.format(present))
-    assert gained == ['layer'] * (base.layer.bias is None)
+    needs_bias = method.__name__ not in ('Scale', 'LowRank')
+    assert gained == ['layer'] * (base.layer.bias is None and needs_bias)
     assert not hasattr(network, 'adapters') and not network.layer._modules
     assert not network.layer._forward_hooks
     torch.testing.assert_close(network(x), y, rtol=0, atol=1e-10)
@@ -203,7 +230,7 @@ def test_save_and_load(kind, stack, method, train_rows, tmp_path):
     base, network, x = make(kind, stack, method)
     train_rows(network.adapters)
     save_adapter(network, tmp_path / 'adapter.safetensors')
-    attach(base, stack, method)
+    hang(base, stack, method)
     load_adapter(base, tmp_path / 'adapter.safetensors')
     assert torch.equal(run(base, x, PRESENT), run(network, x, PRESENT))
 
@@ -220,6 +247,58 @@ def test_state_dict(kind, stack, method, train_rows):
         'adapters.rows.anchor',
         'adapters.samples_seen',
     }
-    attach(base, stack, method)
+    hang(base, stack, method)
     base.load_state_dict(state)
+    assert torch.equal(run(base, x, PRESENT), run(network, x, PRESENT))
+
+
+@with_every_row_mode
+@on_every_layer
+def test_row_modes(kind, stack, method, rows, train_rows):
+    """Identity at start; full is the base, whatever was learnt; mixing."""
+    base, network, x = make(kind, stack, method, torch.float64, rows)
+    network.adapters.samples_seen += 1
+    assert torch.equal(run(network, x, PRESENT), base(x))
+    train_rows(network.adapters)
+    mixed = run(network, x, PRESENT)
+    for i, present in enumerate(PRESENT):
+        alone = run(network, x[i : i + 1], [present])[0]
+        torch.testing.assert_close(mixed[i], alone)
+        assert torch.equal(alone, base(x)[i]) == (present == FULL)
+
+
+@with_every_row_mode
+@on_every_layer
+def test_row_modes_learn(kind, stack, method, rows):
+    """A step moves what was drawn, and nothing that is of the base."""
+    base, network, x = make(kind, stack, method, torch.float64, rows)
+    optimizer = torch.optim.SGD(network.parameters(), 1e-3)
+    for _ in range(2):
+        network.train()
+        optimizer.zero_grad()
+        y = run(network, x, [FULL, RGB, FULL, RGB, FULL])
+        y.pow(3).sum().backward()
+        optimizer.step()
+    y = run(network, x, PRESENT)
+    is_rgb = torch.tensor([p == RGB for p in PRESENT])
+    assert not torch.equal(y[is_rgb], base(x)[is_rgb])
+    is_full = torch.tensor([p == FULL for p in PRESENT])
+    assert torch.equal(y[is_full], base(x)[is_full])
+    if rows != 'hyper':
+        is_depth = torch.tensor([p == DEPTH for p in PRESENT])
+        assert torch.equal(y[is_depth], base(x)[is_depth])
+    for key, value in base.state_dict().items():
+        assert torch.equal(network.state_dict()[key], value)
+
+
+@with_every_row_mode
+@on_every_layer
+def test_row_modes_save_and_load(
+    kind, stack, method, rows, train_rows, tmp_path
+):
+    base, network, x = make(kind, stack, method, rows=rows)
+    train_rows(network.adapters)
+    save_adapter(network, tmp_path / 'adapter.safetensors')
+    hang(base, stack, method, rows)
+    load_adapter(base, tmp_path / 'adapter.safetensors')
     assert torch.equal(run(base, x, PRESENT), run(network, x, PRESENT))

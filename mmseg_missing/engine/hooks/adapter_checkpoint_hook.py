@@ -87,13 +87,14 @@ class AdapterCheckpointHook(Hook):
             if not root.adapters.trained:
                 continue
             prefix = f'{name}.adapters.' if name else 'adapters.'
-            rows = {
-                row: checkpoint['state_dict'][f'{prefix}rows.table.{row}']
-                for row in root.adapters.trained
+            state = {
+                key.removeprefix(prefix): value
+                for key, value in checkpoint['state_dict'].items()
+                if key.startswith(prefix)
             }
             extra = {'fill': getattr(model, 'fill', None), 'root': name}
             extra.update(self._results)
-            save_adapter(root, self._path(runner), extra, rows)
+            save_adapter(root, self._path(runner), extra, state)
             self._is_fresh = True
 
     def after_train_iter(self, runner: Runner, *args, **kwargs) -> None:

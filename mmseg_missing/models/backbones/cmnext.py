@@ -39,6 +39,12 @@ class CMNeXt(MixTransformer):
     Source: Zhang et al., CMNeXt, CVPR 2023, arXiv:2303.01480.
     """
 
+    # Where stages end, for adapters behind stages.
+    stage_sites: tuple[str, ...] = (
+        r'(extra_)?stages\.\d+\.norm',
+        r'fuse\.\d+\.norm',
+    )
+
     def __init__(
         self,
         variant: str | None = None,

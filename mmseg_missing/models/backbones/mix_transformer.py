@@ -46,6 +46,8 @@ class MixTransformer(BaseModule):
     Source: Xie et al., SegFormer, NeurIPS 2021, arXiv:2105.15203.
     """
 
+    stage_sites: tuple[str, ...] = (r'stages\.\d+\.norm',)
+
     def __init__(
         self,
         variant: str | None = None,

@@ -14,6 +14,8 @@ class ConcatFusion(nn.Module):
         num_streams: Number of streams.
     """
 
+    stage_sites = ('conv',)
+
     def __init__(self, dim: int, num_streams: int) -> None:
         super().__init__()
         self.conv = nn.Conv2d(num_streams * dim, dim, 1)

@@ -1,0 +1,94 @@
+"""A small residual network behind a stage."""
+
+from __future__ import annotations
+
+import zlib
+
+import torch
+from torch import Tensor, nn
+
+from ..base import Adapter
+from ..sites import Site
+
+
+class Bottleneck(Adapter):
+    """y = x + W2 relu(W1 x + b1) + b2 at every position.
+
+    W1 starts at random, drawn from the name of the site, all else at zero;
+    a row holds the difference from that. Unlike the other methods it is no
+    linear map, so it cannot be folded.
+
+    Args:
+        site: See :class:`Adapter`.
+        layer: See :class:`Adapter`.
+        hidden: Rows of W1.
+
+    Raises:
+        ValueError: ``hidden`` below 1.
+
+    Source: Houlsby et al., ICML 2019, arXiv:1902.00751.
+    """
+
+    unfoldable = 'a bottleneck is not linear; run it unfolded'
+
+    def __init__(self, site: Site, layer: nn.Module, hidden: int = 8) -> None:
+        super().__init__(site, layer)
+        if hidden < 1:
+            raise ValueError(
+                f'a bottleneck needs at least one hidden channel, got '
+                f'{hidden}; check `model.adapter.hidden`'
+            )
+        self.hidden = hidden
+
+    @classmethod
+    def default_sites(cls, root: nn.Module) -> list[str]:
+        """Return the layers that networks declare as ends of stages.
+
+        A module does so in a class attribute ``stage_sites``: patterns
+        relative to itself.
+
+        Raises:
+            ValueError: no module of ``root`` does.
+        """
+        patterns = []
+        for name, module in root.named_modules():
+            prefix = name.replace('.', r'\.') + r'\.' if name else ''
+            for pattern in getattr(module, 'stage_sites', ()):
+                patterns.append(prefix + pattern)
+        if not patterns:
+            raise ValueError(
+                f'{type(root).__name__} does not say where its stages end; '
+                'name the last layer of each in `model.adapter.sites`'
+            )
+        return patterns
+
+    def identity(self) -> Tensor:
+        """Return W1 (hidden, C), b1, W2 (C, hidden) and b2, flat."""
+        c, r = self.site.num_features, self.hidden
+        generator = torch.Generator().manual_seed(
+            zlib.crc32(self.site.name.encode())
+        )
+        w1 = (2 * torch.rand(r * c, generator=generator) - 1) * c**-0.5
+        return torch.cat([w1, torch.zeros(r + c * r + c)])
+
+    def modulate(
+        self,
+        x: Tensor,
+        numbers: Tensor,
+        inputs: Tensor | None = None,
+        out: Tensor | None = None,
+    ) -> Tensor:
+        """Return x plus the small network; x itself where W2 = b2 = 0."""
+        c, r = self.site.num_features, self.hidden
+        w1, b1, w2, b2 = numbers.to(x.dtype).split([r * c, r, c * r, c], 1)
+        columns = x if self.site.channel_dim == 1 else x.movedim(-1, 1)
+        shape = columns.shape  # (n, c, ...)
+        h = w1.unflatten(1, (r, c)) @ columns.reshape(len(x), c, -1)
+        h = (h + b1[:, :, None]).relu()  # (n, r, l)
+        change = w2.unflatten(1, (c, r)) @ h + b2[:, :, None]
+        change = change.view(shape)
+        if self.site.channel_dim != 1:
+            change = change.movedim(1, -1)
+        if out is None or torch.is_grad_enabled():
+            return x + change
+        return torch.add(x, change, out=out)

@@ -1,0 +1,192 @@
+"""Low-rank changes of weights (LoRA)."""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from torch.nn.modules.conv import _ConvNd
+
+from ..base import Adapter
+from ..sites import Site, matches
+
+CONVOLVE = {3: F.conv1d, 4: F.conv2d, 5: F.conv3d}  # by the weight's ndim
+FUSED = {'qkv': 3, 'kv': 2}
+
+
+class LowRank(Adapter):
+    """y = (W + alpha / rank * B A) x, for Linear and Conv layers.
+
+    W counts as a matrix of C_out rows: A is (rank, C_in / groups * kernel),
+    B is (C_out, rank). For plain layers this is LoRA as others write it; in
+    grouped and depth-wise convolutions all groups share A. A starts as
+    LoRA's does, drawn from the name of the site, and B at zero; a row holds
+    the difference from that.
+
+    Args:
+        site: See :class:`Adapter`.
+        layer: See :class:`Adapter`.
+        rank: Of the change.
+        alpha: Its strength is alpha / rank; default: alpha = rank.
+        rank_pattern: ``{pattern: rank}`` for other sites, first match
+            counts; patterns as in ``sites``.
+        alpha_pattern: ``{pattern: alpha}`` for other sites.
+        fused: ``{pattern: parts}`` of Linear layers that compute several
+            things at once; each part has its own A. Default: ``FUSED``.
+
+    Raises:
+        ValueError: a rank below 1 or above what the weight has; parts that
+            do not divide a layer.
+
+    Source: Hu et al., LoRA, ICLR 2022, arXiv:2106.09685.
+    """
+
+    def __init__(
+        self,
+        site: Site,
+        layer: nn.Module,
+        rank: int = 4,
+        alpha: float | None = None,
+        rank_pattern: Mapping[str, int] | None = None,
+        alpha_pattern: Mapping[str, float] | None = None,
+        fused: Mapping[str, int] | None = None,
+    ) -> None:
+        super().__init__(site, layer)
+        self.rank = _look_up(site.name, rank_pattern, rank)
+        if alpha is None:
+            alpha = self.rank
+        self.strength = _look_up(site.name, alpha_pattern, alpha) / self.rank
+        fused = FUSED if fused is None else fused
+        is_linear = isinstance(layer, nn.Linear)
+        self.parts = _look_up(site.name, fused, 1) if is_linear else 1
+        self.shape = tuple(layer.weight.shape)
+        if self.shape[0] % self.parts:
+            raise ValueError(
+                f'adapter site {site.name!r} has {self.shape[0]} outputs, '
+                f'which {self.parts} parts do not divide; check '
+                '`model.adapter.fused`'
+            )
+        self.columns = layer.weight[0].numel()
+        most = min(self.shape[0] // self.parts, self.columns)
+        if not 1 <= self.rank <= most:
+            raise ValueError(
+                f'adapter site {site.name!r} takes a rank of 1 to {most}, got '
+                f'{self.rank}; check `model.adapter.rank` and `rank_pattern`'
+            )
+        self.conv = None if is_linear else _describe(layer)
+
+    @classmethod
+    def takes(cls, layer: nn.Module) -> bool:
+        """Take Linear layers and convolutions, transposed ones excepted."""
+        is_conv = isinstance(layer, _ConvNd) and not layer.transposed
+        return is_conv or isinstance(layer, nn.Linear)
+
+    def identity(self) -> Tensor:
+        """Return A, (parts * rank, columns), and B, (C_out, rank), flat."""
+        generator = torch.Generator().manual_seed(
+            zlib.crc32(self.site.name.encode())
+        )
+        a = torch.rand(
+            self.parts * self.rank * self.columns, generator=generator
+        )
+        bound = self.columns**-0.5  # kaiming_uniform_ with a = sqrt(5)
+        return torch.cat(
+            [bound * (2 * a - 1), torch.zeros(self.shape[0] * self.rank)]
+        )
+
+    def modulate(
+        self,
+        x: Tensor,
+        numbers: Tensor,
+        inputs: Tensor | None = None,
+        out: Tensor | None = None,
+    ) -> Tensor:
+        """Return x + alpha / rank * B A inputs; x itself where B = 0."""
+        if inputs is None:
+            raise ValueError(
+                f'adapter site {self.site.name!r} is called with keywords, '
+                'and `LowRank` needs its input; leave it out of '
+                '`model.adapter.sites`'
+            )
+        a, b = self._matrices(numbers.to(x.dtype))
+        inputs = inputs.to(x.dtype)
+        if self.conv is None:
+            change = self._through_linear(inputs, a, b)
+        elif self.conv['groups'] == 1:
+            change = self._through_conv(inputs, a, b)
+        else:
+            change = self._through_groups(inputs, a, b)
+        change = change.view(x.shape) * self.strength
+        if out is None or torch.is_grad_enabled():
+            return x + change
+        return torch.add(x, change, out=out)
+
+    def fold(self, layer: nn.Module, numbers: Tensor) -> None:
+        """Add the change to the layer's weight; its bias stays."""
+        a, b = self._matrices(numbers.to(layer.weight)[None])
+        change = (b @ a).view(self.shape)
+        layer.weight.add_(change, alpha=self.strength)
+
+    def _matrices(self, numbers: Tensor) -> tuple[Tensor, Tensor]:
+        """Return A (n, parts, r, columns) and B (n, parts, C / parts, r)."""
+        length = self.parts * self.rank * self.columns
+        a = numbers[:, :length].unflatten(1, (self.parts, self.rank, -1))
+        b = numbers[:, length:].unflatten(1, (self.parts, -1, self.rank))
+        return a, b
+
+    def _through_linear(self, x: Tensor, a: Tensor, b: Tensor) -> Tensor:
+        """Map (n, ..., c) in two steps of small matrices."""
+        n, c_out = len(x), self.shape[0]
+        tokens = x.reshape(n, 1, -1, x.shape[-1])
+        change = tokens @ a.mT @ b.mT  # (n, parts, l, c_out / parts)
+        return change.transpose(1, 2).reshape(n, -1, c_out)
+
+    def _through_conv(self, x: Tensor, a: Tensor, b: Tensor) -> Tensor:
+        """Convolve each sample with its own A, then mix by its B."""
+        kernels = a.reshape(-1, *self.shape[1:])  # (n * r, c_in, ...)
+        z = self._convolve(x, kernels, groups=len(x))
+        return b[:, 0] @ z.reshape(len(x), self.rank, -1)
+
+    def _through_groups(self, x: Tensor, a: Tensor, b: Tensor) -> Tensor:
+        """Convolve each sample with its own B A, group by group."""
+        kernels = (b @ a).reshape(-1, *self.shape[1:])  # (n * c_out, ...)
+        return self._convolve(x, kernels, groups=len(x) * self.conv['groups'])
+
+    def _convolve(self, x: Tensor, kernels: Tensor, groups: int) -> Tensor:
+        """Return (1, n * channels, ...): one convolution for all samples."""
+        conv = self.conv
+        if conv['mode'] != 'zeros':
+            x = F.pad(x, conv['pad'], mode=conv['mode'])
+        return CONVOLVE[x.ndim](
+            x.reshape(1, -1, *x.shape[2:]),
+            kernels,
+            None,
+            conv['stride'],
+            conv['padding'],
+            conv['dilation'],
+            groups,
+        )
+
+
+def _describe(layer: _ConvNd) -> dict:
+    """Return how a convolution runs, without its weight."""
+    is_plain = layer.padding_mode == 'zeros'
+    return {
+        'stride': layer.stride,
+        'padding': layer.padding if is_plain else 0,
+        'dilation': layer.dilation,
+        'groups': layer.groups,
+        'mode': layer.padding_mode,
+        'pad': layer._reversed_padding_repeated_twice,
+    }
+
+
+def _look_up(name: str, patterns: Mapping | None, default: float) -> float:
+    """Return the value of the first pattern that names ``name``."""
+    for pattern, value in (patterns or {}).items():
+        if matches(pattern, name):
+            return value
+    return default

@@ -1,0 +1,66 @@
+"""Scale and shift of features (SSF)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from ..base import Adapter
+from .affine import affine, as_channels, keep_invertible
+
+
+class ScaleShift(Adapter):
+    """y = scale * x + shift, one of each per channel.
+
+    A row holds ``scale - 1`` and ``shift`` of every site, so it starts at,
+    and weight decay pulls towards, the base. A scale nearer to zero than
+    1e-3 counts as 1e-3, with its sign.
+
+    Source: Lian et al., SSF, NeurIPS 2022, arXiv:2210.08823; for missing
+    modalities Reza et al., arXiv:2310.03986.
+    """
+
+    admit = staticmethod(keep_invertible)
+
+    def identity(self) -> Tensor:
+        """Return (2 * C,): ones for the scale, zeros for the shift."""
+        c = self.site.num_features
+        return torch.cat([torch.ones(c), torch.zeros(c)])
+
+    def modulate(
+        self,
+        x: Tensor,
+        numbers: Tensor,
+        inputs: Tensor | None = None,
+        out: Tensor | None = None,
+    ) -> Tensor:
+        """Return scale * x + shift, ``torch.equal`` to x at the identity."""
+        dim = self.site.channel_dim
+        scale, shift = as_channels(numbers, x, dim).chunk(2, dim)
+        return affine(x, scale, shift, out)
+
+    def fold(self, layer: nn.Module, numbers: Tensor) -> None:
+        """Let the layer's weight and bias contain this adapter.
+
+        y = s * (W x + b) + t  becomes  (s W) x + (s b + t); a layer without
+        a bias gains one.
+        """
+        scale, shift = numbers.to(layer.weight).chunk(2)
+        scale_layer(layer, scale)
+        shift_layer(layer, shift)
+
+
+def scale_layer(layer: nn.Module, scale: Tensor) -> None:
+    """Multiply what ``layer`` gives by (C,) numbers, in place."""
+    shape = [-1] + [1] * (layer.weight.ndim - 1)
+    layer.weight.mul_(scale.reshape(shape))
+    if layer.bias is not None:
+        layer.bias.mul_(scale)
+
+
+def shift_layer(layer: nn.Module, shift: Tensor) -> None:
+    """Add (C,) numbers to what ``layer`` gives; it may gain a bias."""
+    if layer.bias is None:
+        layer.bias = nn.Parameter(shift.clone(), requires_grad=False)
+    else:
+        layer.bias.add_(shift)

@@ -1,0 +1,72 @@
+"""One vector per missing modality."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from ...modality import Stack
+from .base import Rows
+
+
+class AdditiveRows(Rows):
+    """A row is the sum of one vector per modality that is missing.
+
+    M vectors instead of 2^M - 2; each learns from every combination that
+    misses its modality, and combinations that were never drawn have a row
+    too, on the assumption that what several losses do adds up.
+
+    Args: as :class:`Rows`; what is not in ``combinations`` is served, but
+        training does not draw it by default.
+    """
+
+    def __init__(
+        self,
+        stack: Stack,
+        width: int,
+        combinations: Sequence[str] | None = None,
+    ) -> None:
+        super().__init__(stack, width, combinations)
+        self.missing = nn.ParameterDict(
+            [(name, nn.Parameter(torch.zeros(width))) for name in stack.names]
+        )
+
+    def has(self, combination: str) -> bool:
+        """Say whether it misses something."""
+        return combination != self.stack.full
+
+    def compute(self, combinations: Sequence[str]) -> Tensor:
+        """Return sums of vectors, (n, width)."""
+        gone = [self._gone(name) for name in combinations]
+        drawn = [m for m in self.stack.names if any(m in g for g in gone)]
+        vectors = torch.stack([self.missing[m] for m in drawn])
+        weight = [[float(m in g) for m in drawn] for g in gone]
+        return vectors.new_tensor(weight) @ vectors
+
+    def serves(self, combination: str, seen: Collection[str]) -> bool:
+        """Say whether every vector in the sum was trained."""
+        return self._gone(combination) <= self._trained(seen)
+
+    def stored(self, seen: Collection[str]) -> dict[str, str]:
+        """Return one entry per modality whose vector was trained."""
+        trained = self._trained(seen)
+        return {
+            f'missing {m}': f'missing.{m}'
+            for m in self.stack.names
+            if m in trained
+        }
+
+    def write(self, combination: str, row: Tensor) -> None:
+        """Set the vector of the one modality that is missing."""
+        gone = self._gone(combination)
+        if len(gone) != 1:
+            super().write(combination, row)
+        self.missing[gone.pop()].data.copy_(row)
+
+    def _gone(self, combination: str) -> set[str]:
+        return set(self.stack.names) - set(combination.split('+'))
+
+    def _trained(self, seen: Collection[str]) -> set[str]:
+        return set().union(*(self._gone(name) for name in seen))

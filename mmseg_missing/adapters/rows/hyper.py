@@ -1,0 +1,79 @@
+"""A small network writes the rows."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from ...modality import Stack
+from .base import Rows
+
+
+class HyperRows(Rows):
+    """A row is a mix of ``rank`` vectors; a small network mixes.
+
+    row = h(present) @ basis / rank, h = W2 gelu(W1 present + b1) + b2, with
+    ``present`` as +1 and -1. The basis starts at zero: so do all rows.
+    Fewer numbers than a table where M >= 3; for two modalities nothing is
+    saved.
+
+    Args:
+        stack: The modalities.
+        width: Numbers in a row.
+        combinations: As in :class:`Rows`; others are served too.
+        rank: Vectors that are mixed.
+        hidden: Width of the small network.
+
+    Raises:
+        ValueError: a rank or a width below 1.
+
+    Source: the idea of HAM, arXiv:2509.11406 (availability to weights).
+    """
+
+    def __init__(
+        self,
+        stack: Stack,
+        width: int,
+        combinations: Sequence[str] | None = None,
+        rank: int = 8,
+        hidden: int = 64,
+    ) -> None:
+        super().__init__(stack, width, combinations)
+        if min(rank, hidden) < 1:
+            raise ValueError(
+                f'hyper rows need a positive `rank` and `hidden`, got {rank} '
+                f'and {hidden}; check `model.adapter.rows`'
+            )
+        self.rank = rank
+        # Raw parameters: a module here would be re-initialised by init_cfg.
+        self.w1 = nn.Parameter(torch.randn(len(stack), hidden))
+        self.b1 = nn.Parameter(torch.zeros(hidden))
+        self.w2 = nn.Parameter(torch.randn(hidden, rank) / hidden**0.5)
+        self.b2 = nn.Parameter(torch.zeros(rank))
+        self.basis = nn.Parameter(torch.zeros(rank, width))
+
+    def has(self, combination: str) -> bool:
+        """Say whether it misses something."""
+        return combination != self.stack.full
+
+    def compute(self, combinations: Sequence[str]) -> Tensor:
+        """Return mixes of the basis, (n, width)."""
+        present = [self.stack.parse(name) for name in combinations]
+        signs = 2 * self.w1.new_tensor(present) - 1
+        h = nn.functional.gelu(signs @ self.w1 + self.b1) @ self.w2 + self.b2
+        return h @ self.basis / self.rank
+
+    def serves(self, combination: str, seen: Collection[str]) -> bool:
+        """Say whether each missing modality was missing in training."""
+        gone = set().union(*(self._gone(name) for name in seen))
+        return self._gone(combination) <= gone
+
+    def stored(self, seen: Collection[str]) -> dict[str, str]:
+        """Return all of the network, if anything was trained."""
+        names = ('w1', 'b1', 'w2', 'b2', 'basis') if seen else ()
+        return {name: name for name in names}
+
+    def _gone(self, combination: str) -> set[str]:
+        return set(self.stack.names) - set(combination.split('+'))

@@ -1,0 +1,48 @@
+"""One vector per combination."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+import torch
+from torch import Tensor, nn
+
+from ...modality import Stack
+from .base import Rows
+
+
+class TableRows(Rows):
+    """One row per combination, learnt for itself.
+
+    Args: as :class:`Rows`; other combinations stay the base.
+    """
+
+    def __init__(
+        self,
+        stack: Stack,
+        width: int,
+        combinations: Sequence[str] | None = None,
+    ) -> None:
+        super().__init__(stack, width, combinations)
+        self.table = nn.ParameterDict(
+            # Pairs, because ParameterDict sorts a dict.
+            [(name, nn.Parameter(torch.zeros(width))) for name in self.names]
+        )
+
+    def has(self, combination: str) -> bool:
+        """Say whether the table has a row for it."""
+        return combination in self.table
+
+    def compute(self, combinations: Sequence[str]) -> Tensor:
+        """Return the rows, (n, width)."""
+        return torch.stack([self.table[name] for name in combinations])
+
+    def stored(self, seen: Collection[str]) -> dict[str, str]:
+        """Return one entry per trained combination."""
+        return {n: f'table.{n}' for n in self.names if n in seen}
+
+    def write(self, combination: str, row: Tensor) -> None:
+        """Set one combination's row, (width,)."""
+        if not self.has(combination):
+            super().write(combination, row)
+        self.table[combination].data.copy_(row)

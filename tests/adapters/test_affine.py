@@ -1,0 +1,87 @@
+"""Scale and shift that keep only what they give."""
+
+import pytest
+import torch
+from torch import nn
+
+from mmseg_missing.adapters.methods.affine import (
+    SMALLEST_SCALE,
+    affine,
+    keep_invertible,
+)
+
+N, C, H, W = 2, 3, 5, 7
+
+
+def make(dtype=torch.float64, layout=torch.contiguous_format):
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randn(N, C, H, W, generator=generator).to(dtype)
+    x = x.contiguous(memory_format=layout).requires_grad_()
+    scale = torch.randn(N, C, 1, 1, generator=generator).to(dtype)
+    shift = torch.randn(N, C, 1, 1, generator=generator).to(dtype)
+    return x, scale.requires_grad_(), shift.requires_grad_()
+
+
+@pytest.mark.parametrize('in_place', [False, True])
+@pytest.mark.parametrize(
+    'layout', [torch.contiguous_format, torch.channels_last]
+)
+def test_gradients_are_those_of_autograd(in_place, layout):
+    tensors = make(layout=layout)
+    x, scale, shift = tensors
+    weight = torch.randn(x.shape, dtype=x.dtype)
+    plain = (x.sin() * scale + shift).pow(2)
+    expected = torch.autograd.grad((plain * weight).sum(), tensors)
+    z = x.sin()
+    y = affine(z, scale, shift, z if in_place else None)
+    found = torch.autograd.grad((y.pow(2) * weight).sum(), tensors)
+    torch.testing.assert_close(found, expected)
+    assert (y is z) == in_place
+
+
+def test_gradients_of_one_sample_and_one_channel():
+    x = torch.randn(1, 1, 3, 3, dtype=torch.float64, requires_grad=True)
+    scale, shift = (
+        torch.full((1, 1, 1, 1), v, dtype=torch.float64, requires_grad=True)
+        for v in (0.5, 2.0)
+    )
+    assert torch.autograd.gradcheck(affine, (x, scale, shift))
+
+
+def test_half_precision_is_near():
+    tensors = make(torch.bfloat16)
+    doubles = [t.detach().double().requires_grad_() for t in tensors]
+    affine(*tensors).pow(2).sum().backward()
+    affine(*doubles).pow(2).sum().backward()
+    for half, double in zip(tensors, doubles):
+        error = (half.grad.double() - double.grad).abs().max()
+        assert error < 0.05 * double.grad.abs().max()
+
+
+def test_only_the_result_is_kept():
+    """What follows needs y too; x is not held beside it."""
+    kept = []
+    layer = nn.Linear(3, 3).requires_grad_(False)
+    x = torch.randn(N, 3, requires_grad=True)
+    scale = torch.full((N, 3), 2.0, requires_grad=True)
+    z = layer(x)
+
+    def pack(tensor):
+        kept.append(tensor.data_ptr())
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t):
+        y = affine(z, scale, torch.zeros(N, 3))
+        y.sin()
+    assert z.data_ptr() not in kept
+    assert kept.count(y.data_ptr()) == 2
+
+
+def test_scales_stay_invertible():
+    identity = torch.tensor([1.0, 1.0, 1.0, 0.0])
+    numbers = torch.tensor([[0.0, -1e-9, 0.5, 0.0]], requires_grad=True)
+    kept = keep_invertible(numbers, identity)
+    expected = torch.tensor([[SMALLEST_SCALE, -SMALLEST_SCALE, 0.5, 0.0]])
+    torch.testing.assert_close(kept, expected)
+    kept.sum().backward()
+    assert torch.equal(numbers.grad, torch.ones(1, 4))
