@@ -11,6 +11,8 @@ from mmseg.registry import DATASETS
 
 import mmseg_missing
 from mmseg_missing.datasets import OMBRIADataset
+from mmseg_missing.modality import Stack
+from mmseg_missing.sampling import drawable
 
 CONFIG = 'ombria_s1s2_64x64.py'
 SIZE = (12, 14)  # height, width
@@ -48,6 +50,12 @@ def root(tmp_path):
 @pytest.fixture
 def stack():
     return [{'name': n, 'channels': c} for n, c in IMAGES.items()]
+
+
+@pytest.fixture
+def config():
+    top = Path(mmseg_missing.__file__).parents[1]
+    return Config.fromfile(top / 'configs/_base_/datasets' / CONFIG)
 
 
 def pipeline(*steps):
@@ -138,6 +146,12 @@ def test_wrong_root_names_the_expected_tree(tmp_path):
         open_ombria(str(tmp_path / 'nowhere'))
 
 
+def test_masks_that_are_not_there(root):
+    (root / 'mask').rename(root / 'masks')
+    with pytest.raises(FileNotFoundError, match='got no mask/'):
+        open_ombria(str(root))
+
+
 def test_list_that_is_not_there(root):
     (root / 'test2021.txt').unlink()
     open_ombria(str(root), 'test')
@@ -191,11 +205,16 @@ def test_wrong_options(root, options, message):
         open_ombria(str(root), **options)
 
 
-def test_the_base_config_reads_it(root):
-    top = Path(mmseg_missing.__file__).parents[1]
-    cfg = Config.fromfile(top / 'configs/_base_/datasets' / CONFIG)
+def test_the_base_config_reads_it(root, config):
     for part, count in (('train', 11), ('test', 2)):
-        options = cfg[f'{part}_dataloader'].dataset
+        options = config[f'{part}_dataloader'].dataset
         dataset = DATASETS.build({**options, 'data_root': str(root)})
         assert len(dataset) == count
         assert dataset[0]['inputs'].shape == (8, *SIZE)
+
+
+def test_the_base_config_knows_the_satellites(config):
+    alone, together = Stack(config.modalities), Stack(config.by_satellite)
+    assert len(drawable(alone)) == 14
+    assert drawable(together) == ('s1_before+s1_after', 's2_before+s2_after')
+    assert together.in_channels == alone.in_channels == [*IMAGES.values()]

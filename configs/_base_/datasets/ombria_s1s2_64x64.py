@@ -1,7 +1,7 @@
 # Floods, two satellites, before and after; data/README.md says where the
-# files go. Mean and std: over the training list. Every image may be missing
-# on its own; where the two of a satellite fail together, give them
-# `sensor='s1'` and `sensor='s2'`.
+# files go. Mean and std: over the training list. Training crops 64x64 of a
+# tile of 128x128, which is tested whole. Every image may be missing on its
+# own; `stack=_base_.by_satellite` lets the two of a satellite fail together.
 modalities = [
     dict(name='s1_before', channels=1, mean=[132.8], std=[49.9]),
     dict(name='s1_after', channels=1, mean=[154.7], std=[48.9]),
@@ -16,6 +16,7 @@ modalities = [
         std=[33.6, 33.0, 33.4],
     ),
 ]
+by_satellite = [dict(m, sensor=m['name'][:2]) for m in modalities]
 train_pipeline = [
     dict(type='LoadModalities'),
     dict(type='LoadLabel', num_classes=2),
