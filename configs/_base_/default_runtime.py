@@ -16,6 +16,7 @@ default_hooks = dict(
     # Two, because the older one is deleted before the newer one is written.
     checkpoint=dict(type='CheckpointHook', interval=1, max_keep_ckpts=2),
     sampler_seed=dict(type='DistSamplerSeedHook'),
+    cost=dict(type='CostHook'),
 )
 custom_hooks = [dict(type='RandomStateHook')]
 log_processor = dict(by_epoch=True)

@@ -6,6 +6,7 @@ require_stack()
 
 from .hooks import (  # noqa: E402
     AdapterCheckpointHook,
+    CostHook,
     FrozenBaseCheckHook,
     RandomStateHook,
 )
@@ -15,6 +16,7 @@ __all__ = [
     'AdapterCheckpointHook',
     'CombinationTestLoop',
     'CombinationValLoop',
+    'CostHook',
     'FrozenBaseCheckHook',
     'RandomStateHook',
 ]

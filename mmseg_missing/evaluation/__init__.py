@@ -13,6 +13,7 @@ from .confusion import (
     mean_over_classes,
     pixel_accuracy,
 )
+from .cost import COST_FILE, Cost
 from .files import check_writable, write_report
 from .metric import CombinationIoUMetric
 from .protocols import (
@@ -25,8 +26,10 @@ from .report import CombinationScores, Report
 from .tables import class_table, csv_table, summary_table
 
 __all__ = [
+    'COST_FILE',
     'CombinationIoUMetric',
     'CombinationScores',
+    'Cost',
     'Report',
     'bar_chart',
     'check_writable',

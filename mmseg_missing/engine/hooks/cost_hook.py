@@ -1,0 +1,172 @@
+"""What a training cost, written beside its checkpoints."""
+
+from __future__ import annotations
+
+import resource
+import statistics
+import sys
+import time
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.dist import all_reduce, get_rank, master_only
+from mmengine.hooks import Hook
+from mmengine.logging import print_log
+from mmengine.model import is_model_wrapper
+from mmengine.runner import Runner
+from mmseg.registry import HOOKS
+from torch import Tensor, nn
+
+from ...adapters import adapted
+from ...evaluation import COST_FILE, Cost
+
+MIB = 2**20
+
+
+@HOOKS.register_module()
+class CostHook(Hook):
+    """Write ``cost.json`` (:class:`Cost`) into the work folder at the end.
+
+    What a run measured lies in its checkpoints too, so that a resumed run
+    adds to the steps before it: the sum is that of a run without a stop.
+    """
+
+    # Before hooks that save or validate: their time is no training step.
+    priority = 'VERY_HIGH'
+
+    def __init__(self) -> None:
+        self._resumed: Mapping[str, Any] | None = None
+        self._begin(None)
+
+    def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Keep what the steps before this run cost."""
+        self._resumed = checkpoint.get('cost')
+
+    def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
+        """Put what the steps cost so far into the checkpoint."""
+        checkpoint['cost'] = {
+            'step_seconds': torch.tensor(self._seconds),
+            'memory_mib': self._memory_mib,
+            'samples_seen': dict(self._seen),
+        }
+
+    def before_train(self, runner: Runner) -> None:
+        """Begin at zero, or where the run before this one stopped."""
+        # `load_from` begins a new run, whatever its checkpoint cost.
+        self._begin(self._resumed if runner.iter else None)
+        if len(self._seconds) != runner.iter:
+            print_log(
+                f'{COST_FILE} will lack steps of the run that is resumed: '
+                f'{len(self._seconds)} of {runner.iter} were measured',
+                logger='current',
+            )
+
+    def before_train_iter(self, runner: Runner, *args, **kwargs) -> None:
+        """Start the clock: the batch is loaded."""
+        self._start = _now()
+
+    def after_train_iter(
+        self, runner: Runner, batch_idx: int, data_batch=None, outputs=None
+    ) -> None:
+        """Stop the clock, look at the memory, count the combinations."""
+        self._seconds.append(_now() - self._start)
+        self._memory_mib = max(self._memory_mib, _peak_mib())
+        network = _unwrapped(runner)
+        if hasattr(network, 'sampler'):
+            self._seen.update(_drawn(network, data_batch, runner.iter))
+
+    @master_only
+    def after_train(self, runner: Runner) -> None:
+        """Write the file."""
+        path = Path(runner.work_dir) / COST_FILE
+        path.write_text(self._cost(runner).to_json() + '\n')
+
+    def _begin(self, before: Mapping[str, Any] | None) -> None:
+        """Take over what ``before_save_checkpoint`` saved, if anything."""
+        before = before or {}
+        self._seconds: list[float] = list(
+            before.get('step_seconds', torch.zeros(0)).tolist()
+        )
+        self._memory_mib: float = before.get('memory_mib', 0.0)
+        self._seen = Counter(before.get('samples_seen', {}))
+
+    def _cost(self, runner: Runner) -> Cost:
+        network = _unwrapped(runner)
+        banks = [root.adapters for _, root in adapted(network)]
+        on_gpu = torch.cuda.is_available()
+        stack = getattr(network, 'stack', None)
+        return Cost(
+            config=Path(runner.cfg.filename or '').stem,
+            seed=runner.seed,
+            modalities=stack.names if stack else (),
+            trained_parameters=_count(network, trained_only=True),
+            total_parameters=_count(network),
+            added_parameters=sum(bank.num_parameters for bank in banks),
+            stored_parameters=sum(map(_count, banks)),
+            iterations=len(self._seconds),
+            seconds=sum(self._seconds),
+            seconds_per_iteration=statistics.median(self._seconds or [0.0]),
+            memory_mib=self._memory_mib,
+            memory_measured_by='torch.cuda.max_memory_allocated'
+            if on_gpu
+            else 'ru_maxrss of the whole process',
+            device=torch.cuda.get_device_name() if on_gpu else 'cpu',
+            threads=torch.get_num_threads(),
+            sampler=type(getattr(network, 'sampler', None)).__name__,
+            samples_seen=dict(self._seen),
+        )
+
+
+def _drawn(
+    network: nn.Module, data_batch: Mapping[str, Any], iteration: int
+) -> dict[str, int]:
+    """Return how many samples showed which combination, over all ranks.
+
+    A draw depends on the iteration, not on what was drawn before, so the
+    one of the step that has just ended can be repeated.
+    """
+    stack = network.stack
+    metas = [sample.metainfo for sample in data_batch['data_samples']]
+    full = (True,) * len(stack)
+    present = [tuple(map(bool, m.get('present', full))) for m in metas]
+    drawn = network.sampler.draw(present, iteration, get_rank())
+    names = list(map(stack.format, drawn))
+    counts: Tensor = torch.tensor(
+        [names.count(n) for n in stack.combinations()]
+    )
+    all_reduce(counts)
+    pairs = zip(stack.combinations(), counts.tolist(), strict=True)
+    return {name: count for name, count in pairs if count}
+
+
+def _count(module: nn.Module, trained_only: bool = False) -> int:
+    """Count parameters; a bank's anchor is a constant, not a number."""
+    return sum(
+        p.numel()
+        for name, p in module.named_parameters()
+        if (p.requires_grad or not trained_only)
+        and not name.endswith('rows.anchor')
+    )
+
+
+def _now() -> float:
+    """Return seconds, once the GPU has done what it was given."""
+    if torch.cuda.is_available():
+        torch.cuda.synchronize()
+    return time.perf_counter()
+
+
+def _peak_mib() -> float:
+    if torch.cuda.is_available():
+        return torch.cuda.max_memory_allocated() / MIB
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    # Bytes on macOS, KiB elsewhere.
+    return peak / (MIB if sys.platform == 'darwin' else 1024)
+
+
+def _unwrapped(runner: Runner) -> nn.Module:
+    model = runner.model
+    return model.module if is_model_wrapper(model) else model

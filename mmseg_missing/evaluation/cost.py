@@ -1,0 +1,77 @@
+"""What one training cost, as plain data: ``cost.json``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+
+COST_FILE = 'cost.json'
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a training took and what it leaves to be stored.
+
+    Args:
+        config: Name of the config, without suffix; empty: unknown.
+        seed: Of the run.
+        modalities: Names in stack order.
+        trained_parameters: Numbers that the optimizer may move.
+        total_parameters: Numbers of the network, adapters included.
+        added_parameters: Numbers of adapters that one combination uses; 0
+            where nothing is adapted.
+        stored_parameters: Numbers of all adapters, for all combinations.
+        iterations: Training steps.
+        seconds: Of these steps, without loading of data, validation and
+            saving.
+        seconds_per_iteration: The median.
+        memory_mib: Peak over the whole training, validation included.
+        memory_measured_by: How it was read.
+        device: On which the steps ran.
+        threads: Of the CPU.
+        sampler: Class of what drew the combinations.
+        samples_seen: Training samples by the combination that they showed.
+    """
+
+    config: str
+    seed: int
+    modalities: tuple[str, ...]
+    trained_parameters: int
+    total_parameters: int
+    added_parameters: int
+    stored_parameters: int
+    iterations: int
+    seconds: float
+    seconds_per_iteration: float
+    memory_mib: float
+    memory_measured_by: str
+    device: str
+    threads: int
+    sampler: str
+    samples_seen: Mapping[str, int]
+
+    @property
+    def base_parameters(self) -> int:
+        """Numbers of the network without its adapters."""
+        return self.total_parameters - self.stored_parameters
+
+    def to_json(self) -> str:
+        """Return the fields as JSON."""
+        return json.dumps(asdict(self), indent=2, allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> Cost:
+        """Return the cost that :meth:`to_json` wrote.
+
+        Raises:
+            ValueError: the text is no such cost.
+        """
+        try:
+            fields = json.loads(text)
+            return cls(**{**fields, 'modalities': tuple(fields['modalities'])})
+        except (KeyError, TypeError, json.JSONDecodeError) as error:
+            raise ValueError(
+                f'expected a {COST_FILE} of a training, got text without its '
+                f'fields ({error}); write it again with tools/train.py'
+            ) from error

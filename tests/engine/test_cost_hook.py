@@ -1,0 +1,117 @@
+"""What a training cost, in one go and in two."""
+
+import pytest
+import torch
+from mmengine.runner import loops
+
+from mmseg_missing.engine.hooks import cost_hook
+from mmseg_missing.evaluation import Cost
+
+HOOK = {'type': 'CostHook'}
+ADAPTER = {'type': 'ScaleShift', 'sites': ['backbone.conv1', 'backbone.bn1']}
+# Scale and shift of four channels at two sites.
+WIDTH = 16
+
+
+@pytest.fixture(autouse=True)
+def no_waiting(monkeypatch):
+    """mmengine waits two seconds when an endless loader begins anew."""
+    monkeypatch.setattr(loops.time, 'sleep', lambda seconds: None)
+
+
+@pytest.fixture(autouse=True)
+def clock(monkeypatch):
+    """A clock that moves by a second whenever somebody looks at it."""
+    ticks = iter(range(1000))
+    monkeypatch.setattr(cost_hook, '_now', lambda: float(next(ticks)))
+
+
+def read(tmp_path, folder='run'):
+    return Cost.from_json((tmp_path / folder / 'cost.json').read_text())
+
+
+def test_an_adapted_network(make_runner, tmp_path):
+    runner = make_runner(adapter=ADAPTER, hooks=[HOOK])
+    runner.train()
+    cost = read(tmp_path)
+    base = make_runner(folder='plain').model
+    assert cost.base_parameters == sum(p.numel() for p in base.parameters())
+    assert cost.trained_parameters == cost.stored_parameters == 2 * WIDTH
+    assert cost.added_parameters == WIDTH
+    assert (cost.iterations, cost.seconds) == (6, 6.0)
+    assert cost.seconds_per_iteration == 1.0
+    assert cost.memory_mib > 10
+    assert (cost.seed, cost.modalities) == (5, ('rgb', 'depth'))
+    assert cost.sampler == 'RoundRobinSampler'
+    assert cost.samples_seen == {'rgb': 6, 'depth': 6}
+
+
+def test_counts_are_those_of_the_bank(make_runner, tmp_path):
+    """The hook repeats the draws that the loss has made."""
+    runner = make_runner(adapter=ADAPTER, hooks=[HOOK], sampler='uniform')
+    runner.train()
+    seen = dict(read(tmp_path).samples_seen)
+    assert sum(seen.values()) == 12
+    assert seen.pop('rgb+depth') > 0
+    bank = runner.model.adapters
+    assert seen == dict(zip(bank.rows.names, bank.samples_seen.tolist()))
+
+
+def test_a_network_without_adapters(make_runner, tmp_path):
+    make_runner(hooks=[HOOK], sampler='uniform').train()
+    cost = read(tmp_path)
+    assert cost.added_parameters == cost.stored_parameters == 0
+    assert cost.trained_parameters == cost.total_parameters
+    assert sum(cost.samples_seen.values()) == 12
+
+
+@pytest.mark.parametrize('loop', ['epoch', 'iter'])
+def test_a_resumed_run_costs_what_a_whole_one_does(
+    make_runner, tmp_path, loop
+):
+    settings = {'adapter': ADAPTER, 'sampler': 'uniform', 'loop': loop}
+    make_runner(hooks=[HOOK], folder='whole', **settings).train()
+    stopping = [HOOK, {'type': 'StopHook', 'after': 4}]
+    with pytest.raises(KeyboardInterrupt):
+        make_runner(hooks=stopping, **settings).train()
+    assert not (tmp_path / 'run' / 'cost.json').exists()
+    make_runner(hooks=[HOOK], resume=True, **settings).train()
+    whole, parts = read(tmp_path, 'whole'), read(tmp_path)
+    for name in ('iterations', 'seconds', 'samples_seen'):
+        assert getattr(parts, name) == getattr(whole, name), name
+
+
+def test_loading_weights_begins_at_zero(make_runner, tmp_path):
+    make_runner(hooks=[HOOK]).train()
+    runner = make_runner(hooks=[HOOK], folder='tuned')
+    runner.load_checkpoint(str(tmp_path / 'run' / 'iter_6.pth'))
+    runner.train()
+    assert read(tmp_path, 'tuned').iterations == 6
+
+
+def test_resuming_an_unmeasured_run_is_said(
+    make_runner, tmp_path, monkeypatch
+):
+    said = []
+    monkeypatch.setattr(
+        cost_hook, 'print_log', lambda message, **_: said.append(message)
+    )
+    make_runner().train()
+    make_runner(hooks=[HOOK], iters=9, resume=True).train()
+    assert read(tmp_path).iterations == 3
+    (message,) = said
+    assert '0 of 6' in message
+
+
+def test_checkpoints_need_no_unpickling(make_runner, tmp_path):
+    make_runner(hooks=[HOOK]).train()
+    path = tmp_path / 'run' / 'iter_6.pth'
+    cost = torch.load(path, weights_only=False)['cost']
+    torch.save(cost, tmp_path / 'cost.pth')
+    assert torch.load(tmp_path / 'cost.pth', weights_only=True)
+
+
+@pytest.mark.parametrize('text', ['', '[]', '{}', '{"modalities": []}'])
+def test_json_of_something_else(text):
+    with pytest.raises(ValueError, match=r'cost\.json'):
+        Cost.from_json(text)
