@@ -9,12 +9,16 @@ from .backbones import CMNeXt, MultiStreamBackbone  # noqa: E402
 from .data_preprocessor import ModalityDataPreprocessor  # noqa: E402
 from .fusion import ConcatFusion, RectifyFuse, SumFusion  # noqa: E402
 from .heads import SegFormerMLPHead  # noqa: E402
+from .losses import ChannelWiseKL, FeatureMSE, LogitKL  # noqa: E402
 from .segmentors import MissingModalityMixin, MissingModalitySegmentor  # noqa: E402
 
 __all__ = [
     'AdaptedBackbone',
     'CMNeXt',
+    'ChannelWiseKL',
     'ConcatFusion',
+    'FeatureMSE',
+    'LogitKL',
     'MissingModalityMixin',
     'MissingModalitySegmentor',
     'ModalityDataPreprocessor',
