@@ -24,6 +24,8 @@ class Site:
         channel_dim: Where they lie: 1 or -1.
         is_batch_major: The output's leading dimension may be a multiple of
             the batch, sample by sample (windows of Swin).
+        is_kept: No later layer overwrites the output, as an in-place ReLU
+            would; training then needs less memory.
     """
 
     name: str
@@ -31,6 +33,7 @@ class Site:
     num_features: int
     channel_dim: int
     is_batch_major: bool = False
+    is_kept: bool = False
 
 
 def describe_layer(name: str, layer: nn.Module) -> Site | None:
@@ -119,6 +122,7 @@ def find_sites(
         return describe_layer(name, layer) is not None and takes(layer)
 
     within, batch_major = tuple(within), tuple(batch_major)
+    kept = tuple(keeping(root))
     silent = never_called(root)
     layers = dict(root.named_modules())
     for pattern in batch_major:
@@ -149,8 +153,22 @@ def find_sites(
         site = describe_layer(name, layers[name])
         assert site is not None
         is_major = any(matches(p, name) for p in batch_major)
-        sites.append(replace(site, is_batch_major=is_major))
+        is_kept = _inside(name, kept) if kept else False
+        sites.append(replace(site, is_batch_major=is_major, is_kept=is_kept))
     return sites
+
+
+def keeping(root: nn.Module) -> list[str]:
+    """Return the names of modules that overwrite nothing they computed.
+
+    They say so in a class attribute ``keeps_outputs = True``, for all of
+    their layers.
+    """
+    return [
+        name
+        for name, module in root.named_modules()
+        if getattr(module, 'keeps_outputs', False)
+    ]
 
 
 def read_sites(path: str | Path) -> list[str]:
@@ -196,5 +214,6 @@ def _named_by_user(
 
 def _inside(name: str, within: tuple[str, ...]) -> bool:
     return not within or any(
-        name == child or name.startswith(child + '.') for child in within
+        not child or name == child or name.startswith(child + '.')
+        for child in within
     )

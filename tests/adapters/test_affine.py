@@ -33,7 +33,7 @@ def test_gradients_are_those_of_autograd(in_place, layout):
     plain = (x.sin() * scale + shift).pow(2)
     expected = torch.autograd.grad((plain * weight).sum(), tensors)
     z = x.sin()
-    y = affine(z, scale, shift, z if in_place else None)
+    y = affine(z, scale, shift, z if in_place else None, True)
     found = torch.autograd.grad((y.pow(2) * weight).sum(), tensors)
     torch.testing.assert_close(found, expected)
     assert (y is z) == in_place
@@ -45,13 +45,15 @@ def test_gradients_of_one_sample_and_one_channel():
         torch.full((1, 1, 1, 1), v, dtype=torch.float64, requires_grad=True)
         for v in (0.5, 2.0)
     )
-    assert torch.autograd.gradcheck(affine, (x, scale, shift))
+    assert torch.autograd.gradcheck(
+        lambda *tensors: affine(*tensors, is_kept=True), (x, scale, shift)
+    )
 
 
 def test_half_precision_is_near():
     tensors = make(torch.bfloat16)
     doubles = [t.detach().double().requires_grad_() for t in tensors]
-    affine(*tensors).pow(2).sum().backward()
+    affine(*tensors, is_kept=True).pow(2).sum().backward()
     affine(*doubles).pow(2).sum().backward()
     for half, double in zip(tensors, doubles):
         error = (half.grad.double() - double.grad).abs().max()
@@ -71,7 +73,7 @@ def test_only_the_result_is_kept():
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t):
-        y = affine(z, scale, torch.zeros(N, 3))
+        y = affine(z, scale, torch.zeros(N, 3), is_kept=True)
         y.sin()
     assert z.data_ptr() not in kept
     assert kept.count(y.data_ptr()) == 2
@@ -85,3 +87,10 @@ def test_scales_stay_invertible():
     torch.testing.assert_close(kept, expected)
     kept.sum().backward()
     assert torch.equal(numbers.grad, torch.ones(1, 4))
+
+
+def test_what_is_overwritten_later_is_not_relied_on():
+    x, scale, shift = make()
+    y = affine(x.sin(), scale, shift)
+    y.relu_().sum().backward()
+    assert scale.grad.any()

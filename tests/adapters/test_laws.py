@@ -61,6 +61,8 @@ with_every_row_mode = pytest.mark.parametrize('rows', ROW_MODES)
 
 
 class Host(nn.Module):
+    keeps_outputs = True
+
     def __init__(self, kind):
         super().__init__()
         torch.manual_seed(0)

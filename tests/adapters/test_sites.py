@@ -192,3 +192,13 @@ def test_files_that_hold_no_sites(make_network, tmp_path, text):
 def test_no_file_of_sites(make_network):
     with pytest.raises(FileNotFoundError, match=r"'stem'.*takes a list"):
         find_sites(make_network(), 'stem')
+
+
+def test_modules_that_keep_what_they_compute(make_network):
+    network = make_network()
+    assert not any(site.is_kept for site in find_sites(network))
+    network.body.keeps_outputs = True
+    kept = [site.name for site in find_sites(network) if site.is_kept]
+    assert kept == ['body.0']
+    network.keeps_outputs = True
+    assert all(site.is_kept for site in find_sites(network))

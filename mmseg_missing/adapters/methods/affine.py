@@ -2,7 +2,9 @@
 
 Plain autograd keeps x at every site for the gradient of the scale, beside
 the y that the next layer keeps. An affine map inverts: all that is needed
-of x follows from y, so only y is kept, and may overwrite x.
+of x follows from y, so only y is kept, and may overwrite x. That fails
+where a later layer overwrites y, as an in-place ReLU does; sites say whether
+that can happen.
 """
 
 from __future__ import annotations
@@ -39,7 +41,11 @@ def as_channels(numbers: Tensor, x: Tensor, dim: int) -> Tensor:
 
 
 def affine(
-    x: Tensor, scale: Tensor, shift: Tensor, out: Tensor | None = None
+    x: Tensor,
+    scale: Tensor,
+    shift: Tensor,
+    out: Tensor | None = None,
+    is_kept: bool = False,
 ) -> Tensor:
     """Return scale * x + shift.
 
@@ -49,9 +55,12 @@ def affine(
             ``SMALLEST_SCALE``.
         shift: Of the shape of ``scale``.
         out: Memory that may take the result; ``x`` itself, or None.
+        is_kept: Nothing will overwrite the result.
     """
-    if torch.compiler.is_compiling() or not torch.is_grad_enabled():
+    if not torch.is_grad_enabled():
         return torch.addcmul(shift, x, scale, out=out)
+    if torch.compiler.is_compiling() or not is_kept:
+        return torch.addcmul(shift, x, scale)
     # Autograd cannot cheaply overwrite what is a view of something else.
     in_place = out is not None and not x._is_view()
     return _Affine.apply(x, scale, shift, in_place)

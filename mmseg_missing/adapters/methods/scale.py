@@ -33,7 +33,8 @@ class Scale(Adapter):
     ) -> Tensor:
         """Return scale * x, ``torch.equal`` to x at the identity."""
         scale = as_channels(numbers, x, self.site.channel_dim)
-        return affine(x, scale, torch.zeros_like(scale), out)
+        shift = torch.zeros_like(scale)
+        return affine(x, scale, shift, out, self.site.is_kept)
 
     def fold(self, layer: nn.Module, numbers: Tensor) -> None:
         """Let the layer's weight and bias contain this adapter."""

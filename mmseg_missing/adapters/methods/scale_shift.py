@@ -37,7 +37,7 @@ class ScaleShift(Adapter):
         """Return scale * x + shift, ``torch.equal`` to x at the identity."""
         dim = self.site.channel_dim
         scale, shift = as_channels(numbers, x, dim).chunk(2, dim)
-        return affine(x, scale, shift, out)
+        return affine(x, scale, shift, out, self.site.is_kept)
 
     def fold(self, layer: nn.Module, numbers: Tensor) -> None:
         """Let the layer's weight and bias contain this adapter.

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ...modality import Stack
+from ...sampling import drawable
 
 
 class Rows(nn.Module):
@@ -20,7 +21,7 @@ class Rows(nn.Module):
         stack: The modalities.
         width: Numbers in a row.
         combinations: Names of the combinations to learn; default: all that
-            miss something.
+            miss something and split no sensor.
 
     Raises:
         ValueError: an unknown combination, or the full one.
@@ -33,13 +34,13 @@ class Rows(nn.Module):
         combinations: Sequence[str] | None = None,
     ) -> None:
         super().__init__()
-        names = stack.incomplete() if combinations is None else combinations
+        names = drawable(stack) if combinations is None else combinations
         names = tuple(stack.format(stack.parse(name)) for name in names)
         if stack.full in names or not names:
             raise ValueError(
                 f'adapters learn combinations that miss something of '
                 f'{stack.full}, got {list(names)}; check '
-                '`model.adapter.combinations`'
+                '`model.adapter.combinations`, and `sensor` in `modalities`'
             )
         self.stack, self.width, self.names = stack, width, names
         # Part of every graph, with gradient zero: without it a batch that

@@ -46,6 +46,7 @@ class MixTransformer(BaseModule):
     Source: Xie et al., SegFormer, NeurIPS 2021, arXiv:2105.15203.
     """
 
+    keeps_outputs = True
     stage_sites: tuple[str, ...] = (r'stages\.\d+\.norm',)
 
     def __init__(

@@ -14,6 +14,7 @@ class ConcatFusion(nn.Module):
         num_streams: Number of streams.
     """
 
+    keeps_outputs = True
     stage_sites = ('conv',)
 
     def __init__(self, dim: int, num_streams: int) -> None:

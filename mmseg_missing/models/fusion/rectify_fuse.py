@@ -23,6 +23,7 @@ class RectifyFuse(nn.Module):
     Source: Zhang et al., CMX, T-ITS 2023, arXiv:2203.04838 (section III).
     """
 
+    keeps_outputs = True
     stage_sites = (r'fuse\.norm',)
 
     def __init__(self, dim: int, num_streams: int, num_heads: int = 1) -> None:

@@ -1,0 +1,249 @@
+"""Rows without training: from statistics of what the sites give."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+
+from .bank import AdapterBank
+from .methods import ScaleShift, Shift
+from .moments import Moments, PairedMoments
+
+Run = Callable[[Any, Sequence[str]], object]
+Affine = tuple[Tensor, Tensor]
+
+# A scale outside would let a site that lost its signal go silent, and with
+# it the gradient of all that is before it, or would blow its noise up.
+SCALES = (0.5, 2.0)
+
+
+@torch.no_grad()
+def fit_rows(
+    root: nn.Module,
+    run: Run,
+    batches: Iterable[Any],
+    by: str = 'moments',
+    combinations: Sequence[str] | None = None,
+) -> dict[str, Tensor]:
+    """Return the numbers of combinations in closed form; nothing is written.
+
+    ``moments`` brings what a site gives for a missing input closest to what
+    it gives for the full one, by a scale and shift per channel (a shift
+    alone for :class:`Shift`). ``norm_statistics`` gives batch norms the mean
+    and variance that they have under the missing input, as running the
+    network in train mode with ``momentum=None`` would; it leaves all other
+    sites alone. In both, a site sees what the repaired ones before it give.
+
+    Args:
+        root: A network with adapters; they are bypassed meanwhile.
+        run: ``run(batch, names)`` runs the network in eval mode on the batch
+            under each of these combinations, stacked along the batch.
+        batches: Samples that have everything.
+        by: A key of ``FITS``.
+        combinations: Default: all that have a row of their own.
+
+    Returns:
+        For each combination (width,) numbers that ``bank.write`` takes.
+
+    Raises:
+        ValueError: an unknown ``by``; a method or a row mode that it does
+            not serve; no batch norm to estimate; no batch.
+    """
+    bank: AdapterBank = root.adapters
+    if by not in FITS:
+        raise ValueError(
+            f'rows are fitted by one of {", ".join(FITS)}, got {by!r}'
+        )
+    names = _combinations(bank, combinations)
+    fits = {name: FITS[by](root, run, name) for name in names}
+    ran = False
+    with bank.bypassed():
+        for batch in batches:
+            ran = True
+            for fit in fits.values():
+                fit.see(batch)
+    if not ran:
+        raise ValueError('there is no batch of complete samples to fit on')
+    return {name: _numbers(bank, fit.maps()) for name, fit in fits.items()}
+
+
+class MomentsFit:
+    """The best map of each site, the ones before it being repaired.
+
+    Args:
+        root: The network.
+        run: See :func:`fit_rows`.
+        combination: What misses something.
+    """
+
+    def __init__(self, root: nn.Module, run: Run, combination: str) -> None:
+        bank: AdapterBank = root.adapters
+        if not issubclass(bank.method, (ScaleShift, Shift)):
+            raise ValueError(
+                f'moments give scales and shifts, not a {bank.method.__name__}'
+                "; set `model.adapter.type` to 'ScaleShift'"
+            )
+        self._run, self._names = run, (bank.stack.full, combination)
+        self._rule = best_shift if bank.method is Shift else best_affine
+        self._watched = PairedMoments(root, bank.sites, self._correct)
+
+    def see(self, batch: Any) -> None:
+        """Run one batch, complete and incomplete side by side."""
+        with self._watched:
+            self._run(batch, self._names)
+
+    def maps(self) -> list[Affine | None]:
+        """Return (scale, shift) of each site, None if it never ran."""
+        return [m and self._rule(m) for m in self._watched.moments]
+
+    def _correct(self, index: int, found: Moments) -> Affine:
+        before = self._watched.moments[index]
+        return self._rule(found if before is None else before + found)
+
+
+def best_affine(moments: Moments) -> Affine:
+    """Return the scale within ``SCALES`` and the shift with least error."""
+    scale = moments.affine()[0].clamp(*SCALES)
+    return scale, moments.mean_y - scale * moments.mean_x
+
+
+def best_shift(moments: Moments) -> Affine:
+    """Return a scale of ones and the shift with the least error."""
+    shift = moments.mean_y - moments.mean_x
+    return torch.ones_like(shift), shift
+
+
+class NormFit:
+    """The batch norms' own statistics under a missing input.
+
+    Args:
+        root: The network.
+        run: See :func:`fit_rows`.
+        combination: What misses something.
+    """
+
+    def __init__(self, root: nn.Module, run: Run, combination: str) -> None:
+        bank: AdapterBank = root.adapters
+        if not issubclass(bank.method, ScaleShift):
+            raise ValueError(
+                'batch norm statistics give a scale and a shift, not a '
+                f"{bank.method.__name__}; set `model.adapter.type` to "
+                "'NormTuning'"
+            )
+        layers = [root.get_submodule(site.name) for site in bank.sites]
+        self._layers = [layer if _has_mean(layer) else None for layer in layers]
+        self._norms = [layer for layer in self._layers if layer is not None]
+        if not self._norms:
+            raise ValueError(
+                f'no site of {type(root).__name__} is a batch norm with '
+                'running statistics, there is nothing to estimate anew; fit '
+                'by moments'
+            )
+        self._run, self._name = run, combination
+        self._stats = [_fresh(norm) for norm in self._norms]
+
+    def see(self, batch: Any) -> None:
+        """Run one batch, with batch norms that normalise and record it."""
+        with _recording(self._norms, self._stats):
+            self._run(batch, (self._name,))
+
+    def maps(self) -> list[Affine | None]:
+        """Return (scale, shift) of each site, None where is no batch norm."""
+        stats = iter(self._stats)
+        return [
+            None if layer is None else _change(layer, *next(stats)[:2])
+            for layer in self._layers
+        ]
+
+
+Stats = tuple[Tensor, Tensor, Tensor]
+
+
+def _has_mean(layer: nn.Module) -> bool:
+    return isinstance(layer, _BatchNorm) and layer.running_mean is not None
+
+
+def _fresh(norm: nn.Module) -> Stats:
+    """Return running mean, variance and count of a norm that saw nothing."""
+    stats = norm.running_mean, norm.running_var, norm.num_batches_tracked
+    return tuple(torch.zeros_like(tensor) for tensor in stats)
+
+
+@contextmanager
+def _recording(
+    norms: Sequence[nn.Module], stats: Sequence[Stats]
+) -> Iterator[None]:
+    """Let the norms go on averaging into ``stats``; afterwards as before."""
+    keys = ('running_mean', 'running_var', 'num_batches_tracked')
+    keys += ('training', 'momentum')
+    before = [[getattr(norm, key) for key in keys] for norm in norms]
+
+    def put(norm: nn.Module, values: Sequence[Any]) -> None:
+        for key, value in zip(keys, values):
+            setattr(norm, key, value)
+
+    try:
+        for norm, record in zip(norms, stats):
+            put(norm, (*record, True, None))  # None: plain average
+        yield
+    finally:
+        for norm, values in zip(norms, before):
+            put(norm, values)
+
+
+def _change(norm: nn.Module, mean: Tensor, var: Tensor) -> Affine:
+    """Return the map from the norm's output to that with new statistics.
+
+    w (x - m) / s + b  becomes  w (x - m') / s' + b  by the scale s / s' and
+    the shift b (1 - s / s') + w (m - m') / s'.
+    """
+    old = (norm.running_var.double() + norm.eps).sqrt()
+    new = (var.double() + norm.eps).sqrt()
+    scale = old / new
+    shift = (norm.running_mean.double() - mean.double()) / new
+    if norm.weight is not None:
+        shift = norm.weight.double() * shift + norm.bias.double() * (1 - scale)
+    return scale, shift
+
+
+FITS = {'moments': MomentsFit, 'norm_statistics': NormFit}
+
+
+def _combinations(
+    bank: AdapterBank, wanted: Sequence[str] | None
+) -> list[str]:
+    """Return the combinations to fit, all of which can be written."""
+    if bank.row_mode == 'hyper':
+        raise ValueError(
+            'hyper rows come out of a network and cannot be set; set '
+            "`model.adapter.rows` to 'table' or 'additive'"
+        )
+    own = list(bank.rows.names)
+    if bank.row_mode == 'additive':
+        most = len(bank.stack) - 1
+        own = [name for name in own if len(name.split('+')) == most]
+    if wanted is None:
+        return own
+    names = [bank.stack.format(bank.stack.parse(name)) for name in wanted]
+    strange = [name for name in names if name not in own]
+    if strange or not names:
+        raise ValueError(
+            f'{strange or names} have no rows of their own, only {own}; check '
+            '`model.adapter.combinations` and `rows`'
+        )
+    return names
+
+
+def _numbers(bank: AdapterBank, maps: Sequence[Affine | None]) -> Tensor:
+    """Return (width,) numbers, the identity where there is no map."""
+    numbers = bank.identity.clone()
+    for part, found in zip(numbers.split(bank.widths), maps):
+        if found is not None:
+            # A shift alone has no place for its scale of ones.
+            part.copy_(torch.cat(found)[-len(part) :])
+    return numbers
