@@ -14,7 +14,7 @@ HEADLESS := $(shell sed -n 's/^opencv-python=/opencv-python-headless=/p' require
 PIP := bin/python -m pip install -qq --no-input --disable-pip-version-check
 BUILD := setup.py pyproject.toml mmseg_missing/version.py
 
-.PHONY: help demo test test-slow test-openmmlab lint clean again
+.PHONY: help demo test test-slow test-openmmlab test-peft lint clean again
 .PRECIOUS: %/pyvenv.cfg %/.torch
 .NOTPARALLEL:
 
@@ -23,6 +23,7 @@ help:
 	@echo 'make test            the tests on the maintained stack'
 	@echo 'make test-slow       the tests that take minutes'
 	@echo 'make test-openmmlab  the tests on the official stack'
+	@echo 'make test-peft       LoRA against peft, which it installs'
 	@echo 'make lint            ruff, mypy, codespell'
 	@echo 'make clean           remove build leftovers and caches'
 
@@ -37,6 +38,9 @@ test-slow: $(ONEDL)/.ready
 
 test-openmmlab: $(OPENMMLAB)/.ready
 	@$(OPENMMLAB)/bin/python -m pytest
+
+test-peft: $(ONEDL)/.peft
+	@$(ONEDL)/bin/python -m pytest tests/adapters/test_low_rank.py
 
 lint: $(ONEDL)/.dev
 	@$(ONEDL)/bin/ruff check .
@@ -105,4 +109,9 @@ $(OPENMMLAB)/.mmcv: $(OPENMMLAB)/.torch requirements/openmmlab.txt
 $(ONEDL)/.dev: $(ONEDL)/.ready requirements/dev.txt
 	@echo 'Installing ruff, mypy and codespell into $(ONEDL) ...'
 	@$(ONEDL)/$(PIP) -r requirements/dev.txt
+	@touch $@
+
+$(ONEDL)/.peft: $(ONEDL)/.ready requirements/peft.txt
+	@echo 'Installing peft into $(ONEDL) ...'
+	@$(ONEDL)/$(PIP) -c requirements/runtime.txt -r requirements/peft.txt
 	@touch $@

@@ -27,6 +27,7 @@ EXTRAS = {
         *TOOLS,
     ],
     'test': TEST,
+    'peft': [*TEST, 'peft>=0.17'],
     'dev': [*TEST, 'codespell', 'mypy', 'pre-commit', 'ruff'],
 }
 

@@ -36,6 +36,11 @@ LAYERS = {
     'conv c=w': (lambda: nn.Conv2d(3, 7, 1), (3, 5, 7)),
     'conv of one position': (lambda: nn.Conv2d(3, 7, (5, 7)), (3, 5, 7)),
     'bias-free conv': (lambda: nn.Conv2d(3, 5, 3, bias=False), (3, 5, 7)),
+    'dilated conv': (lambda: nn.Conv2d(3, 5, 3, dilation=2), (3, 5, 7)),
+    'reflected conv': (
+        lambda: nn.Conv2d(3, 5, 3, padding=1, padding_mode='reflect'),
+        (3, 5, 7),
+    ),
     'grouped conv': (lambda: nn.Conv2d(4, 6, 3, groups=2), (4, 5, 7)),
     'depthwise conv': (lambda: nn.Conv2d(3, 3, 3, groups=3), (3, 5, 7)),
     'conv1d': (lambda: nn.Conv1d(3, 5, 3), (3, 7)),

@@ -56,9 +56,6 @@ class LowRank(Adapter):
     ) -> None:
         super().__init__(site, layer)
         self.rank = _look_up(site.name, rank_pattern, rank)
-        if alpha is None:
-            alpha = self.rank
-        self.strength = _look_up(site.name, alpha_pattern, alpha) / self.rank
         fused = FUSED if fused is None else fused
         is_linear = isinstance(layer, nn.Linear)
         self.parts = _look_up(site.name, fused, 1) if is_linear else 1
@@ -76,6 +73,8 @@ class LowRank(Adapter):
                 f'adapter site {site.name!r} takes a rank of 1 to {most}, got '
                 f'{self.rank}; check `model.adapter.rank` and `rank_pattern`'
             )
+        alpha = self.rank if alpha is None else alpha
+        self.strength = _look_up(site.name, alpha_pattern, alpha) / self.rank
         self.conv = None if is_linear else _describe(layer)
 
     @classmethod
