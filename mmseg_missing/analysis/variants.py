@@ -51,7 +51,7 @@ class Variants:
                 'checkpoint and its config'
             )
         self.kinds, self.device = tuple(kinds), device
-        self._plain = _without_adapter(model)
+        self._plain = without_adapter(model)
         if _has_adapter(model) or not {'adapted', 'folded'}.isdisjoint(kinds):
             self._adapted = MODELS.build(_with_adapter(model)).to(device)
             load(self._adapted)
@@ -126,17 +126,21 @@ def parse_present(present: Sequence[str], stack: Stack) -> tuple[str, ...]:
 
 
 def _has_adapter(model: Mapping[str, Any]) -> bool:
-    return bool(model.get('adapter')) or _is_wrapped(model)
+    return bool(model.get('adapter')) or is_wrapped(model)
 
 
-def _is_wrapped(model: Mapping[str, Any]) -> bool:
+def is_wrapped(model: Mapping[str, Any]) -> bool:
+    """Say whether the config adapts its backbone alone."""
     return model['backbone']['type'] == 'AdaptedBackbone'
 
 
-def _without_adapter(model: Mapping[str, Any]) -> dict[str, Any]:
-    # With this sampler a step sees exactly the combination it is given.
+def without_adapter(model: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the config of the base.
+
+    With its sampler a step sees exactly the combination it is given.
+    """
     model = {**model, 'adapter': None, 'sampler': 'full'}
-    if _is_wrapped(model):
+    if is_wrapped(model):
         model['backbone'] = model['backbone']['backbone']
     return model
 

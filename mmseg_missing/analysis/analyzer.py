@@ -1,0 +1,97 @@
+"""All that an analysis of modalities measures, in one pass over images."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from torch import nn
+
+from ..adapters import AdapterBank, adapted
+from .drift import Drift
+from .sensitivity import Sensitivity
+from .subsets import SubsetScores
+
+
+class ModalityAnalyzer:
+    """What each modality is worth, and where its absence can be repaired.
+
+    Args:
+        networks: Segmentors by name, such as ``base`` and ``adapted``, for
+            Shapley values and drift.
+        probe: The base with untrained ``ScaleShift`` rows at every site that
+            may be chosen, and sampler ``full``; its combinations are those
+            of drift and sensitivity.
+        classes: Names in label order.
+
+    Attributes:
+        scores: :class:`SubsetScores` by network.
+        drift: :class:`Drift` by network.
+        sensitivity: :class:`Sensitivity` of the probe.
+    """
+
+    def __init__(
+        self,
+        networks: Mapping[str, nn.Module],
+        probe: nn.Module,
+        classes: Sequence[str],
+    ) -> None:
+        [(self.root, part)] = adapted(probe)
+        bank: AdapterBank = part.adapters
+        self.stack = probe.stack
+        self.combinations = bank.rows.names
+        self.networks = {k: n.eval() for k, n in networks.items()}
+        self.probe = probe.requires_grad_(False).eval()
+        bank.requires_grad_(True).train()
+        self.sites = bank.sites
+        ignore = probe.decode_head.ignore_index
+        self.scores = {
+            name: SubsetScores(self.stack, classes, ignore)
+            for name in networks
+        }
+        self.drift = {
+            name: Drift(
+                network,
+                network.get_submodule(self.root),
+                self.sites,
+                self.combinations,
+            )
+            for name, network in networks.items()
+        }
+        self.sensitivity = Sensitivity(probe, bank, self.combinations)
+
+    def num_steps(self, images: int, batches: int) -> int:
+        """Return how many steps :meth:`run` yields.
+
+        Args:
+            images: Batches of images.
+            batches: Those of them that sensitivity looks at.
+        """
+        forwards = 2 ** len(self.stack) - 1 + len(self.combinations)
+        return images * len(self.networks) * forwards + min(
+            images, batches
+        ) * len(self.combinations)
+
+    def run(
+        self, images: Iterable[Mapping[str, Any]], batches: float = math.inf
+    ) -> Iterator[str]:
+        """Look at all images; yield what was done, step by step.
+
+        Args:
+            images: Collated batches.
+            batches: How many of them sensitivity looks at.
+        """
+        for number, data in enumerate(images):
+            for name, network in self.networks.items():
+                batch = network.data_preprocessor(dict(data), False)
+                pair = batch['inputs'], batch['data_samples']
+                for done in self.scores[name].add(network, *pair):
+                    yield f'{name}: scores {done}'
+                for done in self.drift[name].add(*pair):
+                    yield f'{name}: drift {done}'
+            if number < batches:
+                batch = self.probe.data_preprocessor(dict(data), True)
+                pair = batch['inputs'], batch['data_samples']
+                for done in self.sensitivity.add(*pair):
+                    yield f'sensitivity {done}'
