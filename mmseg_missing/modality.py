@@ -12,7 +12,7 @@ from torch import Tensor
 
 INTERPOLATIONS = ('bilinear', 'nearest')
 GEOMETRIES = ('plain', 'aolp', 'normals')
-FILLS = ('zero', 'black', 'noise', 'copy:<modality>')
+FILLS = ('zero', 'black', 'noise', 'copy:<modality>', 'learned')
 
 
 @dataclass(frozen=True)
@@ -233,6 +233,7 @@ def fill_absent(
     stack: Stack,
     fill: str | Mapping[str, str] = 'zero',
     seeds: Sequence[int] | None = None,
+    learned: Mapping[str, Tensor | Sequence[float]] | None = None,
 ) -> Tensor:
     """Replace what is absent; nothing of it survives, NaN included.
 
@@ -243,8 +244,11 @@ def fill_absent(
         fill: ``zero``: 0 after normalisation. ``black``: raw 0, so
             ``-mean / std``. ``copy:<modality>``: that modality's channel
             mean, repeated, and zero where it is absent itself. ``noise``:
-            standard normal. Or one of these per modality.
+            standard normal. ``learned``: a vector in ``learned``. Or one of
+            these per modality.
         seeds: n numbers that make ``noise`` the same for the same image.
+        learned: (C,) per modality, in the space after normalisation; zero
+            where none is given.
 
     Returns:
         (n, sum C, h, w), a new tensor.
@@ -262,6 +266,9 @@ def fill_absent(
             substitute = substitute[None, :, None, None]
         elif kind == 'noise':
             substitute = _noise(x, index, seeds)
+        elif kind == 'learned':
+            vector = torch.as_tensor((learned or {}).get(name, 0.0)).to(x)
+            substitute = vector.view(1, -1, 1, 1)
         else:
             substitute = _copy(inputs, present, stack, kind[len('copy:') :])
         keep = present[:, index, None, None, None]

@@ -16,6 +16,8 @@ from ...adapters import adapted, add_biases
 from ...modality import Modality, Stack, fill_absent, parse_fill
 from ...sampling import Present, build_sampler
 from ..adapting import attach_from_config
+from ..losses import Output
+from .teaching import build_teacher, is_labelled, run, student_losses
 
 # Children of a segmentor whose layers the paper's rule adapts; heads are not.
 ENCODERS = ('backbone', 'neck')
@@ -25,7 +27,8 @@ class MissingModalityMixin:
     """Fill what is absent and tell the adapters; put before a segmentor.
 
     ``present`` is read from the metainfo (default: everything). In training
-    the student's combination is a draw from what is present.
+    the student's combination is a draw from what is present; its teacher,
+    if there is one, is the bare base on all that is present.
 
     Args:
         stack: The modalities, or dicts of their fields.
@@ -33,12 +36,17 @@ class MissingModalityMixin:
             :mod:`mmseg_missing.sampling`. Default: ``round_robin`` over what
             is adapted, ``full`` where nothing is.
         fill: What stands in for an absent modality; see
-            :func:`mmseg_missing.modality.fill_absent`.
+            :func:`mmseg_missing.modality.fill_absent`. ``learned`` vectors
+            train with the adapters and lie in their file.
         adapter: ``dict(type='ScaleShift', sites=None, combinations=None)``:
             freeze the whole network and adapt it; further keys as in
             :func:`mmseg_missing.adapters.attach`.
-        folded: ``dict(combination=..., biases=[...])``: build the plain
-            network that takes a folded checkpoint.
+        folded: ``dict(combination=..., biases=[...], fill=...)``: build the
+            plain network that takes a folded checkpoint; ``fill`` holds the
+            learned vectors, where there are some.
+        teacher: Losses against the teacher, such as
+            ``[dict(type='LogitKL')]``; see :mod:`mmseg_missing.models.losses`.
+            Needs ``adapter``.
         data_preprocessor: Default: :class:`ModalityDataPreprocessor` with
             this stack.
         test_cfg: Default: ``dict(mode='whole')``.
@@ -55,6 +63,7 @@ class MissingModalityMixin:
         fill: str | Mapping[str, str] = 'zero',
         adapter: Mapping[str, Any] | None = None,
         folded: Mapping[str, Any] | None = None,
+        teacher: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
         data_preprocessor: Mapping[str, Any] | None = None,
         test_cfg: Mapping[str, Any] | None = None,
         **kwargs: Any,
@@ -74,16 +83,18 @@ class MissingModalityMixin:
         self.stack = stack
         self.fill = parse_fill(stack, fill)
         self.folded: str | None = None
+        self._folded_fill: Mapping[str, Any] = {}
         if folded is not None and adapter is not None:
             raise ValueError(
                 '`model.folded` and `model.adapter` exclude each other'
             )
         if folded is not None:
-            if set(folded) != {'combination', 'biases'}:
+            if set(folded) - {'fill'} != {'combination', 'biases'}:
                 raise ValueError(
-                    '`model.folded` takes combination and biases, got '
+                    '`model.folded` takes combination, biases and fill, got '
                     f'{sorted(folded)}; copy it from the folded config'
                 )
+            self._folded_fill = dict(folded.get('fill') or {})
             combination = stack.parse(folded['combination'])
             self.folded = stack.format(combination)
             add_biases(self, folded['biases'])
@@ -98,8 +109,20 @@ class MissingModalityMixin:
                     f'`model.stack` {stack.full}; give both the same '
                     '`modalities`'
                 )
-
+        self._learn_fill()
+        self.teacher = build_teacher(self, teacher)
         self.sampler = build_sampler(stack, sampler or self._default_sampler())
+
+    def _learn_fill(self) -> None:
+        """Let the bank learn the vectors of ``learned`` fills."""
+        names = [n for n, kind in self.fill.items() if kind == 'learned']
+        if names and self._banks:
+            self._banks[0].learn_fill(names)
+        elif set(names) - set(self._folded_fill):
+            raise ValueError(
+                f"fill 'learned' of {names} learns with the adapters; set "
+                '`model.adapter`, or another `model.fill`'
+            )
 
     def _default_sampler(self) -> str | dict[str, Any]:
         names = {name for bank in self._banks for name in bank.rows.names}
@@ -115,19 +138,42 @@ class MissingModalityMixin:
             data_samples: n samples with labels.
         """
         metas = [sample.metainfo for sample in data_samples]
+        if not self.teacher and not all(map(is_labelled, metas)):
+            raise ValueError(
+                'an image without a label teaches nothing without a teacher; '
+                'set `model.teacher`, or `labelled=True` of the data set'
+            )
+        there = self._present(metas, len(inputs))
         present = self.sampler.draw(
-            self._present(metas, len(inputs)),
+            there,
             MessageHub.get_current_instance().get_info('iter', 0),
             get_rank(),
         )
+        teacher = self._ask_teacher(inputs, there, metas)
         with self._seeing(inputs, present, metas) as filled:
-            losses = super().loss(filled, data_samples)
+            if teacher is None:
+                losses = super().loss(filled, data_samples)
+            else:
+                losses = student_losses(self, filled, data_samples, teacher)
         if torch.is_grad_enabled():  # a validation loss teaches no row
             for bank in self._banks:
                 count = bank.count(present)
                 all_reduce(count)
                 bank.samples_seen += count
         return losses
+
+    @torch.no_grad()
+    def _ask_teacher(
+        self,
+        inputs: Tensor,
+        present: Sequence[Present],
+        metas: Sequence[Mapping],
+    ) -> Output | None:
+        """Return what the bare base makes of all that is present."""
+        if not self.teacher:
+            return None
+        with self._seeing(inputs, present, metas, bare=True) as filled:
+            return run(self, filled)
 
     def encode_decode(self, inputs: Tensor, batch_img_metas: list) -> Tensor:
         """Return logits (n, classes, h, w) of whole images or crops."""
@@ -161,22 +207,49 @@ class MissingModalityMixin:
                 )
         return [only] * n
 
+    def _learned(self, present: Sequence[Present]) -> dict[str, Any]:
+        """Return the learned vectors of what some sample lacks.
+
+        One that nobody uses stays out of the graph: its gradient is None,
+        so that no optimizer moves it.
+        """
+        vectors = dict(self._folded_fill)
+        for bank in self._banks:
+            vectors.update(bank.fill or {})
+        return {
+            name: vectors[name]
+            for name, there in zip(self.stack.names, zip(*present))
+            if name in vectors and not all(there)
+        }
+
     @contextmanager
     def _seeing(
         self,
         inputs: Tensor,
         present: Sequence[Present],
         metas: Sequence[Mapping],
+        bare: bool = False,
     ) -> Iterator[Tensor]:
-        """Give the filled inputs, the adapters being told, for one block."""
+        """Give the filled inputs for one block, the adapters being told.
+
+        Args:
+            inputs: (n, sum C, h, w).
+            present: n tuples of M flags.
+            metas: Of the samples; they give noise its seeds.
+            bare: Run the base alone, with no more than it was trained for:
+                adapters bypassed, zero for a fill that they learn.
+        """
         for flags in present:
             self.stack.format(flags)  # raises on empty or a wrong length
         mask = torch.tensor(present, device=inputs.device)
         seeds = [m.get('sample_idx', i) for i, m in enumerate(metas)]
+        learned = {} if bare else self._learned(present)
         filled = fill_absent(
-            inputs, mask, self.stack, self.fill, seeds or None
+            inputs, mask, self.stack, self.fill, seeds or None, learned
         )
         with ExitStack() as blocks:
             for bank in self._banks:
-                blocks.enter_context(bank.told(present))
+                blocks.enter_context(
+                    bank.bypassed() if bare else bank.told(present)
+                )
             yield filled

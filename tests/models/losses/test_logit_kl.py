@@ -68,6 +68,6 @@ def test_no_valid_pixel():
 
 
 def test_labels_are_brought_to_the_logits():
-    labels = torch.tensor([[[1, 1, 1, 0, 0, 0]] * 3])
+    labels = torch.tensor([[[0, 1, 0, 1, 0, 1]] * 3])
     valid = LogitKL().valid(row(UNSURE, UNSURE).logits, labels)
     assert valid.tolist() == [[[False, True]]]
