@@ -14,6 +14,11 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('config', help='config with `model.adapter`')
     parser.add_argument('checkpoint', help='joined checkpoint (epoch_N.pth)')
     parser.add_argument('out', help='the file to write (.safetensors)')
+    parser.add_argument(
+        '--combination',
+        nargs='+',
+        help='write these alone, as rgb or rgb+depth; default: all',
+    )
     return parser.parse_args()
 
 
@@ -29,7 +34,9 @@ def main() -> None:
         )
     ((name, root),) = roots.items()
     extra = {'fill': model.fill, 'root': name}
-    combinations = save_adapter(root, args.out, extra)
+    combinations = save_adapter(
+        root, args.out, extra, combinations=args.combination
+    )
     size = Path(args.out).stat().st_size / 2**20
     print(f'{args.out}: {", ".join(combinations)}; {size:.2f} MiB')
 

@@ -31,7 +31,12 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         'checkpoint', help='a base, a joined or a folded checkpoint'
     )
-    parser.add_argument('--adapter', help='adapter file (.safetensors)')
+    parser.add_argument(
+        '--adapter',
+        nargs='+',
+        help='adapter file (.safetensors); several, for different '
+        'combinations, are joined',
+    )
     parser.add_argument(
         '--modalities',
         help='the combination that a dedicated network was trained for',

@@ -18,6 +18,7 @@ from .file import (
 )
 from .fold import add_biases, fold
 from .frozen import adapter_prefixes, base_state, fingerprint, load_base
+from .library import load_adapters, read_rows
 from .methods import (
     METHODS,
     Bottleneck,
@@ -58,9 +59,11 @@ __all__ = [
     'fold',
     'freeze',
     'load_adapter',
+    'load_adapters',
     'load_base',
     'method_options',
     'read_adapter',
+    'read_rows',
     'read_sites',
     'save_adapter',
 ]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -61,6 +61,7 @@ def save_adapter(
     path: str | Path,
     extra: Mapping[str, Any] | None = None,
     state: Mapping[str, Tensor] | None = None,
+    combinations: Sequence[str] | None = None,
 ) -> tuple[str, ...]:
     """Write the trained rows of ``root`` to one small file.
 
@@ -69,12 +70,14 @@ def save_adapter(
         path: Ends in ``.safetensors``.
         extra: Further facts for the metadata: fill, results, ...
         state: The bank's state to write; default: as it is now.
+        combinations: Write these alone, as a table, whatever the row mode;
+            default: all that was learnt, in its own row mode.
 
     Returns:
-        The trained combinations.
+        The combinations that the file was trained for.
 
     Raises:
-        ValueError: no row was trained.
+        ValueError: no row was trained, or none for one of ``combinations``.
         OSError: the file cannot be written.
     """
     bank = _bank(root)
@@ -82,23 +85,41 @@ def save_adapter(
         raise ValueError(
             'no adapter row was trained; there is nothing to save'
         )
-    metadata = {
-        **describe(root),
-        'mmseg_missing_version': __version__,
-        'combinations': list(bank.trained),
-    }
-    seen = dict(zip(bank.rows.names, bank.samples_seen.tolist()))
-    metadata['samples_seen'] = {name: seen[name] for name in bank.trained}
-    metadata.update(extra or {})
-    state = bank.state_dict() if state is None else state
-    tensors = {
-        name: state[f'rows.{key}']
-        for name, key in bank.rows.stored(bank.trained).items()
-    }
+    metadata = {**describe(root), 'mmseg_missing_version': __version__}
+    if combinations is None:
+        state = bank.state_dict() if state is None else state
+        tensors = {
+            name: state[f'rows.{key}']
+            for name, key in bank.rows.stored(bank.trained).items()
+        }
+        names = bank.trained
+    else:
+        tensors = _rows_alone(bank, combinations)
+        names = tuple(tensors)
+        metadata.update(rows='table', row_options={})
     for name in bank.fill or ():
-        tensors[f'fill.{name}'] = state[f'fill.{name}']
+        tensors[f'fill.{name}'] = (state or bank.state_dict())[f'fill.{name}']
+    seen = dict(zip(bank.rows.names, bank.samples_seen.tolist()))
+    least = min(filter(None, seen.values()))
+    metadata['combinations'] = list(names)
+    metadata['samples_seen'] = {n: seen.get(n) or least for n in names}
+    metadata.update(extra or {})
     _write(path, tensors, metadata)
-    return bank.trained
+    return names
+
+
+def _rows_alone(
+    bank: AdapterBank, combinations: Sequence[str]
+) -> dict[str, Tensor]:
+    """Return the rows of these combinations, (width,) each."""
+    parsed = [bank.stack.format(bank.stack.parse(c)) for c in combinations]
+    for name in parsed:
+        if name not in bank.served:
+            raise ValueError(
+                f'no trained row for {name!r}, only for {list(bank.served)}'
+            )
+    with torch.no_grad():
+        return dict(zip(parsed, bank.rows(parsed)))
 
 
 def annotate_adapter(path: str | Path, extra: Mapping[str, Any]) -> None:
@@ -169,13 +190,8 @@ def load_adapter(root: nn.Module, path: str | Path) -> dict[str, Any]:
     """
     metadata, tensors = read_adapter(path)
     bank = _bank(root)
-    _check_same(metadata, describe(root), path)
-    seen: Any = metadata.get('samples_seen')
-    if not _are_counts(seen):
-        raise ValueError(
-            f'{str(path)!r} is damaged: it does not tell how many training '
-            'samples each combination saw'
-        )
+    check_same(metadata, describe(root), path)
+    seen = check_counts(metadata, path)
     strange = sorted(set(seen) - set(bank.rows.names))
     if strange:
         raise ValueError(
@@ -207,11 +223,20 @@ def _check_fill(
         )
 
 
-def _are_counts(seen: Any) -> bool:
-    return (
+def check_counts(
+    metadata: Mapping[str, Any], path: str | Path
+) -> dict[str, int]:
+    """Return how many samples each combination saw, or refuse the file."""
+    seen = metadata.get('samples_seen')
+    if (
         isinstance(seen, dict)
-        and bool(seen)
+        and seen
         and all(type(n) is int and n > 0 for n in seen.values())
+    ):
+        return seen
+    raise ValueError(
+        f'{str(path)!r} is damaged: it does not tell how many training '
+        'samples each combination saw'
     )
 
 
@@ -236,7 +261,7 @@ def _check_rows(
         )
 
 
-def _check_same(
+def check_same(
     found: Mapping[str, Any], expected: Mapping[str, Any], path: str | Path
 ) -> None:
     """Refuse a file for another network, with what differs first."""

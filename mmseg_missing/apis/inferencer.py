@@ -12,7 +12,7 @@ from mmengine.dataset import Compose
 
 from ..datasets.pipeline import complete_pipeline
 from ..modality import Modality
-from .model import init_model
+from .model import AdapterFiles, init_model
 
 LOADERS = ('LoadModalities', 'LoadLabel')
 
@@ -27,7 +27,7 @@ class Inferencer:
         self,
         config: str | Path | Config,
         checkpoint: str | Path,
-        adapter: str | Path | None = None,
+        adapter: AdapterFiles = None,
         device: str = 'cpu',
     ) -> None:
         self.model = init_model(config, checkpoint, adapter, device)

@@ -7,10 +7,11 @@ folded one (adapters dissolved for one combination).
 from __future__ import annotations
 
 import copy
+import re
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import torch
 from mmengine.config import Config
@@ -24,16 +25,20 @@ from ..adapters import (
     adapted,
     adapter_prefixes,
     load_adapter,
+    load_adapters,
     load_base,
     read_adapter,
 )
 from ..engine.checkpoints import read_checkpoint
 
+# One adapter file, several that are joined into a table, or none.
+AdapterFiles: TypeAlias = str | Path | Sequence[str | Path] | None
+
 
 def init_model(
     config: str | Path | Config,
     checkpoint: str | Path,
-    adapter: str | Path | None = None,
+    adapter: AdapterFiles = None,
     device: str = 'cpu',
 ) -> nn.Module:
     """Build a segmentor in evaluation mode with its weights.
@@ -42,8 +47,8 @@ def init_model(
         config: Config of the base or of its adapted sibling; it is kept as
             it is.
         checkpoint: A base, a joined or a folded one.
-        adapter: Adapter file; its adapters are attached when the config has
-            none.
+        adapter: Adapter file, or several for different combinations; its
+            adapters are attached when the config has none.
         device: Where it runs.
 
     Raises:
@@ -85,7 +90,7 @@ def load_config(path: str | Path, options: Mapping | None = None) -> Config:
 def configure(
     cfg: Config,
     checkpoint: Mapping[str, Any],
-    adapter: str | Path | None = None,
+    adapter: AdapterFiles = None,
 ) -> None:
     """Let ``cfg.model`` build the network that takes these files, in place.
 
@@ -94,7 +99,8 @@ def configure(
             checkpoint for a config without adapter.
     """
     folded = (checkpoint.get('meta') or {}).get('folded')
-    if folded and adapter:
+    files = _as_list(adapter)
+    if folded and files:
         raise ValueError(
             'a folded checkpoint contains its adapter; leave `--adapter` out'
         )
@@ -104,21 +110,45 @@ def configure(
         cfg.model.fill = checkpoint['meta'].get('fill', 'zero')
         if cfg.model.backbone.type == 'AdaptedBackbone':
             cfg.model.backbone = cfg.model.backbone.backbone
-    elif adapter:
-        metadata, _ = read_adapter(adapter)
+    elif files:
+        found = [read_adapter(path)[0] for path in files]
         if not has_adapter(cfg):
-            cfg.model.adapter = {
-                'type': metadata['method'],
-                'rows': metadata['rows'],
-                'sites': [name for name, *_ in metadata['sites']],
-            }
+            cfg.model.adapter = _adapter_config(found)
         # The rows were learnt for this fill.
-        cfg.model.fill = metadata.get('fill') or cfg.model.get('fill', 'zero')
+        cfg.model.fill = found[0].get('fill') or cfg.model.get('fill', 'zero')
     elif not has_adapter(cfg) and _joined(checkpoint['state_dict']):
         raise ValueError(
             'this checkpoint holds adapters but the config has none; use the '
             'config that it was trained with'
         )
+
+
+def _adapter_config(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the `model.adapter` that takes files with this metadata."""
+    first = found[0]
+    rows = {'type': first['rows'], **first.get('row_options', {})}
+    names = [name for metadata in found for name in metadata['combinations']]
+    if first.get('root'):
+        raise ValueError(
+            f'this file adapts {first["root"]!r} alone; give the config that '
+            'it was trained with'
+        )
+    return {
+        'type': first['method'],
+        **first.get('options', {}),
+        'rows': rows if len(found) == 1 else 'table',
+        'sites': [re.escape(name) for name, *_ in first['sites']],
+        # Additive rows serve more than they were trained for.
+        'combinations': list(dict.fromkeys(names))
+        if all(metadata['rows'] == 'table' for metadata in found)
+        else None,
+    }
+
+
+def _as_list(adapter: AdapterFiles) -> list[str | Path]:
+    if adapter is None:
+        return []
+    return [adapter] if isinstance(adapter, (str, Path)) else list(adapter)
 
 
 def has_adapter(cfg: Config) -> bool:
@@ -133,7 +163,7 @@ def load_weights(
     model: nn.Module,
     checkpoint: Mapping[str, Any],
     path: str | Path,
-    adapter: str | Path | None = None,
+    adapter: AdapterFiles = None,
 ) -> None:
     """Load a checkpoint strictly, then the adapter file over its rows.
 
@@ -155,23 +185,28 @@ def load_weights(
             f'({wrong[0]}); use the config that it was trained with'
         )
     model.load_state_dict(rows, strict=False)
-    if adapter:
-        roots = dict(adapted(model))
-        metadata, _ = read_adapter(adapter)
-        root = roots.get(metadata.get('root', ''))
-        if root is None:
-            raise ValueError(
-                f'{str(adapter)!r} adapts {metadata.get("root")!r}, the '
-                f'config {sorted(roots)}; check `model.adapter`'
-            )
-        load_adapter(root, adapter)
-        if root is not model and not rows:
-            warnings.warn(
-                f'{str(adapter)!r} adapts the {metadata["root"]} alone; what '
-                'else its run trained (the head) is in the joined checkpoint, '
-                f'not in {str(path)!r}',
-                stacklevel=2,
-            )
+    files = _as_list(adapter)
+    if not files:
+        return
+    roots = dict(adapted(model))
+    names = {read_adapter(path)[0].get('root', '') for path in files}
+    name = names.pop()
+    if names or name not in roots:
+        raise ValueError(
+            f'{str(files[0])!r} adapts {name!r}, the config {sorted(roots)}; '
+            'check `model.adapter`'
+        )
+    if len(files) == 1:
+        load_adapter(roots[name], files[0])
+    else:
+        load_adapters(roots[name], files)
+    if roots[name] is not model and not rows:
+        warnings.warn(
+            f'{str(files[0])!r} adapts the {name} alone; what else its run '
+            'trained (the head) is in the joined checkpoint, not in '
+            f'{str(path)!r}',
+            stacklevel=2,
+        )
 
 
 def network_of(model: nn.Module) -> nn.Module:

@@ -149,10 +149,14 @@ def test_its_start_depends_on_the_name_of_the_site_alone(make_network, stack):
     assert banks[1].identity.any()
 
 
-@pytest.mark.parametrize('rank', [0, 3])
-def test_impossible_ranks(make_network, stack, rank):
-    with pytest.raises(ValueError, match=r'rank of 1 to 2, got .*adapter\.ra'):
-        attach(make_network(), stack, LowRank, sites=['head'], rank=rank)
+def test_impossible_rank(make_network, stack):
+    with pytest.raises(ValueError, match=r'at least 1, got 0.*adapter\.rank'):
+        attach(make_network(), stack, LowRank, sites=['head'], rank=0)
+
+
+def test_no_more_rank_than_the_weight_has(make_network, stack):
+    bank = attach(make_network(), stack, LowRank, sites=['head'], rank=9)
+    assert bank.widths == [2 * (6 + 2)]
 
 
 def test_parts_that_do_not_divide(make_network, stack):

@@ -99,7 +99,7 @@ def test_adapted_backbone(load, files, tmp_path):
         logits(plain), logits(init_model(load(), files.folded))
     )
     sentence = refusal(init_model, load(), files.base, path)
-    assert "adapts 'backbone', the config ['']" in sentence
+    assert "adapts 'backbone' alone; give the config" in sentence
 
 
 def test_folded_with_an_adapter_file(load, files):

@@ -29,7 +29,7 @@ class LowRank(Adapter):
     Args:
         site: See :class:`Adapter`.
         layer: See :class:`Adapter`.
-        rank: Of the change.
+        rank: Of the change; less where the weight itself has less.
         alpha: Its strength is alpha / rank; default: alpha = rank.
         rank_pattern: ``{pattern: rank}`` for other sites, first match
             counts; patterns as in ``sites``.
@@ -38,8 +38,7 @@ class LowRank(Adapter):
             things at once; each part has its own A. Default: ``FUSED``.
 
     Raises:
-        ValueError: a rank below 1 or above what the weight has; parts that
-            do not divide a layer.
+        ValueError: a rank below 1, or parts that do not divide a layer.
 
     Source: Hu et al., LoRA, ICLR 2022, arXiv:2106.09685.
     """
@@ -67,12 +66,14 @@ class LowRank(Adapter):
                 '`model.adapter.fused`'
             )
         self.columns = layer.weight[0].numel()
-        most = min(self.shape[0] // self.parts, self.columns)
-        if not 1 <= self.rank <= most:
+        if self.rank < 1:
             raise ValueError(
-                f'adapter site {site.name!r} takes a rank of 1 to {most}, got '
+                f'adapter site {site.name!r} needs a rank of at least 1, got '
                 f'{self.rank}; check `model.adapter.rank` and `rank_pattern`'
             )
+        # More would be numbers without use.
+        most = min(self.shape[0] // self.parts, self.columns)
+        self.rank = min(self.rank, most)
         alpha = self.rank if alpha is None else alpha
         self.strength = _look_up(site.name, alpha_pattern, alpha) / self.rank
         self.conv = None if is_linear else _describe(layer)

@@ -1,0 +1,140 @@
+"""Adapter files as a library of repairs, joined into one table."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from ..modality import Modality, Stack
+from .attach import BANK
+from .bank import AdapterBank
+from .file import check_counts, check_same, describe, read_adapter
+from .rows import ROW_MODES
+
+
+def read_rows(path: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    """Return metadata and, per combination, the row that a file holds.
+
+    Args:
+        path: An adapter file of any row mode. Additive and hyper rows are
+            written out for every combination that they serve.
+
+    Returns:
+        Metadata, and {combination: (width,)} as differences from the
+        identity.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: a file that is damaged.
+    """
+    metadata, tensors = read_adapter(path)
+    seen = check_counts(metadata, path)
+    stack = Stack([Modality(name, c) for name, c, *_ in metadata['stack']])
+    width = sum(width for *_, width in metadata['sites'])
+    mode = metadata['rows']
+    rows = ROW_MODES[mode](
+        stack, width, list(seen), **metadata.get('row_options', {})
+    )
+    rows.load({k: v for k, v in tensors.items() if k.split('.')[0] != 'fill'})
+    names = [n for n in stack.incomplete() if rows.serves(n, seen)]
+    with torch.no_grad():
+        found = rows.compute(names)
+    return metadata, dict(zip(names, found))
+
+
+@torch.no_grad()
+def load_adapters(
+    root: nn.Module, paths: Sequence[str | Path]
+) -> list[dict[str, Any]]:
+    """Join several adapter files into the table of ``root``.
+
+    So repairs that were trained apart, for different combinations, serve one
+    network. All or nothing.
+
+    Args:
+        root: A network with adapters in row mode ``table``, the base already
+            loaded.
+        paths: The files, of any row mode; together they may hold each
+            combination once.
+
+    Returns:
+        The files' metadata.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: a combination twice; a file that is damaged, learnt for
+            another fill than the first, or for another base, stack, site
+            list or method.
+    """
+    bank = _table_of(root)
+    expected, found = describe(root), []
+    owner: dict[str, str | Path] = {}
+    for path in paths:
+        metadata, rows = read_rows(path)
+        check_same(
+            {**metadata, 'rows': 'table', 'row_options': {}}, expected, path
+        )
+        _check_fill(metadata, found[0][0] if found else metadata, path)
+        _check_names(rows, bank, owner, path)
+        owner.update(dict.fromkeys(rows, path))
+        found.append((metadata, rows))
+    for metadata, rows in found:
+        seen = metadata['samples_seen']
+        for name, row in rows.items():
+            bank.rows.write(name, row)
+            # A row put together from others counts their samples.
+            count = seen.get(name, min(seen.values()))
+            bank.samples_seen[bank.rows.names.index(name)] = count
+    return [metadata for metadata, _ in found]
+
+
+def _table_of(root: nn.Module) -> AdapterBank:
+    bank = getattr(root, BANK, None)
+    if not isinstance(bank, AdapterBank) or bank.row_mode != 'table':
+        raise ValueError(
+            'several adapter files are joined into a table; set '
+            "`model.adapter.rows` to 'table'"
+        )
+    return bank
+
+
+def _check_fill(
+    metadata: Mapping[str, Any], first: Mapping[str, Any], path: str | Path
+) -> None:
+    fill = metadata.get('fill')
+    if fill != first.get('fill'):
+        raise ValueError(
+            f'{str(path)!r} was learnt for fill {fill}, the first file for '
+            f'{first.get("fill")}; join files of one fill'
+        )
+    if 'learned' in json.dumps(fill):
+        raise ValueError(
+            f'{str(path)!r} has a learned fill, which belongs to its own rows '
+            'alone; load it by itself'
+        )
+
+
+def _check_names(
+    rows: Mapping[str, Tensor],
+    bank: AdapterBank,
+    owner: Mapping[str, str | Path],
+    path: str | Path,
+) -> None:
+    for name in rows:
+        if name in owner:
+            raise ValueError(
+                f'{str(owner[name])!r} and {str(path)!r} both repair '
+                f'{name!r}; cut one down with `tools/export_adapter.py '
+                '--combination`'
+            )
+        if name not in bank.rows.names:
+            raise ValueError(
+                f'{str(path)!r} repairs {name!r}, this network has rows only '
+                f'for {list(bank.rows.names)}; check '
+                '`model.adapter.combinations`'
+            )
