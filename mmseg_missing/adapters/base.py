@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -26,6 +26,20 @@ FRESH = frozenset(
         nn.GroupNorm,
     }
 )
+
+
+class Call(NamedTuple):
+    """What happened at a site.
+
+    Args:
+        layer: That was called.
+        inputs: What it got, (n, ...); None if that came by keyword.
+        is_free: Nobody else holds its output, which may be overwritten.
+    """
+
+    layer: nn.Module
+    inputs: Tensor | None
+    is_free: bool
 
 
 class Adapter(nn.Module):
@@ -77,20 +91,13 @@ class Adapter(nn.Module):
         """Return (width,): the numbers with which the site is unchanged."""
         raise NotImplementedError
 
-    def modulate(
-        self,
-        x: Tensor,
-        numbers: Tensor,
-        inputs: Tensor | None = None,
-        out: Tensor | None = None,
-    ) -> Tensor:
+    def modulate(self, x: Tensor, numbers: Tensor, call: Call) -> Tensor:
         """Return ``x`` modulated, in its dtype and memory layout.
 
         Args:
             x: (n, ...), the site's output.
             numbers: (n, width), each sample's numbers for this site.
-            inputs: What the layer got, (n, ...).
-            out: Memory that may take the result; ``x`` itself, or None.
+            call: Where ``x`` comes from.
         """
         raise NotImplementedError
 
@@ -103,12 +110,7 @@ class Adapter(nn.Module):
         """
         raise NotImplementedError
 
-    def forward(
-        self,
-        x: Tensor,
-        inputs: Tensor | None = None,
-        out: Tensor | None = None,
-    ) -> Tensor:
+    def forward(self, x: Tensor, call: Call) -> Tensor:
         """Return ``x`` modulated by the rows that the bank was told.
 
         Args: as :meth:`modulate`.
@@ -123,7 +125,7 @@ class Adapter(nn.Module):
         numbers = bank.read(self.slot)
         if len(x) != len(numbers):
             numbers = self._spread(numbers, len(x))
-        return self.modulate(x, numbers, inputs, out)
+        return self.modulate(x, numbers, call)
 
     def _spread(self, numbers: Tensor, length: int) -> Tensor:
         """Repeat each sample's numbers for its entries, sample by sample."""
@@ -140,7 +142,7 @@ class Adapter(nn.Module):
 def modulate(module: nn.Module, args: tuple, output: Tensor) -> Tensor:
     """Forward hook of every site; top-level, so that deepcopy works."""
     inputs = args[0] if args else None
-    return module.adapter(output, inputs, output if _is_free(module) else None)
+    return module.adapter(output, Call(module, inputs, _is_free(module)))
 
 
 def _is_free(module: nn.Module) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -14,6 +15,10 @@ from .bank import AdapterBank
 from .methods import ScaleShift
 
 Stats = tuple[Tensor, ...]
+_NO_NORM = (
+    'no site of {} is a batch norm with running statistics, there is nothing '
+    'to estimate anew; fit by moments'
+)
 STATS = ('running_mean', 'running_var', 'num_batches_tracked')
 
 
@@ -45,11 +50,7 @@ class NormFit:
         ]
         self._norms = [layer for layer in self._layers if layer is not None]
         if not self._norms:
-            raise ValueError(
-                f'no site of {type(root).__name__} is a batch norm with '
-                'running statistics, there is nothing to estimate anew; fit '
-                'by moments'
-            )
+            raise ValueError(_NO_NORM.format(type(root).__name__))
         self._run, self._name = run, combination
         self._stats = [_fresh(norm) for norm in self._norms]
 
@@ -65,6 +66,18 @@ class NormFit:
             None if layer is None else _change(layer, *next(stats)[:2])
             for layer in self._layers
         ]
+
+
+def find_batch_norms(root: nn.Module) -> list[str]:
+    """Return patterns of all layers whose statistics can be estimated anew.
+
+    Raises:
+        ValueError: there is none.
+    """
+    names = [name for name, part in root.named_modules() if _has_mean(part)]
+    if not names:
+        raise ValueError(_NO_NORM.format(type(root).__name__))
+    return [re.escape(name) for name in names]
 
 
 def _has_mean(layer: nn.Module) -> bool:

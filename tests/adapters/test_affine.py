@@ -4,6 +4,7 @@ import pytest
 import torch
 from torch import nn
 
+from mmseg_missing.adapters.base import Call
 from mmseg_missing.adapters.methods.affine import (
     SMALLEST_SCALE,
     affine,
@@ -11,6 +12,10 @@ from mmseg_missing.adapters.methods.affine import (
 )
 
 N, C, H, W = 2, 3, 5, 7
+
+
+def at(layer=None, is_free=False, inputs=None):
+    return Call(layer or nn.ReLU(), inputs, is_free)
 
 
 def make(dtype=torch.float64, layout=torch.contiguous_format):
@@ -33,7 +38,7 @@ def test_gradients_are_those_of_autograd(in_place, layout):
     plain = (x.sin() * scale + shift).pow(2)
     expected = torch.autograd.grad((plain * weight).sum(), tensors)
     z = x.sin()
-    y = affine(z, scale, shift, z if in_place else None, True)
+    y = affine(z, scale, shift, at(nn.ReLU(), in_place), True)
     found = torch.autograd.grad((y.pow(2) * weight).sum(), tensors)
     torch.testing.assert_close(found, expected)
     assert (y is z) == in_place
@@ -46,15 +51,15 @@ def test_gradients_of_one_sample_and_one_channel():
         for v in (0.5, 2.0)
     )
     assert torch.autograd.gradcheck(
-        lambda *tensors: affine(*tensors, is_kept=True), (x, scale, shift)
+        lambda *tensors: affine(*tensors, at(), True), (x, scale, shift)
     )
 
 
 def test_half_precision_is_near():
     tensors = make(torch.bfloat16)
     doubles = [t.detach().double().requires_grad_() for t in tensors]
-    affine(*tensors, is_kept=True).pow(2).sum().backward()
-    affine(*doubles).pow(2).sum().backward()
+    affine(*tensors, at(), True).pow(2).sum().backward()
+    affine(*doubles, at(), True).pow(2).sum().backward()
     for half, double in zip(tensors, doubles):
         error = (half.grad.double() - double.grad).abs().max()
         assert error < 0.05 * double.grad.abs().max()
@@ -73,7 +78,7 @@ def test_only_the_result_is_kept():
         return tensor
 
     with torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t):
-        y = affine(z, scale, torch.zeros(N, 3), is_kept=True)
+        y = affine(z, scale, torch.zeros(N, 3), at(layer), True)
         y.sin()
     assert z.data_ptr() not in kept
     assert kept.count(y.data_ptr()) == 2
@@ -91,6 +96,45 @@ def test_scales_stay_invertible():
 
 def test_what_is_overwritten_later_is_not_relied_on():
     x, scale, shift = make()
-    y = affine(x.sin(), scale, shift)
+    y = affine(x.sin(), scale, shift, at(), False)
     y.relu_().sum().backward()
     assert scale.grad.any()
+
+
+CONVS = {
+    'conv': lambda: nn.Conv2d(C, 5, 3, stride=2, padding=1),
+    'depthwise': lambda: nn.Conv2d(C, C, 3, padding=1, groups=C),
+    'grouped, no bias': lambda: nn.Conv2d(C, 6, 1, groups=3, bias=False),
+    'dilated': lambda: nn.Conv2d(C, 5, 3, dilation=2),
+}
+
+
+@pytest.mark.parametrize('kind', CONVS)
+@pytest.mark.parametrize(
+    'layout', [torch.contiguous_format, torch.channels_last]
+)
+def test_frozen_convolutions_keep_no_input(kind, layout):
+    layer = CONVS[kind]().double().requires_grad_(False)
+    channels = layer.out_channels
+    x, *_ = make(layout=layout)
+    scale, shift = (
+        torch.rand(N, channels, 1, 1, dtype=x.dtype, requires_grad=True)
+        for _ in range(2)
+    )
+    tensors = x, scale, shift
+    plain = layer(x.sin()) * scale + shift
+    expected = torch.autograd.grad(plain.pow(2).sum(), tensors)
+    inputs, kept = x.sin(), []
+
+    def pack(tensor):
+        kept.append(tensor.data_ptr())
+        return tensor
+
+    z = layer(inputs)
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t):
+        y = affine(z, scale, shift, at(layer, True, inputs), True)
+    assert inputs.data_ptr() not in kept
+    torch.testing.assert_close(y, plain)
+    found = torch.autograd.grad(y.pow(2).sum(), tensors)
+    torch.testing.assert_close(found, expected)
+    assert found[0].is_contiguous(memory_format=layout)

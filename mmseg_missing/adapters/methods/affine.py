@@ -5,6 +5,10 @@ the y that the next layer keeps. An affine map inverts: all that is needed
 of x follows from y, so only y is kept, and may overwrite x. That fails
 where a later layer overwrites y, as an in-place ReLU does; sites say whether
 that can happen.
+
+Autograd also keeps the input of every convolution, which only the gradient
+of its weight needs, and a frozen one has none. So the graph of a frozen
+convolution is replaced as well.
 """
 
 from __future__ import annotations
@@ -12,8 +16,10 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
+
+from ..base import Call
 
 # A scale nearer to zero counts as this: y must tell x.
 SMALLEST_SCALE = 1e-3
@@ -40,12 +46,15 @@ def as_channels(numbers: Tensor, x: Tensor, dim: int) -> Tensor:
     return numbers.to(x.dtype).view(shape)
 
 
+def add(x: Tensor, change: Tensor, call: Call) -> Tensor:
+    """Return x + change, in the memory of ``x`` where it may be."""
+    if call.is_free and not torch.is_grad_enabled():
+        return torch.add(x, change, out=x)
+    return x + change
+
+
 def affine(
-    x: Tensor,
-    scale: Tensor,
-    shift: Tensor,
-    out: Tensor | None = None,
-    is_kept: bool = False,
+    x: Tensor, scale: Tensor, shift: Tensor, call: Call, is_kept: bool
 ) -> Tensor:
     """Return scale * x + shift.
 
@@ -54,16 +63,34 @@ def affine(
         scale: Broadcasts over ``x``, nowhere nearer to zero than
             ``SMALLEST_SCALE``.
         shift: Of the shape of ``scale``.
-        out: Memory that may take the result; ``x`` itself, or None.
+        call: Where ``x`` comes from.
         is_kept: Nothing will overwrite the result.
     """
     if not torch.is_grad_enabled():
+        out = x if call.is_free else None
         return torch.addcmul(shift, x, scale, out=out)
     if torch.compiler.is_compiling() or not is_kept:
         return torch.addcmul(shift, x, scale)
+    if call.is_free and is_frozen_conv(call):
+        return _ConvAffine.apply(
+            call.inputs, x.detach(), scale, shift, call.layer
+        )
     # Autograd cannot cheaply overwrite what is a view of something else.
-    in_place = out is not None and not x._is_view()
+    in_place = call.is_free and not x._is_view()
     return _Affine.apply(x, scale, shift, in_place)
+
+
+def is_frozen_conv(call: Call) -> bool:
+    """Say whether its graph is nothing but a plain frozen convolution."""
+    layer, inputs = call.layer, call.inputs
+    return (
+        type(layer) in (nn.Conv1d, nn.Conv2d, nn.Conv3d)
+        and layer.padding_mode == 'zeros'
+        and not isinstance(layer.padding, str)
+        and not any(p.requires_grad for p in layer.parameters())
+        and inputs is not None
+        and inputs.requires_grad
+    )
 
 
 class _Affine(torch.autograd.Function):
@@ -81,21 +108,66 @@ class _Affine(torch.autograd.Function):
     @once_differentiable
     def backward(ctx: Any, grad: Tensor) -> tuple:
         y, scale, shift = ctx.saved_tensors
-        dims = [d for d, size in enumerate(scale.shape) if size == 1]
-        dims = [d for d in dims if y.shape[d] != 1]
-        total, moment = (
-            z.sum(dims, keepdim=True, dtype=torch.float32)
-            if dims and z.dtype in (torch.float16, torch.bfloat16)
-            else z.sum(dims, keepdim=True)
-            if dims
-            else z
-            for z in (grad, grad * y)
-        )
-        # sum(grad * x), with x = (y - shift) / scale.
-        slope = (moment - shift * total) / scale
-        return (
-            grad * scale if ctx.needs_input_grad[0] else None,
-            slope.to(scale.dtype),
-            total.to(shift.dtype),
+        grad_x = grad * scale if ctx.needs_input_grad[0] else None
+        return grad_x, *_slopes(grad, y, scale, shift), None
+
+
+class _ConvAffine(torch.autograd.Function):
+    """From the input of a convolution to its modulated output."""
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        inputs: Tensor,
+        x: Tensor,
+        scale: Tensor,
+        shift: Tensor,
+        layer: nn.Module,
+    ) -> Tensor:
+        y = torch.addcmul(shift, x, scale, out=x)
+        ctx.mark_dirty(y)
+        ctx.save_for_backward(y, scale, shift, layer.weight)
+        ctx.layer = layer
+        # Shape, dtype and layout of the input, without its memory.
+        ctx.like = inputs.new_empty(0), inputs.shape, inputs.stride()
+        return y
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple:
+        y, scale, shift, weight = ctx.saved_tensors
+        layer, (like, shape, stride) = ctx.layer, ctx.like
+        grad_x = grad * scale
+        grad_inputs, _, _ = torch.ops.aten.convolution_backward(
+            grad_x,
+            # It is asked for its layout alone.
+            grad_x.new_empty_strided(shape, stride),
+            weight.to(grad_x.dtype),
             None,
+            layer.stride,
+            layer.padding,
+            layer.dilation,
+            False,
+            [0] * len(layer.stride),
+            layer.groups,
+            (True, False, False),
         )
+        slopes = _slopes(grad, y, scale, shift)
+        return grad_inputs.to(like.dtype), None, *slopes, None
+
+
+def _slopes(
+    grad: Tensor, y: Tensor, scale: Tensor, shift: Tensor
+) -> tuple[Tensor, Tensor]:
+    """Return the gradients of scale and shift from the map's result."""
+    dims = [d for d, size in enumerate(scale.shape) if size != y.shape[d]]
+    # Sums over many positions need more than half precision.
+    is_half = y.dtype in (torch.float16, torch.bfloat16)
+    dtype = torch.float32 if is_half else y.dtype
+    total, moment = (
+        z.sum(dims, keepdim=True, dtype=dtype) if dims else z
+        for z in (grad, grad * y)
+    )
+    # sum(grad * x), with x = (y - shift) / scale.
+    slope = (moment - shift * total) / scale
+    return slope.to(scale.dtype), total.to(shift.dtype)

@@ -7,8 +7,9 @@ import zlib
 import torch
 from torch import Tensor, nn
 
-from ..base import Adapter
+from ..base import Adapter, Call
 from ..sites import Site
+from .affine import add
 
 
 class Bottleneck(Adapter):
@@ -71,13 +72,7 @@ class Bottleneck(Adapter):
         w1 = (2 * torch.rand(r * c, generator=generator) - 1) * c**-0.5
         return torch.cat([w1, torch.zeros(r + c * r + c)])
 
-    def modulate(
-        self,
-        x: Tensor,
-        numbers: Tensor,
-        inputs: Tensor | None = None,
-        out: Tensor | None = None,
-    ) -> Tensor:
+    def modulate(self, x: Tensor, numbers: Tensor, call: Call) -> Tensor:
         """Return x plus the small network; x itself where W2 = b2 = 0."""
         c, r = self.site.num_features, self.hidden
         w1, b1, w2, b2 = numbers.to(x.dtype).split([r * c, r, c * r, c], 1)
@@ -89,6 +84,4 @@ class Bottleneck(Adapter):
         change = change.view(shape)
         if self.site.channel_dim != 1:
             change = change.movedim(1, -1)
-        if out is None or torch.is_grad_enabled():
-            return x + change
-        return torch.add(x, change, out=out)
+        return add(x, change, call)

@@ -10,8 +10,9 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 
-from ..base import Adapter
+from ..base import Adapter, Call
 from ..sites import Site, matches
+from .affine import add
 
 CONVOLVE = {3: F.conv1d, 4: F.conv2d, 5: F.conv3d}  # by the weight's ndim
 FUSED = {'qkv': 3, 'kv': 2}
@@ -97,22 +98,16 @@ class LowRank(Adapter):
             [bound * (2 * a - 1), torch.zeros(self.shape[0] * self.rank)]
         )
 
-    def modulate(
-        self,
-        x: Tensor,
-        numbers: Tensor,
-        inputs: Tensor | None = None,
-        out: Tensor | None = None,
-    ) -> Tensor:
+    def modulate(self, x: Tensor, numbers: Tensor, call: Call) -> Tensor:
         """Return x + alpha / rank * B A inputs; x itself where B = 0."""
-        if inputs is None:
+        if call.inputs is None:
             raise ValueError(
                 f'adapter site {self.site.name!r} is called with keywords, '
                 'and `LowRank` needs its input; leave it out of '
                 '`model.adapter.sites`'
             )
         a, b = self._matrices(numbers.to(x.dtype))
-        inputs = inputs.to(x.dtype)
+        inputs = call.inputs.to(x.dtype)
         if self.conv is None:
             change = self._through_linear(inputs, a, b)
         elif self.conv['groups'] == 1:
@@ -120,9 +115,7 @@ class LowRank(Adapter):
         else:
             change = self._through_groups(inputs, a, b)
         change = change.view(x.shape) * self.strength
-        if out is None or torch.is_grad_enabled():
-            return x + change
-        return torch.add(x, change, out=out)
+        return add(x, change, call)
 
     def fold(self, layer: nn.Module, numbers: Tensor) -> None:
         """Add the change to the layer's weight; its bias stays."""

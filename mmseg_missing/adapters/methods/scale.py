@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ..base import Adapter
+from ..base import Adapter, Call
 from .affine import affine, as_channels, keep_invertible
 from .scale_shift import scale_layer
 
@@ -24,17 +24,11 @@ class Scale(Adapter):
         """Return (C,): ones."""
         return torch.ones(self.site.num_features)
 
-    def modulate(
-        self,
-        x: Tensor,
-        numbers: Tensor,
-        inputs: Tensor | None = None,
-        out: Tensor | None = None,
-    ) -> Tensor:
+    def modulate(self, x: Tensor, numbers: Tensor, call: Call) -> Tensor:
         """Return scale * x, ``torch.equal`` to x at the identity."""
         scale = as_channels(numbers, x, self.site.channel_dim)
         shift = torch.zeros_like(scale)
-        return affine(x, scale, shift, out, self.site.is_kept)
+        return affine(x, scale, shift, call, self.site.is_kept)
 
     def fold(self, layer: nn.Module, numbers: Tensor) -> None:
         """Let the layer's weight and bias contain this adapter."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ..base import Adapter
+from ..base import Adapter, Call
 from .affine import affine, as_channels, keep_invertible
 
 
@@ -27,17 +27,11 @@ class ScaleShift(Adapter):
         c = self.site.num_features
         return torch.cat([torch.ones(c), torch.zeros(c)])
 
-    def modulate(
-        self,
-        x: Tensor,
-        numbers: Tensor,
-        inputs: Tensor | None = None,
-        out: Tensor | None = None,
-    ) -> Tensor:
+    def modulate(self, x: Tensor, numbers: Tensor, call: Call) -> Tensor:
         """Return scale * x + shift, ``torch.equal`` to x at the identity."""
         dim = self.site.channel_dim
         scale, shift = as_channels(numbers, x, dim).chunk(2, dim)
-        return affine(x, scale, shift, out, self.site.is_kept)
+        return affine(x, scale, shift, call, self.site.is_kept)
 
     def fold(self, layer: nn.Module, numbers: Tensor) -> None:
         """Let the layer's weight and bias contain this adapter.

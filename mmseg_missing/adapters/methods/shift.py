@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ..base import Adapter
-from .affine import as_channels
+from ..base import Adapter, Call
+from .affine import add, as_channels
 from .scale_shift import shift_layer
 
 
@@ -24,18 +24,10 @@ class Shift(Adapter):
         """Return (C,): zeros."""
         return torch.zeros(self.site.num_features)
 
-    def modulate(
-        self,
-        x: Tensor,
-        numbers: Tensor,
-        inputs: Tensor | None = None,
-        out: Tensor | None = None,
-    ) -> Tensor:
+    def modulate(self, x: Tensor, numbers: Tensor, call: Call) -> Tensor:
         """Return x + shift, ``torch.equal`` to x at the identity."""
         shift = as_channels(numbers, x, self.site.channel_dim)
-        if out is None or torch.is_grad_enabled():
-            return x + shift
-        return torch.add(x, shift, out=out)
+        return add(x, shift, call)
 
     def fold(self, layer: nn.Module, numbers: Tensor) -> None:
         """Let the layer's bias contain this adapter; it may gain one."""
