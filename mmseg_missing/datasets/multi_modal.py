@@ -28,7 +28,10 @@ class MultiModalDataset(BaseSegDataset):
         names: file names without folder and suffix, one per sample; or a
             list file below ``data_root``.
         formats: a format per modality that the data set knows.
-        label_folder: folder of the label files, ``<name>.png``.
+        label_folder: folder of the label files, ``<name>.png``; None where
+            there are none: a teacher can learn from such images. To train on
+            both, join data sets by ``dict(type='ConcatDataset',
+            datasets=[...], ignore_keys=['split'])``.
         pipeline: steps; those that take ``modalities`` get the data set's.
         **kwargs: of ``BaseSegDataset``: ``test_mode``, ...
     """
@@ -39,7 +42,7 @@ class MultiModalDataset(BaseSegDataset):
         modalities: Sequence[str | Mapping],
         names: Sequence[str] | str,
         formats: Mapping[str, Mapping[str, Any]],
-        label_folder: str,
+        label_folder: str | None,
         pipeline: Sequence[Any] = (),
         **kwargs,
     ) -> None:
@@ -71,15 +74,19 @@ class MultiModalDataset(BaseSegDataset):
             {
                 'modality_paths': self._paths(name),
                 'modality_formats': formats,
-                'seg_map_path': str(
-                    Path(self.data_root, self.label_folder, f'{name}.png')
-                ),
+                'seg_map_path': self._label_path(name),
+                'labelled': self.label_folder is not None,
                 'label_map': self.label_map,
                 'reduce_zero_label': self.reduce_zero_label,
                 'seg_fields': [],
             }
             for name in self.names
         ]
+
+    def _label_path(self, name: str) -> str | None:
+        if self.label_folder is None:
+            return None
+        return str(Path(self.data_root, self.label_folder, f'{name}.png'))
 
     def _paths(self, name: str) -> dict[str, str]:
         root = Path(self.data_root)

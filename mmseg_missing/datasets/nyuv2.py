@@ -89,6 +89,7 @@ class NYUv2Dataset(MultiModalDataset):
         num_classes: 40 or 13.
         formats: changes per modality, e.g. ``dict(depth=dict(dtype='uint8',
             scale=0.0392))`` for 8-bit depth.
+        labelled: False leaves the labels aside, as if there were none.
         **kwargs: of ``BaseSegDataset``: ``pipeline``, ``test_mode``, ...
 
     Raises:
@@ -103,6 +104,7 @@ class NYUv2Dataset(MultiModalDataset):
         modalities: Sequence[str | Mapping] = ('rgb', 'depth'),
         num_classes: int = 40,
         formats: Mapping[str, Mapping[str, Any]] | None = None,
+        labelled: bool = True,
         **kwargs,
     ) -> None:
         _check_choice('split', split, SPLITS)
@@ -113,7 +115,7 @@ class NYUv2Dataset(MultiModalDataset):
             modalities=modalities,
             names=_split_names(data_root, split),
             formats=merge_formats(layout['formats'], formats),
-            label_folder=layout['labels'][num_classes],
+            label_folder=layout['labels'][num_classes] if labelled else None,
             metainfo={
                 'classes': CLASSES[num_classes],
                 'palette': voc_palette(num_classes),

@@ -46,6 +46,7 @@ class OMBRIADataset(MultiModalDataset):
         modalities: names in stack order, or the config's list of dicts.
         formats: changes per modality, e.g. ``dict(s1_after=dict(folder=...,
             suffix='.tif'))``.
+        labelled: False leaves the labels aside, as if there were none.
         **kwargs: of ``BaseSegDataset``: ``pipeline``, ``test_mode``, ...
 
     Raises:
@@ -59,6 +60,7 @@ class OMBRIADataset(MultiModalDataset):
         split: str = 'train',
         modalities: Sequence[str | Mapping] = MODALITIES,
         formats: Mapping[str, Mapping[str, Any]] | None = None,
+        labelled: bool = True,
         **kwargs,
     ) -> None:
         super().__init__(
@@ -66,7 +68,7 @@ class OMBRIADataset(MultiModalDataset):
             modalities=modalities,
             names=_split_names(data_root, split),
             formats=merge_formats(FORMATS, formats),
-            label_folder=LABEL_FOLDER,
+            label_folder=LABEL_FOLDER if labelled else None,
             metainfo={
                 'classes': ('land', 'water'),
                 'palette': [(170, 150, 110), (30, 100, 220)],

@@ -40,6 +40,7 @@ class SceneDataset(BaseSegDataset):
         start: number of the first scene. Train, val and test parts are
             ranges that do not overlap: ``start=0, num_scenes=400``, then
             ``start=400``.
+        labelled: False leaves the labels aside, as if there were none.
         cache: keep what was rendered in memory (0.1 MB per scene at 64 x 96
             with all sensors; each loader worker has its own cache and needs
             ``persistent_workers=True`` to profit).
@@ -59,6 +60,7 @@ class SceneDataset(BaseSegDataset):
         size: tuple[int, int] = (64, 96),
         seed: int = 0,
         start: int = 0,
+        labelled: bool = True,
         cache: bool = False,
         pipeline: Sequence[Any] = (),
         **kwargs,
@@ -69,6 +71,7 @@ class SceneDataset(BaseSegDataset):
         self.size = tuple(size)
         self.seed = seed
         self.start = start
+        self.labelled = labelled
         self.cache = {} if cache else None
         pipeline = complete_pipeline(pipeline, modalities)
         super().__init__(pipeline=pipeline, **kwargs)
@@ -81,6 +84,7 @@ class SceneDataset(BaseSegDataset):
         return [
             {
                 'scene': self.start + number,
+                'labelled': self.labelled,
                 'label_map': self.label_map,
                 'reduce_zero_label': False,
                 'seg_fields': ['gt_seg_map'],
@@ -110,7 +114,9 @@ class SceneDataset(BaseSegDataset):
         return {name: im.copy() for name, im in images.items()}, label.copy()
 
     def _renamed(self, label: np.ndarray) -> np.ndarray:
-        """Follow ``metainfo=dict(classes=...)``; other classes: ignored."""
+        """Follow ``metainfo=dict(classes=...)``; all else: ignored."""
+        if not self.labelled:
+            return np.full_like(label, 255)
         if self.label_map is None:
             return label
         table = [self.label_map[number] for number in range(len(CLASSES))]

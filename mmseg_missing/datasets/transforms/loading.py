@@ -74,7 +74,8 @@ class LoadLabel(BaseTransform):
     """Read the label map: one class index per pixel, 255 = ignore.
 
     With the data set's ``reduce_zero_label`` the file counts classes from 1
-    and 0 is void; the file may then not hold more than ``num_classes``.
+    and 0 is void; the file may then not hold more than ``num_classes``. An
+    image without a label file (``labelled`` is False) gets 255 everywhere.
 
     Args:
         num_classes: number of classes in the files.
@@ -85,6 +86,15 @@ class LoadLabel(BaseTransform):
 
     def transform(self, results: dict) -> dict:
         """Add ``gt_seg_map``, (H, W) uint8."""
+        if results.get('labelled', True):
+            label = self._load(results)
+        else:
+            label = np.full(results['ori_shape'], IGNORE, np.uint8)
+        results['gt_seg_map'] = label
+        results['seg_fields'] = [*results.get('seg_fields', []), 'gt_seg_map']
+        return results
+
+    def _load(self, results: dict) -> np.ndarray:
         path = results['seg_map_path']
         raw = self._read(path, results['ori_shape'])
         label = raw
@@ -93,9 +103,7 @@ class LoadLabel(BaseTransform):
         outside = (label >= self.num_classes) & (label != IGNORE)
         if outside.any():
             raise ValueError(self._outside(path, raw[outside].max(), results))
-        results['gt_seg_map'] = _remap(label, results.get('label_map'))
-        results['seg_fields'] = [*results.get('seg_fields', []), 'gt_seg_map']
-        return results
+        return _remap(label, results.get('label_map'))
 
     def _read(self, path: str, shape: tuple[int, int]) -> np.ndarray:
         array = read_array(path)

@@ -20,6 +20,7 @@ META_KEYS = (
     'flip',
     'flip_direction',
     'seg_map_path',
+    'labelled',
     'sample_idx',
     'reduce_zero_label',
 )
