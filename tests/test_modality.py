@@ -209,7 +209,32 @@ def test_noise_leaves_the_global_generator_alone(inputs, stack):
     assert torch.equal(state, torch.get_rng_state())
 
 
-@pytest.mark.parametrize('fill', ['zero', 'black', 'noise', 'copy:rgb'])
+@pytest.mark.parametrize('given', [torch.tensor([1.0, 2.0, 3.0]), [1, 2, 3]])
+def test_learned_is_a_vector(inputs, stack, given):
+    present = torch.tensor([[False, False, True], [True, True, True]])
+    filled = fill_absent(
+        inputs, present, stack, 'learned', learned={'rgb': given}
+    )
+    expected = torch.tensor([1.0, 2.0, 3.0])[:, None, None].expand(3, H, W)
+    assert torch.equal(filled[0, :3], expected)
+    assert not filled[0, 3].any()  # zero where none is given
+    assert torch.equal(filled[1], inputs[1])
+
+
+def test_learned_gets_a_gradient_where_it_stood_in(inputs, stack):
+    vector = torch.zeros(3, requires_grad=True)
+    inputs[0] = torch.nan
+    present = torch.tensor([[False, True, True], [True, True, True]])
+    filled = fill_absent(
+        inputs, present, stack, 'learned', learned={'rgb': vector}
+    )
+    (filled[:, :3].nan_to_num(0) * 2).sum().backward()
+    assert vector.grad.tolist() == [2.0 * H * W] * 3
+
+
+@pytest.mark.parametrize(
+    'fill', ['zero', 'black', 'noise', 'copy:rgb', 'learned']
+)
 def test_nothing_of_an_absent_modality_survives(inputs, stack, fill):
     for name in stack.combinations():
         flags = stack.parse(name)
@@ -241,7 +266,9 @@ def test_each_sample_has_its_own_flags(inputs, stack):
 
 
 @pytest.mark.parametrize('dtype', [torch.bfloat16, torch.float64])
-@pytest.mark.parametrize('fill', ['zero', 'black', 'noise', 'copy:rgb'])
+@pytest.mark.parametrize(
+    'fill', ['zero', 'black', 'noise', 'copy:rgb', 'learned']
+)
 def test_fill_keeps_the_dtype(inputs, stack, fill, dtype):
     part = fill_one(inputs.to(dtype), stack, 'flow', fill)
     assert part.dtype == dtype

@@ -33,6 +33,11 @@ def main() -> None:
     roots = list(adapted(model))
     if not roots:
         raise ValueError('there are no adapters to fold; give --adapter')
+    fill = {
+        name: vector.tolist()
+        for _, root in roots
+        for name, vector in (root.adapters.fill or {}).items()
+    }
     biases = [
         f'{name}.{layer}' if name else layer
         for name, root in roots
@@ -41,7 +46,11 @@ def main() -> None:
     combination = model.stack.format(model.stack.parse(args.combination))
     meta = {
         'mmseg_missing_version': __version__,
-        'folded': {'combination': combination, 'biases': biases},
+        'folded': {
+            'combination': combination,
+            'biases': biases,
+            'fill': fill,
+        },
         'fill': model.fill,
     }
     torch.save({'state_dict': model.state_dict(), 'meta': meta}, out)

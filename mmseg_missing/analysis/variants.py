@@ -11,7 +11,7 @@ from mmseg.registry import MODELS
 from torch import nn
 
 from ..adapters import adapted, base_state, fold
-from ..modality import Stack
+from ..modality import Stack, parse_fill
 
 KINDS = ('base', 'adapted', 'folded', 'finetune')
 
@@ -139,7 +139,10 @@ def without_adapter(model: Mapping[str, Any]) -> dict[str, Any]:
 
     With its sampler a step sees exactly the combination it is given.
     """
-    model = {**model, 'adapter': None, 'sampler': 'full'}
+    model = {**model, 'adapter': None, 'teacher': None, 'sampler': 'full'}
+    fill = parse_fill(Stack(model['stack']), model.get('fill', 'zero'))
+    if 'learned' in fill.values():
+        model['fill'] = 'zero'  # the start of what is learned
     if is_wrapped(model):
         model['backbone'] = model['backbone']['backbone']
     return model

@@ -106,7 +106,7 @@ def configure(
         )
     if folded:
         cfg.model.folded = folded
-        cfg.model.adapter = None
+        cfg.model.adapter = cfg.model.teacher = None
         cfg.model.fill = checkpoint['meta'].get('fill', 'zero')
         if cfg.model.backbone.type == 'AdaptedBackbone':
             cfg.model.backbone = cfg.model.backbone.backbone
