@@ -138,3 +138,54 @@ def test_frozen_convolutions_keep_no_input(kind, layout):
     found = torch.autograd.grad(y.pow(2).sum(), tensors)
     torch.testing.assert_close(found, expected)
     assert found[0].is_contiguous(memory_format=layout)
+
+
+NORMS = {
+    'layer norm': lambda: nn.LayerNorm(W),
+    'batch norm': lambda: nn.BatchNorm2d(C),
+    'group norm': lambda: nn.GroupNorm(1, C),
+}
+
+
+@pytest.mark.parametrize('in_place', [False, True])
+@pytest.mark.parametrize('kind', NORMS)
+def test_norms_keep_their_input_alone(kind, in_place):
+    layer = NORMS[kind]().double().eval().requires_grad_(False)
+    x, *_ = make()
+    shape = (N, 1, 1, W) if kind == 'layer norm' else (N, C, 1, 1)
+    scale, shift = (
+        torch.rand(shape, dtype=x.dtype, requires_grad=True) for _ in range(2)
+    )
+    tensors = x, scale, shift
+    plain = layer(x.sin()) * scale + shift
+    expected = torch.autograd.grad(plain.pow(2).sum(), tensors)
+    inputs, kept = x.sin(), []
+
+    def pack(tensor):
+        kept.append(tensor.data_ptr())
+        return tensor
+
+    z = layer(inputs)
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t):
+        y = affine(z, scale, shift, at(layer, in_place, inputs), False)
+    assert inputs.data_ptr() in kept and y.data_ptr() not in kept
+    # Its result may be overwritten.
+    found = torch.autograd.grad(y.mul_(1).pow(2).sum(), tensors)
+    torch.testing.assert_close(found, expected)
+
+
+def test_norms_in_half_precision():
+    layer = nn.LayerNorm(C).requires_grad_(False)
+    x = torch.randn(N, 4, C, requires_grad=True)
+    scale, shift = (torch.rand(N, 1, C, requires_grad=True) for _ in '12')
+    with torch.autocast('cpu', torch.bfloat16):
+        inputs = nn.functional.linear(x, torch.eye(C))
+        half = affine(
+            layer(inputs),
+            scale.to(inputs.dtype),
+            shift.to(inputs.dtype),
+            at(layer, True, inputs),
+            False,
+        )
+    half.float().pow(2).sum().backward()
+    assert all(t.grad.isfinite().all() for t in (x, scale, shift))

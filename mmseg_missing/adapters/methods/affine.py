@@ -6,6 +6,8 @@ of x follows from y, so only y is kept, and may overwrite x. That fails
 where a later layer overwrites y, as an in-place ReLU does; sites say whether
 that can happen.
 
+A frozen norm keeps its input; x is computed from it again.
+
 Autograd also keeps the input of every convolution, which only the gradient
 of its weight needs, and a frozen one has none. So the graph of a frozen
 convolution is replaced as well.
@@ -18,6 +20,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
+from torch.nn.modules.batchnorm import _NormBase
 
 from ..base import Call
 
@@ -69,15 +72,32 @@ def affine(
     if not torch.is_grad_enabled():
         out = x if call.is_free else None
         return torch.addcmul(shift, x, scale, out=out)
-    if torch.compiler.is_compiling() or not is_kept:
+    if torch.compiler.is_compiling():
+        return torch.addcmul(shift, x, scale)
+    # Autograd cannot cheaply overwrite what is a view of something else.
+    in_place = call.is_free and not x._is_view()
+    if is_frozen_norm(call):
+        inputs = call.inputs.detach()
+        return _NormAffine.apply(x, scale, shift, in_place, inputs, call.layer)
+    if not is_kept:
         return torch.addcmul(shift, x, scale)
     if call.is_free and is_frozen_conv(call):
         return _ConvAffine.apply(
             call.inputs, x.detach(), scale, shift, call.layer
         )
-    # Autograd cannot cheaply overwrite what is a view of something else.
-    in_place = call.is_free and not x._is_view()
     return _Affine.apply(x, scale, shift, in_place)
+
+
+def is_frozen_norm(call: Call) -> bool:
+    """Say whether it gives the same again when it is called again."""
+    layer, inputs = call.layer, call.inputs
+    return (
+        isinstance(layer, (_NormBase, nn.LayerNorm, nn.GroupNorm))
+        and not layer.training
+        and not any(p.requires_grad for p in layer.parameters())
+        and inputs is not None
+        and inputs.requires_grad
+    )
 
 
 def is_frozen_conv(call: Call) -> bool:
@@ -110,6 +130,34 @@ class _Affine(torch.autograd.Function):
         y, scale, shift = ctx.saved_tensors
         grad_x = grad * scale if ctx.needs_input_grad[0] else None
         return grad_x, *_slopes(grad, y, scale, shift), None
+
+
+class _NormAffine(torch.autograd.Function):
+    @staticmethod
+    def forward(
+        ctx: Any,
+        x: Tensor,
+        scale: Tensor,
+        shift: Tensor,
+        in_place: bool,
+        inputs: Tensor,
+        layer: nn.Module,
+    ) -> Tensor:
+        y = torch.addcmul(shift, x, scale, out=x if in_place else None)
+        if in_place:
+            ctx.mark_dirty(y)
+        ctx.save_for_backward(inputs, scale)
+        ctx.layer = layer
+        return y
+
+    @staticmethod
+    @once_differentiable
+    def backward(ctx: Any, grad: Tensor) -> tuple:
+        inputs, scale = ctx.saved_tensors
+        # Past its hooks: this is the layer alone.
+        x = ctx.layer.forward(inputs).to(grad.dtype)
+        grads = (z.to(scale.dtype) for z in _sums(grad, x, scale))
+        return grad * scale, *grads, None, None, None
 
 
 class _ConvAffine(torch.autograd.Function):
@@ -160,14 +208,20 @@ def _slopes(
     grad: Tensor, y: Tensor, scale: Tensor, shift: Tensor
 ) -> tuple[Tensor, Tensor]:
     """Return the gradients of scale and shift from the map's result."""
-    dims = [d for d, size in enumerate(scale.shape) if size != y.shape[d]]
-    # Sums over many positions need more than half precision.
-    is_half = y.dtype in (torch.float16, torch.bfloat16)
-    dtype = torch.float32 if is_half else y.dtype
-    total, moment = (
-        z.sum(dims, keepdim=True, dtype=dtype) if dims else z
-        for z in (grad, grad * y)
-    )
+    moment, total = _sums(grad, y, scale)
     # sum(grad * x), with x = (y - shift) / scale.
     slope = (moment - shift * total) / scale
     return slope.to(scale.dtype), total.to(shift.dtype)
+
+
+def _sums(grad: Tensor, z: Tensor, scale: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the sums of grad * z and of grad, in the shape of ``scale``."""
+    dims = [d for d, size in enumerate(scale.shape) if size != z.shape[d]]
+    # Sums over many positions need more than half precision.
+    is_half = z.dtype in (torch.float16, torch.bfloat16)
+    dtype = torch.float32 if is_half else z.dtype
+    moment, total = (
+        part.sum(dims, keepdim=True, dtype=dtype) if dims else part
+        for part in (grad * z, grad)
+    )
+    return moment, total
