@@ -132,11 +132,10 @@ def measure(
     from rich.console import Console
     from rich.progress import Progress
 
+    analyzer, images = build(cfg, args)
+    total = analyzer.num_steps(len(images), args.batches)
     with Progress(console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task('building the networks', total=None)
-        analyzer, images = build(cfg, args)
-        total = analyzer.num_steps(len(images), args.batches)
-        progress.update(task, total=total)
+        task = progress.add_task('', total=total)
         for done in analyzer.run(images, args.batches):
             progress.update(task, advance=1, description=done)
     return analyzer, describe(args, images)

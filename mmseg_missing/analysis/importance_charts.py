@@ -34,7 +34,7 @@ def shapley_chart(found: Mapping[str, Mapping[str, Any]]) -> Figure:
             ax.set_xlabel(unit, color=INK)
     axes[0, 0].set_title('Shapley values', loc='left', color=INK)
     axes[0, 1].set_title(
-        'interactions: < 0 redundant, > 0 synergistic', loc='left', color=INK
+        'interactions: below 0 redundant', loc='left', color=INK
     )
     if len(found) > 1:
         handles, labels = axes[0, 0].get_legend_handles_labels()
