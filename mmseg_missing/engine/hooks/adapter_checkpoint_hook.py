@@ -11,6 +11,7 @@ from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 from torch import nn
+from torch.utils.data import DataLoader
 
 from ...adapters import (
     adapted,
@@ -20,6 +21,8 @@ from ...adapters import (
     save_adapter,
 )
 from ..checkpoints import read_state
+from ..fitting import fit_segmentor
+from .random_state_hook import get_random_state, set_random_state
 
 
 @HOOKS.register_module()
@@ -35,20 +38,36 @@ class AdapterCheckpointHook(Hook):
     Args:
         base: Checkpoint of the pretrained network.
         filename: Of the small file, in the work folder.
+        init: Where rows start: at the ``identity``, or where ``moments`` of
+            features put them, see
+            :func:`mmseg_missing.adapters.closed_form.fit_rows`.
+        init_batches: How many training batches these moments are of.
 
     Raises:
         FileNotFoundError: no such base.
         ValueError: keys of the base differ from the network's without its
-            adapters; a run that is resumed on another base; or one that
-            ends with no row trained.
+            adapters; a run that is resumed on another base; one that ends
+            with no row trained; an unknown ``init``, or adapters that it
+            cannot set.
     """
 
     priority = 'LOW'  # after EMAHook, which swaps what is saved
 
     def __init__(
-        self, base: str, filename: str = 'adapter.safetensors'
+        self,
+        base: str,
+        filename: str = 'adapter.safetensors',
+        init: str = 'identity',
+        init_batches: int = 16,
     ) -> None:
+        if init not in ('identity', 'moments') or init_batches < 1:
+            raise ValueError(
+                '`AdapterCheckpointHook` takes `init` identity or moments '
+                f'and at least 1 of `init_batches`, got {init!r} and '
+                f'{init_batches}'
+            )
         self.base, self.filename = base, filename
+        self.init, self.init_batches = init, init_batches
         self._is_fresh = False
         self._results: dict = {}
 
@@ -69,6 +88,8 @@ class AdapterCheckpointHook(Hook):
         state = read_state(self.base)
         if runner.iter == 0:
             load_base(model, state, self.base)
+            if self.init == 'moments':
+                self._set_rows(model, runner.train_loop.dataloader)
             return
         prefixes = tuple(f'{name}.' if name else '' for name in names)
         for key, value in base_state(model).items():
@@ -79,6 +100,15 @@ class AdapterCheckpointHook(Hook):
                     f'the resumed run stands on another base than '
                     f'{self.base!r} ({key} differs); resume with its own'
                 )
+
+    def _set_rows(self, model: nn.Module, loader: DataLoader) -> None:
+        """Set the rows; what training draws is as if it had not been."""
+        size = loader.batch_size or loader.batch_sampler.batch_size
+        state = get_random_state()
+        fit_segmentor(
+            model, loader.dataset, self.init_batches, size, is_start=True
+        )
+        set_random_state(state)
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Write the trained rows beside the checkpoint."""

@@ -1,0 +1,157 @@
+"""Repair a network without training: adapters in closed form."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mmengine.registry import init_default_scope
+
+# The stack comes in below this: it says what to install.
+from mmseg_missing.adapters import (
+    adapted,
+    adapter_prefixes,
+    load_base,
+    save_adapter,
+)
+from mmseg_missing.adapters.closed_form import FITS
+from mmseg_missing.adapters.norm_statistics import find_batch_norms
+from mmseg_missing.apis.cli import ConfigOptions, run_tool
+from mmseg_missing.apis.model import configure, has_adapter, load_config
+from mmseg_missing.engine.checkpoints import read_checkpoint
+from mmseg_missing.engine.fitting import fit_segmentor
+from mmseg_missing.evaluation import check_writable
+
+if TYPE_CHECKING:
+    from mmengine.config import Config
+    from torch import nn
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        'config', help='config of the base or of its adapted sibling'
+    )
+    parser.add_argument('checkpoint', help='checkpoint of the base')
+    parser.add_argument('out', help='the file to write (.safetensors)')
+    parser.add_argument(
+        '--by',
+        choices=list(FITS),
+        default='moments',
+        help='moments: bring features closest to those of the full input; '
+        'norm_statistics: re-estimate the batch norms; default: moments',
+    )
+    parser.add_argument(
+        '--batches',
+        type=positive,
+        default=32,
+        help='training batches to look at, default: 32',
+    )
+    parser.add_argument(
+        '--present',
+        nargs='+',
+        help='combinations such as rgb+depth, default: all',
+    )
+    parser.add_argument(
+        '--sites',
+        nargs='+',
+        help="patterns, or one file of sites; default: the config's, or all "
+        'sites of encoders and fusion, or all batch norms',
+    )
+    parser.add_argument('--device', default='cpu')
+    parser.add_argument('--seed', type=int, default=0, help='default: 0')
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=ConfigOptions,
+        default={},
+        help='override config keys: key=value ...',
+    )
+    return parser.parse_args()
+
+
+def positive(text: str) -> int:
+    """Read a number of at least 1."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f'a number from 1 on, got {text!r}')
+    return int(text)
+
+
+def main() -> None:
+    args = parse_args()
+    check_writable(Path(args.out).parent)
+    cfg = load_config(args.config, args.cfg_options)
+    init_default_scope(cfg.get('default_scope', 'mmseg'))
+    model = build_base(cfg, args).to(args.device)
+    seen = fit(model, cfg, args)
+    ((name, root),) = adapted(model)
+    extra = {'fill': model.fill, 'root': name, 'fitted_by': args.by}
+    combinations = save_adapter(root, args.out, extra)
+    size = Path(args.out).stat().st_size / 2**20
+    print(
+        f'{args.out}: {", ".join(combinations)}; {args.by} of {seen} images, '
+        f'{size:.2f} MiB'
+    )
+
+
+def build_base(cfg: Config, args: argparse.Namespace) -> nn.Module:
+    """Build the adapted network with the base's weights."""
+    from mmseg.registry import MODELS
+
+    checkpoint = read_checkpoint(args.checkpoint)
+    configure(cfg, checkpoint)
+    choose_sites(cfg, args)
+    model = MODELS.build(cfg.model)
+    prefixes = adapter_prefixes(model)
+    state = {
+        key: value
+        for key, value in checkpoint['state_dict'].items()
+        if not key.startswith(prefixes)
+    }
+    load_base(model, state, args.checkpoint)
+    return model
+
+
+def choose_sites(cfg: Config, args: argparse.Namespace) -> None:
+    """Give the config adapters if it has none, and the sites asked for."""
+    if not has_adapter(cfg):
+        by_norms = args.by == 'norm_statistics'
+        cfg.model.adapter = {
+            'type': 'NormTuning' if by_norms else 'ScaleShift'
+        }
+        if by_norms and not args.sites:
+            args.sites = batch_norms(cfg)
+    adapter = cfg.model.get('adapter') or cfg.model.backbone.adapter
+    if args.sites:
+        is_file = len(args.sites) == 1 and args.sites[0].endswith('.json')
+        adapter.sites = args.sites[0] if is_file else args.sites
+
+
+def batch_norms(cfg: Config) -> list[str]:
+    """Return patterns of all batch norms, those of the head included."""
+    from mmseg.registry import MODELS
+
+    return find_batch_norms(MODELS.build({**cfg.model, 'adapter': None}))
+
+
+def fit(model: nn.Module, cfg: Config, args: argparse.Namespace) -> int:
+    """Set the rows from training images; return how many were seen."""
+    from mmengine.runner import set_random_seed
+    from mmseg.registry import DATASETS
+
+    set_random_seed(args.seed)
+    loader = cfg.train_dataloader
+    return fit_segmentor(
+        model,
+        DATASETS.build(loader.dataset),
+        args.batches,
+        loader.batch_size,
+        args.by,
+        args.present,
+        seed=args.seed,
+    )
+
+
+if __name__ == '__main__':
+    run_tool(main)
