@@ -72,7 +72,8 @@ def load_adapters(
             list or method.
     """
     bank = _table_of(root)
-    expected, found = describe(root), []
+    expected = describe(root)
+    found: list[tuple[dict[str, Any], dict[str, Tensor]]] = []
     owner: dict[str, str | Path] = {}
     for path in paths:
         metadata, rows = read_rows(path)

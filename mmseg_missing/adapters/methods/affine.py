@@ -76,7 +76,7 @@ def affine(
         return torch.addcmul(shift, x, scale)
     # Autograd cannot cheaply overwrite what is a view of something else.
     in_place = call.is_free and not x._is_view()
-    if is_frozen_norm(call):
+    if call.inputs is not None and is_frozen_norm(call):
         inputs = call.inputs.detach()
         return _NormAffine.apply(x, scale, shift, in_place, inputs, call.layer)
     if not is_kept:

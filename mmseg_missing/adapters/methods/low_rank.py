@@ -77,7 +77,7 @@ class LowRank(Adapter):
         self.rank = min(self.rank, most)
         alpha = self.rank if alpha is None else alpha
         self.strength = _look_up(site.name, alpha_pattern, alpha) / self.rank
-        self.conv = None if is_linear else _describe(layer)
+        self.groups = 0 if is_linear else layer.groups
 
     @classmethod
     def takes(cls, layer: nn.Module) -> bool:
@@ -108,12 +108,12 @@ class LowRank(Adapter):
             )
         a, b = self._matrices(numbers.to(x.dtype))
         inputs = call.inputs.to(x.dtype)
-        if self.conv is None:
+        if self.groups == 0:
             change = self._through_linear(inputs, a, b)
-        elif self.conv['groups'] == 1:
-            change = self._through_conv(inputs, a, b)
+        elif self.groups == 1:
+            change = self._through_conv(call.layer, inputs, a, b)
         else:
-            change = self._through_groups(inputs, a, b)
+            change = self._through_groups(call.layer, inputs, a, b)
         change = change.view(x.shape) * self.strength
         return add(x, change, call)
 
@@ -137,44 +137,42 @@ class LowRank(Adapter):
         change = tokens @ a.mT @ b.mT  # (n, parts, l, c_out / parts)
         return change.transpose(1, 2).reshape(n, -1, c_out)
 
-    def _through_conv(self, x: Tensor, a: Tensor, b: Tensor) -> Tensor:
+    def _through_conv(
+        self, layer: nn.Module, x: Tensor, a: Tensor, b: Tensor
+    ) -> Tensor:
         """Convolve each sample with its own A, then mix by its B."""
         kernels = a.reshape(-1, *self.shape[1:])  # (n * r, c_in, ...)
-        z = self._convolve(x, kernels, groups=len(x))
+        z = _convolve(layer, x, kernels, groups=len(x))
         return b[:, 0] @ z.reshape(len(x), self.rank, -1)
 
-    def _through_groups(self, x: Tensor, a: Tensor, b: Tensor) -> Tensor:
+    def _through_groups(
+        self, layer: nn.Module, x: Tensor, a: Tensor, b: Tensor
+    ) -> Tensor:
         """Convolve each sample with its own B A, group by group."""
         kernels = (b @ a).reshape(-1, *self.shape[1:])  # (n * c_out, ...)
-        return self._convolve(x, kernels, groups=len(x) * self.conv['groups'])
-
-    def _convolve(self, x: Tensor, kernels: Tensor, groups: int) -> Tensor:
-        """Return (1, n * channels, ...): one convolution for all samples."""
-        conv = self.conv
-        if conv['mode'] != 'zeros':
-            x = F.pad(x, conv['pad'], mode=conv['mode'])
-        return CONVOLVE[x.ndim](
-            x.reshape(1, -1, *x.shape[2:]),
-            kernels,
-            None,
-            conv['stride'],
-            conv['padding'],
-            conv['dilation'],
-            groups,
-        )
+        return _convolve(layer, x, kernels, groups=len(x) * self.groups)
 
 
-def _describe(layer: _ConvNd) -> dict:
-    """Return how a convolution runs, without its weight."""
-    is_plain = layer.padding_mode == 'zeros'
-    return {
-        'stride': layer.stride,
-        'padding': layer.padding if is_plain else 0,
-        'dilation': layer.dilation,
-        'groups': layer.groups,
-        'mode': layer.padding_mode,
-        'pad': layer._reversed_padding_repeated_twice,
-    }
+def _convolve(
+    layer: nn.Module, x: Tensor, kernels: Tensor, groups: int
+) -> Tensor:
+    """Return (1, n * channels, ...): all samples in one convolution.
+
+    It runs as ``layer`` does, but for weight, bias and groups.
+    """
+    padding = layer.padding
+    if layer.padding_mode != 'zeros':
+        pad = layer._reversed_padding_repeated_twice
+        x, padding = F.pad(x, pad, mode=layer.padding_mode), 0
+    return CONVOLVE[x.ndim](
+        x.reshape(1, -1, *x.shape[2:]),
+        kernels,
+        None,
+        layer.stride,
+        padding,
+        layer.dilation,
+        groups,
+    )
 
 
 def _look_up(name: str, patterns: Mapping | None, default: float) -> float:
