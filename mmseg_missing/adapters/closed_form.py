@@ -98,7 +98,10 @@ class MomentsFit:
 
     def maps(self) -> list[Affine | None]:
         """Return (scale, shift) of each site, None if it never ran."""
-        return [m and self._rule(m) for m in self._watched.moments]
+        return [
+            None if m is None else self._rule(m)
+            for m in self._watched.moments
+        ]
 
     def _correct(self, index: int, found: Moments) -> Affine:
         before = self._watched.moments[index]
@@ -117,7 +120,10 @@ def best_shift(moments: Moments) -> Affine:
     return torch.ones_like(shift), shift
 
 
-FITS = {'moments': MomentsFit, 'norm_statistics': NormFit}
+FITS: dict[str, type[MomentsFit | NormFit]] = {
+    'moments': MomentsFit,
+    'norm_statistics': NormFit,
+}
 
 
 def _combinations(
