@@ -118,7 +118,8 @@ def choose_sites(cfg: Config, args: argparse.Namespace) -> None:
     if not has_adapter(cfg):
         by_norms = args.by == 'norm_statistics'
         cfg.model.adapter = {
-            'type': 'NormTuning' if by_norms else 'ScaleShift'
+            'type': 'NormTuning' if by_norms else 'ScaleShift',
+            'rows': 'table',  # a closed form for each combination
         }
         if by_norms and not args.sites:
             args.sites = batch_norms(cfg)

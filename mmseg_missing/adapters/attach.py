@@ -23,7 +23,7 @@ def attach(
     method: type[Adapter] = ScaleShift,
     sites: Sequence[str] | str | None = None,
     combinations: Sequence[str] | None = None,
-    rows: str | Mapping[str, Any] = 'table',
+    rows: str | Mapping[str, Any] | None = None,
     within: Iterable[str] = (),
     batch_major: Iterable[str] = (),
     **options: Any,
@@ -42,7 +42,7 @@ def attach(
         combinations: The combinations to learn; default: all that miss
             something.
         rows: Row mode, ``table``, ``additive`` or ``hyper``, or
-            ``dict(type=mode, ...)``.
+            ``dict(type=mode, ...)``; default: see :class:`AdapterBank`.
         within: See :func:`find_sites`.
         batch_major: See :func:`find_sites`.
         **options: Of the method.

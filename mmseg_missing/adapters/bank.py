@@ -28,6 +28,9 @@ class AdapterBank(nn.Module):
         combinations: The combinations to learn; default: all that miss
             something.
         rows: Row mode, a key of ``ROW_MODES`` or ``dict(type=key, ...)``.
+            Default: ``additive`` where all combinations of three modalities
+            or more are learnt, ``table`` elsewhere (for two modalities both
+            are the same).
         options: Of the method, for adapter files.
         is_named: The sites were named by the user, so none may stay silent.
 
@@ -40,7 +43,7 @@ class AdapterBank(nn.Module):
         stack: Stack,
         adapters: Sequence[Adapter],
         combinations: Sequence[str] | None = None,
-        rows: str | Mapping[str, Any] = 'table',
+        rows: str | Mapping[str, Any] | None = None,
         options: Mapping[str, Any] | None = None,
         is_named: bool = False,
     ) -> None:
@@ -57,6 +60,9 @@ class AdapterBank(nn.Module):
         self.register_buffer(
             'identity', torch.cat(identities), persistent=False
         )
+        if rows is None:
+            is_plural = len(stack) > 2 and combinations is None
+            rows = 'additive' if is_plural else 'table'
         self.row_mode, settings = parse_rows(rows)
         self.row_options = settings
         self.rows = ROW_MODES[self.row_mode](

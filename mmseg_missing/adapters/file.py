@@ -24,9 +24,9 @@ FORMAT_VERSION = 1
 _SAME = (
     'method',
     'options',
+    'stack',
     'rows',
     'row_options',
-    'stack',
     'sites',
     'identity',
     'base',

@@ -58,6 +58,7 @@ def build_probe(
     given = model['backbone'] if is_wrapped(model) else model
     adapter = {
         'type': 'ScaleShift',
+        'rows': 'table',  # a gradient for each combination
         'sites': sites and list(sites),
         'combinations': combinations and list(combinations),
     }

@@ -15,6 +15,7 @@ from mmseg_missing.adapters import (
     find_sites,
     freeze,
 )
+from mmseg_missing.modality import Stack
 
 BOTH, RGB, DEPTH = (True, True), (True, False), (False, True)
 
@@ -264,3 +265,13 @@ def test_site_order_is_the_slot_order(network):
         3,
         4,
     ]
+
+
+def test_default_row_mode(make_network):
+    """Additive where there is something to add up, a table elsewhere."""
+    three = Stack([{'name': n, 'channels': 1} for n in 'abc'])
+    two = Stack([{'name': n, 'channels': 2} for n in 'ab'])
+    assert attach(make_network(), three).row_mode == 'additive'
+    assert attach(make_network(), two).row_mode == 'table'
+    some = attach(make_network(), three, combinations=['a', 'b'])
+    assert some.row_mode == 'table'

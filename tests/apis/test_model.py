@@ -11,7 +11,7 @@ from mmseg_missing.engine.checkpoints import read_checkpoint
 
 WRAPPED = {
     'type': 'AdaptedBackbone',
-    'adapter': {'type': 'ScaleShift'},
+    'adapter': {'type': 'ScaleShift', 'rows': 'table'},
 }
 
 

@@ -29,7 +29,7 @@ def test_adapters_are_less_than_one_percent(
     config = make_config(
         (backbone, [64, 128, 320, 512]),
         stack=[{'name': name} for name in names],
-        adapter={'type': 'ScaleShift'},
+        adapter={'type': 'ScaleShift', 'rows': 'table'},
     )
     config['decode_head'].update(channels=512, num_classes=classes)
     meta = torch.device('meta')
