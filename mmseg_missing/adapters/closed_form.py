@@ -99,8 +99,7 @@ class MomentsFit:
     def maps(self) -> list[Affine | None]:
         """Return (scale, shift) of each site, None if it never ran."""
         return [
-            None if m is None else self._rule(m)
-            for m in self._watched.moments
+            None if m is None else self._rule(m) for m in self._watched.moments
         ]
 
     def _correct(self, index: int, found: Moments) -> Affine:

@@ -16,22 +16,10 @@ from torch import Tensor, nn
 from ..version import __version__
 from .attach import BANK
 from .bank import AdapterBank
+from .file_checks import check_counts, check_fill, check_rows, check_same
 from .frozen import fingerprint
-from .rows import Rows
 
 FORMAT_VERSION = 1
-# What must be the same in a file and in the network that takes it.
-_SAME = (
-    'method',
-    'options',
-    'stack',
-    'rows',
-    'row_options',
-    'sites',
-    'identity',
-    'base',
-)
-_ADDED = ('options', 'row_options', 'identity')
 
 
 def describe(root: nn.Module) -> dict[str, Any]:
@@ -199,95 +187,15 @@ def load_adapter(root: nn.Module, path: str | Path) -> dict[str, Any]:
             f'for {list(bank.rows.names)}; check `model.adapter.combinations`'
         )
     fills = {k: v for k, v in tensors.items() if k.startswith('fill.')}
-    _check_fill(bank, fills, path)
+    check_fill(bank, fills, path)
     rows = {k: v for k, v in tensors.items() if k not in fills}
-    _check_rows(bank.rows, rows, seen, path)
+    check_rows(bank.rows, rows, seen, path)
     bank.rows.load(rows)
     for key, vector in fills.items():
         bank.get_parameter(key).copy_(vector)
     for name, count in seen.items():
         bank.samples_seen[bank.rows.names.index(name)] = count
     return metadata
-
-
-def _check_fill(
-    bank: AdapterBank, fills: Mapping[str, Tensor], path: str | Path
-) -> None:
-    """Refuse a file whose learned fill is not the network's."""
-    ours = {f'fill.{k}': v.shape for k, v in (bank.fill or {}).items()}
-    theirs = {key: vector.shape for key, vector in fills.items()}
-    if ours != theirs:
-        raise ValueError(
-            f'{str(path)!r} has a learned fill of {sorted(theirs)}, the '
-            f'network of {sorted(ours)}; check `model.fill`'
-        )
-
-
-def check_counts(
-    metadata: Mapping[str, Any], path: str | Path
-) -> dict[str, int]:
-    """Return how many samples each combination saw, or refuse the file."""
-    seen = metadata.get('samples_seen')
-    if (
-        isinstance(seen, dict)
-        and seen
-        and all(type(n) is int and n > 0 for n in seen.values())
-    ):
-        return seen
-    raise ValueError(
-        f'{str(path)!r} is damaged: it does not tell how many training '
-        'samples each combination saw'
-    )
-
-
-def _check_rows(
-    rows: Rows,
-    tensors: Mapping[str, Tensor],
-    seen: Mapping[str, int],
-    path: str | Path,
-) -> None:
-    """Refuse numbers that cannot be what training on ``seen`` left."""
-    expected = {
-        name: rows.get_parameter(key).shape
-        for name, key in rows.stored(seen).items()
-    }
-    found = {name: tensor.shape for name, tensor in tensors.items()}
-    if expected != found or not all(
-        bool(tensor.isfinite().all()) for tensor in tensors.values()
-    ):
-        raise ValueError(
-            f'{str(path)!r} is damaged: expected finite numbers for '
-            f'{list(expected)}, {rows.width} in a row'
-        )
-
-
-def check_same(
-    found: Mapping[str, Any], expected: Mapping[str, Any], path: str | Path
-) -> None:
-    """Refuse a file for another network, with what differs first."""
-    for key in _SAME:
-        ours = json.loads(json.dumps(expected[key], default=float))
-        # Files of version 0.1 lack what had one value only.
-        theirs = found.get(key, ours if key in _ADDED else None)
-        if ours != theirs:
-            raise ValueError(
-                f'{str(path)!r} is for another {key}: '
-                + _difference(key, ours, theirs)
-            )
-
-
-def _difference(key: str, ours: Any, theirs: Any) -> str:
-    if key == 'base':
-        return (
-            f'its fingerprint starts {str(theirs)[:12]}, the loaded base has '
-            f'{ours[:12]}; load the checkpoint that it was trained on'
-        )
-    if not isinstance(ours, list) or not isinstance(theirs, list):
-        return f'it has {theirs!r}, the network {ours!r}'
-    for mine, other in zip(ours, theirs):
-        if mine != other:
-            return f'it has {other}, the network {mine}'
-    return f'it has {len(theirs)} entries, the network {len(ours)}'
 
 
 def _digest(numbers: Tensor) -> str:

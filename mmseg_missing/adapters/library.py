@@ -13,7 +13,8 @@ from torch import Tensor, nn
 from ..modality import Modality, Stack
 from .attach import BANK
 from .bank import AdapterBank
-from .file import check_counts, check_same, describe, read_adapter
+from .file import describe, read_adapter
+from .file_checks import check_counts, check_same
 from .rows import ROW_MODES
 
 
