@@ -37,7 +37,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('checkpoint', help='a base or a joined checkpoint')
     parser.add_argument('--out', required=True, help='folder to write')
     parser.add_argument(
-        '--adapter', help='adapter file: also tell what is left after it'
+        '--adapter',
+        nargs='+',
+        help='adapter files: also tell what is left after them',
     )
     parser.add_argument(
         '--split',
@@ -133,10 +135,10 @@ def measure(
     from rich.progress import Progress
 
     analyzer, images = build(cfg, args)
-    total = analyzer.num_steps(len(images), args.batches)
+    total = analyzer.num_steps(images)
     with Progress(console=Console(stderr=True), transient=True) as progress:
         task = progress.add_task('', total=total)
-        for done in analyzer.run(images, args.batches):
+        for done in analyzer.run(images):
             progress.update(task, advance=1, description=done)
     return analyzer, describe(args, images)
 
@@ -159,6 +161,7 @@ def build(
         {name: net.to(args.device) for name, net in networks.items()},
         probe.to(args.device),
         dataset.metainfo['classes'],
+        args.batches,
     )
     return analyzer, EvenImages(dataset, args.images, args.batch_size)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -24,6 +23,7 @@ class ModalityAnalyzer:
             may be chosen, and sampler ``full``; its combinations are those
             of drift and sensitivity.
         classes: Names in label order.
+        batches: How many batches sensitivity looks at.
 
     Attributes:
         scores: :class:`SubsetScores` by network.
@@ -36,7 +36,9 @@ class ModalityAnalyzer:
         networks: Mapping[str, nn.Module],
         probe: nn.Module,
         classes: Sequence[str],
+        batches: int = 16,
     ) -> None:
+        self.batches = batches
         [(self.root, part)] = adapted(probe)
         bank: AdapterBank = part.adapters
         self.stack = probe.stack
@@ -61,26 +63,20 @@ class ModalityAnalyzer:
         }
         self.sensitivity = Sensitivity(probe, bank, self.combinations)
 
-    def num_steps(self, images: int, batches: int) -> int:
-        """Return how many steps :meth:`run` yields.
+    def num_steps(self, images: Sequence[Any]) -> int:
+        """Return how many steps :meth:`run` yields."""
+        missing = len(self.combinations)
+        forwards = 2 ** len(self.stack) - 1 + missing
+        return (
+            len(images) * len(self.networks) * forwards
+            + min(len(images), self.batches) * missing
+        )
 
-        Args:
-            images: Batches of images.
-            batches: Those of them that sensitivity looks at.
-        """
-        forwards = 2 ** len(self.stack) - 1 + len(self.combinations)
-        return images * len(self.networks) * forwards + min(
-            images, batches
-        ) * len(self.combinations)
-
-    def run(
-        self, images: Iterable[Mapping[str, Any]], batches: float = math.inf
-    ) -> Iterator[str]:
+    def run(self, images: Iterable[Mapping[str, Any]]) -> Iterator[str]:
         """Look at all images; yield what was done, step by step.
 
         Args:
             images: Collated batches.
-            batches: How many of them sensitivity looks at.
         """
         for number, data in enumerate(images):
             for name, network in self.networks.items():
@@ -90,7 +86,7 @@ class ModalityAnalyzer:
                     yield f'{name}: scores {done}'
                 for done in self.drift[name].add(*pair):
                     yield f'{name}: drift {done}'
-            if number < batches:
+            if number < self.batches:
                 batch = self.probe.data_preprocessor(dict(data), True)
                 pair = batch['inputs'], batch['data_samples']
                 for done in self.sensitivity.add(*pair):

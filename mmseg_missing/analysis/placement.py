@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .analyzer import ModalityAnalyzer
 
 UNITS = ('sites', 'numbers')
-CRITERIA = ('sensitivity', 'fisher', 'snr', 'l1', 'drift')
+CRITERIA = ('sensitivity', 'l1', 'fisher', 'snr', 'drift')
 
 
 @dataclass(frozen=True)
