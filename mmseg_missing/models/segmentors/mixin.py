@@ -33,8 +33,8 @@ class MissingModalityMixin:
     Args:
         stack: The modalities, or dicts of their fields.
         sampler: Name of a sampler or ``dict(type=name, ...)``; see
-            :mod:`mmseg_missing.sampling`. Default: ``round_robin`` over what
-            is adapted, ``full`` where nothing is.
+            :mod:`mmseg_missing.sampling`. Default: ``round_robin``, which
+            takes turns over what the adapters learn; ``full`` without any.
         fill: What stands in for an absent modality; see
             :func:`mmseg_missing.modality.fill_absent`. ``learned`` vectors
             train with the adapters and lie in their file.
@@ -111,7 +111,9 @@ class MissingModalityMixin:
                 )
         self._learn_fill()
         self.teacher = build_teacher(self, teacher)
-        self.sampler = build_sampler(stack, sampler or self._default_sampler())
+        if sampler is None or (sampler == 'round_robin' and self._banks):
+            sampler = self._default_sampler()
+        self.sampler = build_sampler(stack, sampler)
 
     def _learn_fill(self) -> None:
         """Let the bank learn the vectors of ``learned`` fills."""
