@@ -388,13 +388,14 @@ def test_config_stays_as_it_is(make_config):
     assert config == given
 
 
-def test_default_sampler_draws_what_is_adapted(make_segmentor):
+@pytest.mark.parametrize('name', [None, 'round_robin'])
+def test_sampler_draws_what_is_adapted(make_segmentor, name):
     def sampler(adapter):
-        model = make_segmentor('one resnet', sampler=None, adapter=adapter)
+        model = make_segmentor('one resnet', sampler=name, adapter=adapter)
         drawn = model.sampler.draw([FULL] * 4, iteration=0)
         return {model.stack.format(present) for present in drawn}
 
-    assert sampler(None) == {'rgb+depth'}
+    assert sampler(None) == ({'rgb', 'depth'} if name else {'rgb+depth'})
     assert sampler({'type': 'ScaleShift'}) == {'rgb', 'depth'}
     assert sampler({'combinations': ['depth']}) == {'depth'}
 
