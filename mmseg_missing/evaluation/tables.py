@@ -12,7 +12,7 @@ from .report import Report
 
 def summary_table(report: Report) -> str:
     """Return one row per combination, then mean, worst and E(p)."""
-    table = _table(['combination', 'images', 'mIoU', 'mAcc', 'aAcc'])
+    table = plain_table(['combination', 'images', 'mIoU', 'mAcc', 'aAcc'])
     table.title = report.settings
     for c in report.combinations:
         scores = c.miou[report.rule], c.macc[report.rule], c.aacc
@@ -30,7 +30,7 @@ def summary_table(report: Report) -> str:
 
 def class_table(report: Report) -> str:
     """Return IoU: one row per class, one column per combination."""
-    table = _table(['class', *(c.name for c in report.combinations)])
+    table = plain_table(['class', *(c.name for c in report.combinations)])
     table.title = f'IoU per class, {report.settings.partition(", ")[2]}'
     # One modality per line keeps columns narrow; headers cannot break lines.
     table.header = False
@@ -61,7 +61,7 @@ def csv_table(report: Report) -> str:
     return text.getvalue()
 
 
-def _table(columns: list[str]) -> PrettyTable:
+def plain_table(columns: list[str]) -> PrettyTable:
     """Return an empty table: names to the left, numbers to the right."""
     table = PrettyTable(columns, align='r')
     table.align[columns[0]] = 'l'

@@ -1,0 +1,216 @@
+"""From finished runs to a comparison."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from .comparing_checks import (
+    check_alike,
+    check_dedicated,
+    check_scored,
+    group_seeds,
+)
+from .comparison import MISSING_RATE, Comparison, Method, Stat
+from .protocols import (
+    combination_names,
+    expected_miou,
+    mean_miou,
+    recovered_fraction,
+)
+from .run import Run
+
+Scores = Mapping[str, float]
+NOTHING = Stat((0.0,))
+
+
+def compare(
+    runs: Sequence[Run],
+    base: Run | None = None,
+    dedicated: Sequence[Run] = (),
+) -> Comparison:
+    """Put methods side by side.
+
+    Networks that were trained for every combination apart have no full
+    combination of their own: there they are the base.
+
+    Args:
+        runs: Seeds of one method have one name.
+        base: The pretrained network, as it was scored without any repair.
+        dedicated: Networks trained for one combination each, by seed.
+
+    Raises:
+        ValueError: runs that were not measured in the same way, or two that
+            are called the same.
+    """
+    given = [base] if base else []
+    parts = [p for run in (*given, *runs, *dedicated) for p in run.parts]
+    images = check_alike(parts)
+    modalities = max((p.report.modalities for p in parts), key=len)
+    check_dedicated(dedicated, '+'.join(modalities))
+    pretrained = base.miou if base else {}
+    scored = [*given, *runs]
+    names = check_scored(
+        scored, [_completed(run, modalities, pretrained) for run in scored]
+    )
+    frame = _Frame(
+        modalities=modalities,
+        names=_in_order(names, modalities),
+        pretrained=pretrained,
+        goal=_goal(dedicated, modalities, pretrained),
+        size=_base_size(given, runs),
+    )
+    return Comparison(
+        modalities=modalities,
+        rule=parts[0].report.rule,
+        split=parts[0].report.split,
+        images={name: images[name] for name in frame.names},
+        methods=tuple(map(frame.method, group_seeds(runs))),
+        base=frame.base(base) if base else None,
+        dedicated=frame.method(dedicated) if dedicated else None,
+    )
+
+
+@dataclass(frozen=True)
+class _Frame:
+    """What the numbers of a method are measured against.
+
+    Args:
+        modalities: Names in stack order.
+        names: The combinations, in order.
+        pretrained: Scores of the base; empty: not given.
+        goal: Scores of dedicated networks; empty: nothing to recover.
+        size: Numbers of the base; None: not known.
+    """
+
+    modalities: tuple[str, ...]
+    names: tuple[str, ...]
+    pretrained: Scores
+    goal: Scores
+    size: int | None
+
+    def base(self, run: Run) -> Method:
+        """Return the row of the base, which adds nothing to itself."""
+        return replace(
+            self.method([run]),
+            added=NOTHING,
+            added_percent=NOTHING,
+            stored=NOTHING,
+        )
+
+    def method(self, runs: Sequence[Run]) -> Method:
+        """Sum up the seeds of one method."""
+        scores = [
+            _completed(run, self.modalities, self.pretrained) for run in runs
+        ]
+        per_seed = {
+            name: tuple(miou[name] for miou in scores if name in miou)
+            for name in self.names
+        }
+        parts = [part for run in runs for part in run.parts]
+        measured = [self._measure(miou) for miou in scores]
+        return Method(
+            name=runs[0].name,
+            seeds=tuple(run.seed for run in runs),
+            folders=tuple(part.folder for part in parts),
+            fill=', '.join(dict.fromkeys(part.report.fill for part in parts)),
+            miou={k: Stat(values) for k, values in per_seed.items() if values},
+            **{k: _stat([m.get(k) for m in measured]) for k in MEASURES},
+            added=_stat([run.added for run in runs]),
+            added_percent=_stat([self._percent(run) for run in runs]),
+            stored=_stat([run.stored for run in runs]),
+            seconds=_stat([run.seconds for run in runs]),
+            memory_mib=_stat([run.memory_mib for run in runs]),
+        )
+
+    def _measure(self, miou: Scores) -> dict[str, float]:
+        """Return the numbers of one seed that are defined."""
+        found = {}
+        missing = _missing(self.names, self.modalities)
+        if all(name in miou for name in missing):
+            found['mean_missing'] = mean_miou({n: miou[n] for n in missing})
+        if all(name in miou for name in self.names):
+            of_all = {name: miou[name] for name in self.names}
+            found['mean'] = mean_miou(of_all)
+            found['worst'] = min(of_all.values())
+        if _is_complete(miou, self.modalities):
+            found['expected'] = expected_miou(
+                miou, self.modalities, MISSING_RATE
+            )
+        if self.goal and all(name in miou for name in self.goal):
+            found['recovered'] = recovered_fraction(
+                miou, self.pretrained, self.goal
+            )
+        return found
+
+    def _percent(self, run: Run) -> float | None:
+        """Return what is added, in per cent of the base."""
+        cost = run.parts[0].cost
+        size = self.size
+        if cost is not None and cost.added_parameters:
+            size = cost.base_parameters
+        if run.added is None or (size is None and run.added):
+            return None
+        return 100 * run.added / (size or 1)
+
+
+MEASURES = ('mean', 'mean_missing', 'worst', 'expected', 'recovered')
+
+
+def _completed(
+    run: Run, modalities: Sequence[str], pretrained: Scores
+) -> Scores:
+    """Return a run's scores; the base serves what needs no repair."""
+    full = '+'.join(modalities)
+    if run.is_split and full in pretrained:
+        return {full: pretrained[full], **run.miou}
+    return run.miou
+
+
+def _goal(
+    dedicated: Sequence[Run], modalities: Sequence[str], pretrained: Scores
+) -> Scores:
+    """Return the dedicated networks' scores, where there is a gap to them."""
+    scores: dict[str, list[float]] = {}
+    for run in dedicated:
+        for name, value in run.miou.items():
+            scores.setdefault(name, []).append(value)
+    names = _missing(pretrained, modalities)
+    goal = {n: statistics.fmean(scores[n]) for n in names if n in scores}
+    gap = sum(goal[name] - pretrained[name] for name in goal)
+    return goal if gap > 0 else {}
+
+
+def _base_size(given: Sequence[Run], runs: Sequence[Run]) -> int | None:
+    """Return the numbers of the base, from it or from what adapts it."""
+    for run in given:
+        if run.parts[0].cost is not None:
+            return run.parts[0].cost.base_parameters
+    costs = [part.cost for run in runs for part in run.parts if part.cost]
+    return next((c.base_parameters for c in costs if c.added_parameters), None)
+
+
+def _missing(
+    names: Sequence[str] | Scores, modalities: Sequence[str]
+) -> list[str]:
+    full = '+'.join(modalities)
+    return [name for name in names if name != full]
+
+
+def _in_order(
+    names: Sequence[str], modalities: Sequence[str]
+) -> tuple[str, ...]:
+    """Return names as every table lists them, larger ones first."""
+    if not modalities:
+        return tuple(names)
+    return tuple(n for n in combination_names(modalities) if n in names)
+
+
+def _is_complete(miou: Scores, modalities: Sequence[str]) -> bool:
+    return bool(modalities) and set(combination_names(modalities)) <= set(miou)
+
+
+def _stat(values: Sequence[float | None]) -> Stat | None:
+    """Return the values over seeds, if all are known."""
+    return None if None in values else Stat(tuple(values))
