@@ -97,10 +97,11 @@ def test_resuming_an_unmeasured_run_is_said(
         cost_hook, 'print_log', lambda message, **_: said.append(message)
     )
     make_runner().train()
+    # Half a cost would be taken for a whole one.
     make_runner(hooks=[HOOK], iters=9, resume=True).train()
-    assert read(tmp_path).iterations == 3
     (message,) = said
-    assert '0 of 6' in message
+    assert 'the 6 steps before this run 0 were measured' in message
+    assert not (tmp_path / 'run' / 'cost.json').exists()
 
 
 def test_checkpoints_need_no_unpickling(make_runner, tmp_path):

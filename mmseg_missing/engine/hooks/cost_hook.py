@@ -59,8 +59,8 @@ class CostHook(Hook):
         self._begin(self._resumed if runner.iter else None)
         if len(self._seconds) != runner.iter:
             print_log(
-                f'{COST_FILE} will lack steps of the run that is resumed: '
-                f'{len(self._seconds)} of {runner.iter} were measured',
+                f'no {COST_FILE}: of the {runner.iter} steps before this run '
+                f'{len(self._seconds)} were measured',
                 logger='current',
             )
 
@@ -80,7 +80,9 @@ class CostHook(Hook):
 
     @master_only
     def after_train(self, runner: Runner) -> None:
-        """Write the file."""
+        """Write the file, if it says all."""
+        if len(self._seconds) != runner.iter:
+            return
         path = Path(runner.work_dir) / COST_FILE
         path.write_text(self._cost(runner).to_json() + '\n')
 
