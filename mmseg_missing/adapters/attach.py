@@ -67,6 +67,7 @@ def attach(
         )
     named = method.default_sites(root) if sites is None else sites
     found = find_sites(root, named, within, batch_major, method.takes)
+    method.check_options(options, found)
     layers = [root.get_submodule(site.name) for site in found]
     adapters = [
         method(site, layer, **options) for site, layer in zip(found, layers)

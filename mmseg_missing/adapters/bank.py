@@ -149,6 +149,23 @@ class AdapterBank(nn.Module):
         self.rows.write(combination, numbers.to(self.identity) - self.identity)
         self.samples_seen[self.rows.names.index(combination)] = samples
 
+    @torch.no_grad()
+    def write_all(self, numbers: Mapping[str, Tensor], samples: int) -> None:
+        """Set what several combinations use, or come as close as rows can.
+
+        Args: as :meth:`write`, by combination.
+
+        Raises:
+            ValueError: the row mode cannot be set.
+        """
+        rows = {
+            name: one.to(self.identity) - self.identity
+            for name, one in numbers.items()
+        }
+        self.rows.write_all(rows)
+        for name in rows:
+            self.samples_seen[self.rows.names.index(name)] = samples
+
     @contextmanager
     def bypassed(self) -> Iterator[None]:
         """Let the network run as the bare base within this block."""

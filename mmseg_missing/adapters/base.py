@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -76,6 +77,12 @@ class Adapter(nn.Module):
     def default_sites(cls, root: nn.Module) -> list[str] | None:
         """Return patterns for a network without named sites; None: all."""
         return None
+
+    @classmethod
+    def check_options(
+        cls, options: Mapping[str, Any], sites: Sequence[Site]
+    ) -> None:
+        """Refuse options that fit none of the sites."""
 
     @staticmethod
     def admit(numbers: Tensor, identity: Tensor) -> Tensor:

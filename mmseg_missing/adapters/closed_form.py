@@ -44,10 +44,11 @@ def fit_rows(
             under each of these combinations, stacked along the batch.
         batches: Samples that have everything.
         by: A key of ``FITS``.
-        combinations: Default: all that have a row of their own.
+        combinations: Default: all of the table; of additive rows those that
+            miss one modality, where each can fail alone.
 
     Returns:
-        For each combination (width,) numbers that ``bank.write`` takes.
+        For each combination (width,) numbers that ``bank.write_all`` takes.
 
     Raises:
         ValueError: an unknown ``by``; a method or a row mode that it does
@@ -134,20 +135,27 @@ def _combinations(
             'hyper rows come out of a network and cannot be set; set '
             "`model.adapter.rows` to 'table' or 'additive'"
         )
-    own = list(bank.rows.names)
-    if bank.row_mode == 'additive':
-        most = len(bank.stack) - 1
-        own = [name for name in own if len(name.split('+')) == most]
     if wanted is None:
-        return own
+        return _determining(bank)
+    own = bank.rows.names
     names = [bank.stack.format(bank.stack.parse(name)) for name in wanted]
     strange = [name for name in names if name not in own]
     if strange or not names:
         raise ValueError(
-            f'{strange or names} have no rows of their own, only {own}; check '
-            '`model.adapter.combinations` and `rows`'
+            f'{strange or names} have no rows of their own, only {list(own)} '
+            'have; check `model.adapter.combinations`'
         )
     return names
+
+
+def _determining(bank: AdapterBank) -> list[str]:
+    """Return all combinations, or the few from which sums follow."""
+    names = list(bank.rows.names)
+    if bank.row_mode != 'additive':
+        return names
+    gone = {n: set(bank.stack.names) - set(n.split('+')) for n in names}
+    single = [name for name in names if len(gone[name]) == 1]
+    return single if len(single) == len(set().union(*gone.values())) else names
 
 
 def _numbers(bank: AdapterBank, maps: Sequence[Affine | None]) -> Tensor:

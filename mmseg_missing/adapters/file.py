@@ -152,6 +152,8 @@ def read_adapter(
             f'{str(path)!r} is damaged or no adapter file: {error}'
         ) from error
     version = metadata.get('format_version')
+    if version is None:
+        raise ValueError(f'{str(path)!r} is no adapter file')
     if version != FORMAT_VERSION:
         raise ValueError(
             f'{str(path)!r} has adapter format version {version}, this '

@@ -36,7 +36,7 @@ def fit_segmentor(
         num_batches: How many batches of it to look at, at most.
         batch_size: Images of a batch.
         by: ``moments`` or ``norm_statistics``.
-        combinations: Default: all that have a row of their own.
+        combinations: Default: as many as determine the rows.
         is_start: Training starts from these rows, they count as untrained;
             otherwise they count as trained on the images seen here.
         seed: Of the order of the images.
@@ -74,9 +74,9 @@ def fit_segmentor(
     finally:
         for module, mode in zip(modules, modes):
             module.train(mode)
-    for name, numbers in found.items():
+    for numbers in found.values():
         broadcast(numbers)
-        root.adapters.write(name, numbers, 0 if is_start else seen)
+    root.adapters.write_all(found, 0 if is_start else seen)
     return seen
 
 

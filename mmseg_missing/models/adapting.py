@@ -52,6 +52,11 @@ def attach_from_config(
     Raises:
         ValueError: an unknown method or key, or what ``attach`` raises.
     """
+    if not isinstance(adapter, Mapping):
+        raise ValueError(
+            "`model.adapter` takes a dict such as dict(type='ScaleShift'), "
+            f'got {adapter!r}'
+        )
     settings = dict(adapter)
     method = MODELS.get(settings.pop('type', 'ScaleShift'))
     if not (isinstance(method, type) and issubclass(method, Adapter)):
@@ -64,7 +69,8 @@ def attach_from_config(
     if set(settings) - known:
         raise ValueError(
             f'unknown keys {sorted(set(settings) - known)} in '
-            f'`model.adapter`, which takes type, {", ".join(sorted(known))}'
+            f'`model.adapter`; {method.__name__} takes type, '
+            f'{", ".join(sorted(known))}'
         )
     majors = [
         *settings.pop('batch_major', ()),

@@ -86,8 +86,7 @@ def filled(stack):
 def fit(network, missing, batches, **options):
     """Fit, write, and return the numbers."""
     found = fit_rows(network, runner(network, missing), batches, **options)
-    for name, numbers in found.items():
-        network.adapters.write(name, numbers, samples=3)
+    network.adapters.write_all(found, samples=3)
     return found
 
 
@@ -257,6 +256,36 @@ class TestCombinations:
         for name, numbers in found.items():
             (used,) = network.adapters.numbers([name])
             torch.testing.assert_close(used, numbers)
+
+    def test_additive_rows_come_closest(self, base, batches, by):
+        """Three combinations, two vectors: least squares by hand."""
+        stack = Stack([{'name': n, 'channels': 1} for n in 'abcd'])
+        bank = hang(base, stack, rows='additive').adapters
+        chosen = ['a+b+c', 'a+b+d', 'a+b']
+        found = fit(base, filled(stack), batches, by=by, combinations=chosen)
+        d, c, both = (found[n] - bank.identity for n in chosen)
+        lack = (both - c - d) / 3
+        for name, row in (('a+b+c', d), ('a+b+d', c)):
+            (used,) = bank.numbers([name])
+            torch.testing.assert_close(used, bank.identity + row + lack)
+        assert bank.samples_seen.count_nonzero() == 3
+
+    def test_additive_rows_of_one_sensor(self, base, batches, by):
+        """Two modalities fail together: their vectors share the row."""
+        stack = Stack(
+            [
+                {'name': n, 'channels': 1, 'sensor': s}
+                for n, s in zip('abcd', 'xxyy', strict=True)
+            ]
+        )
+        network = hang(base, stack, rows='additive')
+        found = fit(network, filled(stack), batches, by=by)
+        assert set(found) == {'a+b', 'c+d'}
+        for name, numbers in found.items():
+            (used,) = network.adapters.numbers([name])
+            torch.testing.assert_close(used, numbers)
+        missing = network.adapters.rows.missing
+        torch.testing.assert_close(missing['a'], missing['b'])
 
     def test_chosen_ones(self, base, stack, batches, by):
         found = fit(

@@ -180,3 +180,15 @@ def test_layers_called_with_keywords(stack):
     attach(network, stack, LowRank, rank=1)
     with pytest.raises(ValueError, match='called with keywords'):
         run(network, torch.randn(2, 3))
+
+
+@pytest.mark.parametrize('key', ['rank_pattern', 'alpha_pattern', 'fused'])
+def test_patterns_without_a_site(make_network, stack, key):
+    with pytest.raises(ValueError, match=rf"'nosuch' matched no .*{key}`"):
+        attach(make_network(), stack, LowRank, rank=1, **{key: {'nosuch': 1}})
+
+
+@pytest.mark.parametrize('alpha', [0, -1, 'four'])
+def test_impossible_alpha(make_network, stack, alpha):
+    with pytest.raises(ValueError, match=r'positive alpha, got .*adapter\.al'):
+        attach(make_network(), stack, LowRank, rank=1, alpha=alpha)

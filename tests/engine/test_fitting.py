@@ -138,7 +138,8 @@ class TestStart:
     def test_a_resumed_run_goes_on(self, make_runner, join):
         """It does not start at the moments again."""
         settings = {'adapter': ADAPTER, 'iters': 6}
-        hooks = [{'type': 'RandomStateHook'}, join]
+        check = {'type': 'FrozenBaseCheckHook'}
+        hooks = [{'type': 'RandomStateHook'}, join, check]
         whole = make_runner(**settings, hooks=hooks, folder='whole')
         whole.train()
         stop = {'type': 'StopHook', 'after': 4}

@@ -34,10 +34,10 @@ class Bottleneck(Adapter):
 
     def __init__(self, site: Site, layer: nn.Module, hidden: int = 8) -> None:
         super().__init__(site, layer)
-        if hidden < 1:
+        if not isinstance(hidden, int) or hidden < 1:
             raise ValueError(
                 f'a bottleneck needs at least one hidden channel, got '
-                f'{hidden}; check `model.adapter.hidden`'
+                f'{hidden!r}; check `model.adapter.hidden`'
             )
         self.hidden = hidden
 

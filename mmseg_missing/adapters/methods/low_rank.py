@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -39,7 +40,8 @@ class LowRank(Adapter):
             things at once; each part has its own A. Default: ``FUSED``.
 
     Raises:
-        ValueError: a rank below 1, or parts that do not divide a layer.
+        ValueError: a rank below 1, an alpha that is not positive, or parts
+            that do not divide a layer.
 
     Source: Hu et al., LoRA, ICLR 2022, arXiv:2106.09685.
     """
@@ -67,17 +69,40 @@ class LowRank(Adapter):
                 '`model.adapter.fused`'
             )
         self.columns = layer.weight[0].numel()
-        if self.rank < 1:
+        if not isinstance(self.rank, int) or self.rank < 1:
             raise ValueError(
                 f'adapter site {site.name!r} needs a rank of at least 1, got '
-                f'{self.rank}; check `model.adapter.rank` and `rank_pattern`'
+                f'{self.rank!r}; check `model.adapter.rank` and `rank_pattern`'
             )
         # More would be numbers without use.
         most = min(self.shape[0] // self.parts, self.columns)
         self.rank = min(self.rank, most)
         alpha = self.rank if alpha is None else alpha
-        self.strength = _look_up(site.name, alpha_pattern, alpha) / self.rank
+        alpha = _look_up(site.name, alpha_pattern, alpha)
+        if not isinstance(alpha, (int, float)) or alpha <= 0:
+            raise ValueError(
+                f'adapter site {site.name!r} needs a positive alpha, got '
+                f'{alpha!r}; check `model.adapter.alpha` and `alpha_pattern`'
+            )
+        self.strength = alpha / self.rank
         self.groups = 0 if is_linear else layer.groups
+
+    @classmethod
+    def check_options(
+        cls, options: Mapping[str, Any], sites: Sequence[Site]
+    ) -> None:
+        """Refuse patterns that name no site.
+
+        Raises:
+            ValueError: names the first such pattern.
+        """
+        for key in ('rank_pattern', 'alpha_pattern', 'fused'):
+            for pattern in options.get(key) or ():
+                if not any(matches(pattern, site.name) for site in sites):
+                    raise ValueError(
+                        f'{pattern!r} matched no adapter site; check '
+                        f'`model.adapter.{key}`'
+                    )
 
     @classmethod
     def takes(cls, layer: nn.Module) -> bool:

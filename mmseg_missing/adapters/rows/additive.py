@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
@@ -64,6 +64,21 @@ class AdditiveRows(Rows):
         if len(gone) != 1:
             super().write(combination, row)
         self.missing[gone.pop()].data.copy_(row)
+
+    def write_all(self, rows: Mapping[str, Tensor]) -> None:
+        """Set the vectors whose sums come closest to these rows.
+
+        Least squares; where the rows leave it open which vector holds what,
+        as of modalities that fail together, they share it evenly.
+        """
+        lost = self._trained(rows)
+        names = [name for name in self.stack.names if name in lost]
+        gone = [self._gone(name) for name in rows]
+        weight = [[float(name in g) for name in names] for g in gone]
+        target = torch.stack(list(rows.values()))
+        inverse = torch.linalg.pinv(torch.tensor(weight, dtype=torch.float64))
+        for name, vector in zip(names, inverse.to(target) @ target):
+            self.missing[name].data.copy_(vector)
 
     def _gone(self, combination: str) -> set[str]:
         return set(self.stack.names) - set(combination.split('+'))

@@ -34,6 +34,11 @@ class Rows(nn.Module):
         combinations: Sequence[str] | None = None,
     ) -> None:
         super().__init__()
+        if isinstance(combinations, str):
+            raise ValueError(
+                f'`model.adapter.combinations` takes a list, such as '
+                f"['{combinations}'], got {combinations!r}"
+            )
         names = drawable(stack) if combinations is None else combinations
         names = tuple(stack.format(stack.parse(name)) for name in names)
         if stack.full in names or not names:
@@ -91,6 +96,11 @@ class Rows(nn.Module):
             f'{type(self).__name__} has no row of its own for '
             f"{combination!r}; set `model.adapter.rows` to 'table'"
         )
+
+    def write_all(self, rows: Mapping[str, Tensor]) -> None:
+        """Set several combinations' rows; raises as :meth:`write`."""
+        for combination, row in rows.items():
+            self.write(combination, row)
 
     def load(self, tensors: Mapping[str, Tensor]) -> None:
         """Copy in what a file holds; names and shapes as :meth:`stored`."""

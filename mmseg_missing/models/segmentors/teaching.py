@@ -27,6 +27,13 @@ def build_teacher(
             frozen or whose head has another loss than that of its logits.
     """
     given = [teacher] if isinstance(teacher, Mapping) else list(teacher or ())
+    if isinstance(teacher, str) or not all(
+        isinstance(loss, Mapping) for loss in given
+    ):
+        raise ValueError(
+            "`model.teacher` takes dicts such as dict(type='LogitKL'), got "
+            f'{teacher!r}'
+        )
     losses = tuple(MODELS.build(dict(loss)) for loss in given)
     for loss in losses:
         if not isinstance(loss, TeacherLoss):
