@@ -27,7 +27,8 @@ class LogitKL(TeacherLoss):
         loss_name: Key in the log.
 
     Raises:
-        ValueError: a number that cannot work.
+        ValueError: a number that cannot work, or (in the first forward) a
+            head with one logit.
 
     Source: Hinton et al., Distilling the Knowledge in a Neural Network,
     arXiv:1503.02531; the mask is this project's.
@@ -53,6 +54,11 @@ class LogitKL(TeacherLoss):
         self, student: Output, teacher: Output, labels: Tensor
     ) -> Tensor:
         """Return the mean over valid pixels, 0 if there is none."""
+        if student.logits.shape[1] == 1:
+            raise ValueError(
+                'LogitKL needs a logit per class, the head gives one for two; '
+                'set `model.decode_head.out_channels` to 2'
+            )
         target = teacher.logits.detach().float()
         ours = F.log_softmax(student.logits.float() / self.temperature, 1)
         theirs = F.log_softmax(target / self.temperature, 1)

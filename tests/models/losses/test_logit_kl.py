@@ -71,3 +71,10 @@ def test_labels_are_brought_to_the_logits():
     labels = torch.tensor([[[0, 1, 0, 1, 0, 1]] * 3])
     valid = LogitKL().valid(row(UNSURE, UNSURE).logits, labels)
     assert valid.tolist() == [[[False, True]]]
+
+
+def test_one_logit_for_two_classes():
+    """A softmax over it is 1 everywhere: nothing would be learnt."""
+    one = Output((), torch.ones(1, 1, 2, 2))
+    with pytest.raises(ValueError, match=r'decode_head\.out_channels'):
+        LogitKL()(one, one, torch.zeros(1, 2, 2))
