@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from .analyzer import ModalityAnalyzer
 
 UNITS = ('sites', 'numbers')
-CRITERIA = ('sensitivity', 'l1', 'fisher', 'snr', 'drift')
+# The first is the default. Gain that a quarter of the sites kept, of all
+# sites', on scenes 50000 to 50079 (four combinations, 300 training samples
+# each, one seed): l1 96 %, sensitivity 96 %, random 85 to 86 %, snr 77 %.
+CRITERIA = ('l1', 'sensitivity', 'fisher', 'snr', 'drift')
 
 
 @dataclass(frozen=True)
