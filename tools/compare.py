@@ -1,0 +1,164 @@
+"""Compare methods: one table, one chart, of what they reach and cost."""
+
+import argparse
+import shlex
+import sys
+from pathlib import Path
+
+from mmseg_missing.apis.cli import run_tool
+from mmseg_missing.apis.training import (
+    is_finished,
+    train_and_test,
+    work_folder,
+)
+from mmseg_missing.evaluation import (
+    Comparison,
+    check_writable,
+    compare,
+    comparison_table,
+    find_base,
+    find_dedicated,
+    find_runs,
+    write_comparison,
+)
+
+TOOLS = Path(__file__).parent
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument(
+        'what',
+        nargs='+',
+        help='finished work folders (<method>-seed<k> are seeds of one '
+        'method, <method>_<combination>-seed<k> or a folder of them its '
+        'separate trainings), or configs, which are trained and tested where '
+        'work_dirs lacks them',
+    )
+    parser.add_argument(
+        '--out',
+        required=True,
+        help='folder for comparison.json, comparison.md and comparison.png',
+    )
+    parser.add_argument(
+        '--base',
+        '--reference',
+        help='work folder or config of the pretrained network',
+    )
+    parser.add_argument(
+        '--dedicated',
+        nargs='+',
+        default=[],
+        help='work folders of networks trained for one combination each, or '
+        'folders of them; with --base they give the recovered fraction',
+    )
+    parser.add_argument(
+        '--seeds',
+        nargs='+',
+        type=int,
+        default=[None],
+        help='seeds with which configs are run; default: their own',
+    )
+    parser.add_argument(
+        '--name-pattern',
+        help='regular expression that finds the name of a method in that of '
+        'its folder (the first group, if there is one)',
+    )
+    parser.add_argument(
+        '--no-run',
+        action='store_true',
+        help='refuse configs that were not run yet',
+    )
+    return parser.parse_args()
+
+
+def main() -> None:
+    args = parse_args()
+    check_writable(args.out)
+    comparison = collect(args)
+    print(comparison_table(comparison))
+    command = ['python', 'tools/compare.py', *sys.argv[1:]]
+    write_comparison(comparison, args.out, shlex.join(command))
+    print(f'{args.out}: comparison.json, comparison.md, comparison.png')
+
+
+def collect(args: argparse.Namespace) -> Comparison:
+    """Run what was not run yet, and read everything.
+
+    Raises:
+        FileNotFoundError: a folder, config or report that is not there.
+        ValueError: runs that cannot stand in one table.
+    """
+    base = [(args.base, None)] if args.base else []
+    what = [
+        (entry, seed)
+        for entry in args.what
+        for seed in (args.seeds if is_config(entry) else [None])
+    ]
+    run_missing([*base, *what], args.no_run)
+    folders = [folder_of(*pair) for pair in what]
+    for folder in folders:
+        if folders.count(folder) > 1:
+            raise ValueError(f'{str(folder)!r} is given twice')
+    base = folder_of(*base[0]) if base else None
+    return compare(
+        find_runs([f for f in folders if f != base], args.name_pattern),
+        base and find_base(base),
+        find_dedicated(args.dedicated) if args.dedicated else (),
+    )
+
+
+def run_missing(pairs: list[tuple[str, int | None]], refuse: bool) -> None:
+    """Train and test configs that have no report, behind a progress line.
+
+    Raises:
+        ValueError: there are some, and nothing may be run.
+    """
+    from rich.console import Console
+    from rich.progress import Progress, TextColumn, TimeElapsedColumn
+
+    todo = [
+        (entry, seed)
+        for entry, seed in dict.fromkeys(pairs)
+        if is_config(entry) and not is_finished(work_folder(entry, seed))
+    ]
+    for config, _ in todo:
+        if not Path(config).is_file():
+            raise FileNotFoundError(f'no config file {config!r}')
+    if not todo:
+        return
+    if refuse:
+        raise ValueError(
+            f'{todo[0][0]!r} has no report in {str(work_folder(*todo[0]))!r}; '
+            'train and test it, or leave --no-run out'
+        )
+    columns = (TextColumn('{task.description}'), TimeElapsedColumn())
+    console = Console(stderr=True)
+    # Without a terminal it would leave empty lines.
+    is_off = not console.is_terminal
+    with Progress(
+        *columns, console=console, transient=True, disable=is_off
+    ) as progress:
+        for number, (config, seed) in enumerate(todo, 1):
+            task = progress.add_task('')
+
+            def say(text, task=task, number=number):
+                text = f'{text} ({number} of {len(todo)})'
+                progress.update(task, description=text)
+
+            train_and_test(config, TOOLS, seed, say)
+            progress.remove_task(task)
+
+
+def folder_of(entry: str, seed: int | None) -> Path:
+    """Return the work folder that an argument stands for."""
+    return work_folder(entry, seed) if is_config(entry) else Path(entry)
+
+
+def is_config(entry: str) -> bool:
+    """Say whether an argument names a config rather than a folder."""
+    return Path(entry).suffix == '.py' and not Path(entry).is_dir()
+
+
+if __name__ == '__main__':
+    run_tool(main)
