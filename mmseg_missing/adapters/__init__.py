@@ -16,6 +16,7 @@ from .file import (
     read_adapter,
     save_adapter,
 )
+from .file_checks import check_metadata
 from .fold import add_biases, fold
 from .frozen import adapter_prefixes, base_state, fingerprint, load_base
 from .library import load_adapters, read_rows
@@ -29,7 +30,7 @@ from .methods import (
     Shift,
 )
 from .rows import ROW_MODES, AdditiveRows, HyperRows, TableRows
-from .sites import Site, find_sites, read_sites
+from .sites import Site, exactly, find_sites, read_sites
 
 __all__ = [
     'METHODS',
@@ -53,7 +54,9 @@ __all__ = [
     'attach',
     'base_state',
     'check_hooks',
+    'check_metadata',
     'detach',
+    'exactly',
     'find_sites',
     'fingerprint',
     'fold',

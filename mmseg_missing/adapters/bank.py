@@ -92,6 +92,20 @@ class AdapterBank(nn.Module):
                     part.train(False)
         return self
 
+    def _load_from_state_dict(self, state, prefix, *args) -> None:
+        """Refuse rows of another mode, which non-strict loading drops."""
+        keys = {
+            f'{prefix}rows.{k}'
+            for k in self.rows.stored(self.rows.names).values()
+        }
+        if f'{prefix}samples_seen' in state and not keys & set(state):
+            raise ValueError(
+                'this checkpoint has other adapter rows than '
+                f'{self.row_mode!r}; set `model.adapter.rows` to the mode '
+                "that it was trained with, such as 'table'"
+            )
+        super()._load_from_state_dict(state, prefix, *args)
+
     @property
     def num_parameters(self) -> int:
         """Numbers in one combination's row."""

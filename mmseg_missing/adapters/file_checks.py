@@ -23,7 +23,43 @@ _SAME = (
     'identity',
     'base',
 )
+KINDS: dict[str, type] = {
+    'rows': str,
+    'row_options': dict,
+    'options': dict,
+    'stack': list,
+    'sites': list,
+    'samples_seen': dict,
+    'combinations': list,
+}
+# The key of `model.adapter` that makes them the same.
+KEYS = {
+    'method': 'type',
+    'options': 'type',
+    'rows': 'rows',
+    'row_options': 'rows',
+}
 _ADDED = ('options', 'row_options', 'identity')
+
+
+def check_metadata(metadata: Mapping[str, Any], path: str | Path) -> None:
+    """Refuse metadata that nobody can read on from.
+
+    Raises:
+        ValueError: names the first entry of a wrong kind.
+    """
+    for key, kind in KINDS.items():
+        if not isinstance(metadata.get(key, kind()), kind):
+            raise ValueError(
+                f'{str(path)!r} is damaged: its {key} is no {kind.__name__}'
+            )
+    lists = metadata.get('stack', []), metadata.get('sites', [])
+    if not all(
+        isinstance(entry, list) and len(entry) >= 3
+        for entries in lists
+        for entry in entries
+    ):
+        raise ValueError(f'{str(path)!r} is damaged: check stack and sites')
 
 
 def check_counts(
@@ -34,7 +70,7 @@ def check_counts(
     if (
         isinstance(seen, dict)
         and seen
-        and all(type(n) is int and n > 0 for n in seen.values())
+        and all(type(n) is int and 0 < n < 2**63 for n in seen.values())
     ):
         return seen
     raise ValueError(
@@ -99,7 +135,9 @@ def _difference(key: str, ours: Any, theirs: Any) -> str:
             f'{ours[:12]}; load the checkpoint that it was trained on'
         )
     if not isinstance(ours, list) or not isinstance(theirs, list):
-        return f'it has {theirs!r}, the network {ours!r}'
+        remedy = KEYS.get(key)
+        hint = f'; set `model.adapter.{remedy}`' if remedy else ''
+        return f'it has {theirs!r}, the network {ours!r}{hint}'
     for mine, other in zip(ours, theirs):
         if mine != other:
             return f'it has {other}, the network {mine}'

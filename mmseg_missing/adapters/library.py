@@ -14,7 +14,12 @@ from ..modality import Modality, Stack
 from .attach import BANK
 from .bank import AdapterBank
 from .file import describe, read_adapter
-from .file_checks import check_counts, check_same
+from .file_checks import (
+    check_counts,
+    check_metadata,
+    check_rows,
+    check_same,
+)
 from .rows import ROW_MODES
 
 
@@ -34,6 +39,7 @@ def read_rows(path: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         ValueError: a file that is damaged.
     """
     metadata, tensors = read_adapter(path)
+    check_metadata(metadata, path)
     seen = check_counts(metadata, path)
     stack = Stack([Modality(name, c) for name, c, *_ in metadata['stack']])
     width = sum(width for *_, width in metadata['sites'])
@@ -41,7 +47,9 @@ def read_rows(path: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     rows = ROW_MODES[mode](
         stack, width, list(seen), **metadata.get('row_options', {})
     )
-    rows.load({k: v for k, v in tensors.items() if k.split('.')[0] != 'fill'})
+    stored = {k: v for k, v in tensors.items() if k.split('.')[0] != 'fill'}
+    check_rows(rows, stored, seen, path)
+    rows.load(stored)
     names = [n for n in stack.incomplete() if rows.serves(n, seen)]
     with torch.no_grad():
         found = rows.compute(names)
@@ -78,6 +86,8 @@ def load_adapters(
     owner: dict[str, str | Path] = {}
     for path in paths:
         metadata, rows = read_rows(path)
+        if metadata['rows'] != 'table':  # they serve all there is
+            rows = {n: r for n, r in rows.items() if n in bank.rows.names}
         check_same(
             {**metadata, 'rows': 'table', 'row_options': {}}, expected, path
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
@@ -13,6 +12,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from .bank import AdapterBank
 from .methods import ScaleShift
+from .sites import exactly
 
 Stats = tuple[Tensor, ...]
 _NO_NORM = (
@@ -77,7 +77,7 @@ def find_batch_norms(root: nn.Module) -> list[str]:
     names = [name for name, part in root.named_modules() if _has_mean(part)]
     if not names:
         raise ValueError(_NO_NORM.format(type(root).__name__))
-    return [re.escape(name) for name in names]
+    return [exactly(name) for name in names]
 
 
 def _has_mean(layer: nn.Module) -> bool:

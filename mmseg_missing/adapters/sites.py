@@ -171,6 +171,11 @@ def keeping(root: nn.Module) -> list[str]:
     ]
 
 
+def exactly(name: str) -> str:
+    """Return a pattern that names this layer and no other."""
+    return f'(?:{re.escape(name)})'
+
+
 def read_sites(path: str | Path) -> list[str]:
     """Return patterns for the names in a file ``{"sites": [name, ...]}``.
 
@@ -187,7 +192,9 @@ def read_sites(path: str | Path) -> list[str]:
         )
     try:
         names = json.loads(Path(path).read_text())['sites']
-        return [re.escape(name) for name in names]
+        if not isinstance(names, list):
+            raise TypeError(f'{names!r} is no list')
+        return [exactly(name) for name in names]
     except (ValueError, KeyError, TypeError) as error:
         raise ValueError(
             f'{str(path)!r} is no file of adapter sites, expected '

@@ -7,7 +7,6 @@ folded one (adapters dissolved for one combination).
 from __future__ import annotations
 
 import copy
-import re
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -24,6 +23,7 @@ from torch.utils.data import Dataset
 from ..adapters import (
     adapted,
     adapter_prefixes,
+    exactly,
     load_adapter,
     load_adapters,
     load_base,
@@ -137,7 +137,7 @@ def _adapter_config(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         'type': first['method'],
         **first.get('options', {}),
         'rows': rows if len(found) == 1 else 'table',
-        'sites': [re.escape(name) for name, *_ in first['sites']],
+        'sites': [exactly(name) for name, *_ in first['sites']],
         # Additive rows serve more than they were trained for.
         'combinations': list(dict.fromkeys(names))
         if all(metadata['rows'] == 'table' for metadata in found)

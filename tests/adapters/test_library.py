@@ -138,3 +138,63 @@ def test_networks_without_a_table(learnt, make_network, stack):
     attach(network, stack, rows='additive')
     with pytest.raises(ValueError, match=r"`model\.adapter\.rows` to 'table'"):
         load_adapters(network, [path])
+
+
+def damaged(path, change):
+    """Write the file again with its tensors or metadata changed."""
+    import json
+
+    from safetensors.torch import save_file
+
+    metadata, tensors = read_adapter(path)
+    change(metadata, tensors)
+    texts = {key: json.dumps(value) for key, value in metadata.items()}
+    save_file(tensors, path, texts)
+
+
+@pytest.mark.parametrize(
+    'change',
+    [
+        lambda m, t: t.update(rgb=torch.full_like(t['rgb'], torch.nan)),
+        lambda m, t: t.update(rgb=torch.ones(1)),
+        lambda m, t: t.pop('rgb'),
+        lambda m, t: m.pop('stack') and m.update(stack=3),
+        lambda m, t: m.update(rows=['table']),
+        lambda m, t: m.update(row_options=[1]),
+        lambda m, t: m['samples_seen'].update(rgb=2**63),
+    ],
+)
+def test_damaged_files(learnt, fresh, change):
+    _, path = learnt('a')
+    damaged(path, change)
+    with pytest.raises(ValueError, match='is damaged'):
+        load_adapters(fresh, [path])
+    assert not fresh.adapters.trained
+
+
+def test_additive_rows_of_grouped_sensors(make_network, train_rows, tmp_path):
+    from mmseg_missing.modality import Stack
+
+    stack = Stack(
+        [
+            {'name': n, 'channels': 1, 'sensor': (n in 'ab' and 'x') or 'y'}
+            for n in 'abcd'
+        ]
+    )
+    network, path = make_network(), tmp_path / 'a.safetensors'
+    bank = train_rows(attach(network, stack, rows='additive'))
+    # What fails together is known as a sum alone.
+    assert bank.served == ('a+b', 'c+d')
+    save_adapter(network, path)
+    table = make_network()
+    attach(table, stack, rows='table')
+    load_adapters(table, [path])
+    assert table.adapters.trained == ('a+b', 'c+d')
+
+
+def test_checkpoints_of_other_rows(make_network, stack):
+    network, other = make_network(), make_network()
+    attach(network, stack, rows='table')
+    attach(other, stack, rows='additive')
+    with pytest.raises(ValueError, match=r"other adapter rows than 'addit"):
+        other.load_state_dict(network.state_dict(), strict=False)

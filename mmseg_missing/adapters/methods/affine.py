@@ -22,7 +22,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn.modules.batchnorm import _NormBase
 
-from ..base import Call
+from ..base import FRESH, Call
 
 # A scale nearer to zero counts as this: y must tell x.
 SMALLEST_SCALE = 1e-3
@@ -93,6 +93,8 @@ def is_frozen_norm(call: Call) -> bool:
     layer, inputs = call.layer, call.inputs
     return (
         isinstance(layer, (_NormBase, nn.LayerNorm, nn.GroupNorm))
+        # A class of one's own may take more than its input.
+        and (type(layer) in FRESH or hasattr(layer, 'channel_dim'))
         and not layer.training
         and not any(p.requires_grad for p in layer.parameters())
         and inputs is not None
@@ -155,7 +157,8 @@ class _NormAffine(torch.autograd.Function):
     def backward(ctx: Any, grad: Tensor) -> tuple:
         inputs, scale = ctx.saved_tensors
         # Past its hooks: this is the layer alone.
-        x = ctx.layer.forward(inputs).to(grad.dtype)
+        # Autocast is off here: its output's dtype is asked for by hand.
+        x = ctx.layer.forward(inputs.to(scale.dtype)).to(grad.dtype)
         grads = (z.to(scale.dtype) for z in _sums(grad, x, scale))
         return grad * scale, *grads, None, None, None
 

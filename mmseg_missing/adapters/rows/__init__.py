@@ -1,5 +1,6 @@
 """Row modes: how the numbers of a combination come about."""
 
+import inspect
 from collections.abc import Mapping
 from typing import Any
 
@@ -31,7 +32,8 @@ def parse_rows(rows: str | Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
             f'unknown row mode {name!r}; `model.adapter.rows` takes one of '
             f'{", ".join(ROW_MODES)}'
         )
-    return name, options
+    known = list(inspect.signature(ROW_MODES[name]).parameters.values())[3:]
+    return name, {**{p.name: p.default for p in known}, **options}
 
 
 __all__ = [

@@ -46,8 +46,15 @@ class AdditiveRows(Rows):
         return vectors.new_tensor(weight) @ vectors
 
     def serves(self, combination: str, seen: Collection[str]) -> bool:
-        """Say whether every vector in the sum was trained."""
-        return self._gone(combination) <= self._trained(seen)
+        """Say whether its sum follows from the sums that were trained.
+
+        Vectors that were only ever drawn together are known as a sum alone.
+        """
+        gone = [self._gone(name) for name in (*seen, combination)]
+        rows = [[float(m in g) for m in self.stack.names] for g in gone]
+        weight = torch.tensor(rows, dtype=torch.float64, device='cpu')
+        rank = torch.linalg.matrix_rank
+        return bool(seen) and bool(rank(weight) == rank(weight[:-1]))
 
     def stored(self, seen: Collection[str]) -> dict[str, str]:
         """Return one entry per modality whose vector was trained."""
