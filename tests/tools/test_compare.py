@@ -64,12 +64,12 @@ def test_work_folders_give_the_same(run, compared, folder, capsys):
 
 @pytest.fixture(scope='module')
 def files(folder):
-    """Folders that are no finished run, and a config that cannot run."""
+    """Folders that are no finished run, and a config that was not run."""
     (folder / 'empty').mkdir()
     (folder / 'broken').mkdir()
     (folder / 'broken/report.json').write_text('{}')
-    (folder / 'no-model.py').write_text('data = 1\n')
     (folder / 'file').touch()
+    (folder / 'file.py').touch()
 
 
 MISTAKES = {
@@ -77,8 +77,7 @@ MISTAKES = {
     'no config': (['nowhere.py'], "no config file 'nowhere.py'"),
     'no report': (['empty'], 'tools/test.py CONFIG CHECKPOINT --out empty'),
     'no such report': (['broken'], "'broken': expected a report.json"),
-    'not run': (['no-model.py', '--no-run'], 'leave --no-run out'),
-    'cannot run': (['no-model.py'], "see 'work_dirs/no-model/compare.log'"),
+    'not run': (['file.py', '--no-run'], 'leave --no-run out'),
     'pattern': (['ssf', '--name-pattern', 'lora'], '--name-pattern'),
     'no expression': (['ssf', '--name-pattern', '('], "pattern '('"),
     'twice': (['ssf', 'ssf/test'], "are both 'tiny-ssf'"),
