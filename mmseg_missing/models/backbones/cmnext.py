@@ -6,6 +6,7 @@ import torch
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
+from ..constant_streams import ConstantStreams
 from ..fusion.rectify import FeatureFusion, FeatureRectification
 from .extra_stream import ExtraStage, next_inputs
 from .mix_transformer import STRIDES, MixTransformer
@@ -73,6 +74,7 @@ class CMNeXt(MixTransformer):
             init_cfg,
         )
         self.in_channels = list(in_channels)
+        self.constant = ConstantStreams()
         if extras:
             self._add_branch(extras, num_heads)
 
@@ -106,12 +108,21 @@ class CMNeXt(MixTransformer):
         if not extras:
             return super().forward(x)
         outs = []
-        for level, stage in enumerate(self.stages):
-            extras, extra = self.extra_stages[level](extras)
-            x, extra = self.rectify[level](stage(x), extra)
+        for level in range(len(self.stages)):
+            x, extras, extra = self._stage(level, x, extras)
+            x, extra = self.rectify[level](x, extra)
             outs.append(self.fuse[level](x, extra))
             extras = next_inputs(extras, extra)
         return tuple(outs)
+
+    def _stage(
+        self, level: int, x: Tensor, extras: list[Tensor]
+    ) -> tuple[Tensor, list[Tensor], Tensor]:
+        main, others = [self.stages[level]], [self.extra_stages[level]]
+        if level:
+            return main[0](x), *others[0](extras)
+        run, m = self.constant.run, len(self.in_channels)
+        return run(main, [0], x), *run(others, range(1, m), extras)
 
     def _split(self, x: Tensor) -> list[Tensor]:
         if x.shape[1] != sum(self.in_channels):

@@ -9,6 +9,7 @@ from mmengine.model import BaseModule, ModuleList, PretrainedInit
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
+from ..constant_streams import ConstantStreams
 from .fit_first_conv import fit_first_conv, fit_weight, fitted_loading
 
 
@@ -60,6 +61,7 @@ class MultiStreamBackbone(BaseModule):
                 f'`backbone.in_channels={self.in_channels}`'
             )
         self.shared = shared
+        self.constant = ConstantStreams()
         channels = [3] if shared else self.in_channels
         cfgs = _stream_cfgs(backbone, len(channels), pretrained_streams)
         self.streams = ModuleList(MODELS.build(cfg) for cfg in cfgs)
@@ -111,8 +113,10 @@ class MultiStreamBackbone(BaseModule):
 
     def _run(self, m: int, image: Tensor) -> Sequence[Tensor]:
         if self.shared:
-            return _levels(self.streams[0](self.inputs[m](image)))
-        return _levels(self.streams[m](image))
+            parts = [self.inputs[m], self.streams[0]]
+        else:
+            parts = [self.streams[m]]
+        return _levels(self.constant.run(parts, [m], image))
 
 
 def _levels(features: Tensor | Sequence[Tensor]) -> Sequence[Tensor]:

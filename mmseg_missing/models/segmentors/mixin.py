@@ -16,6 +16,7 @@ from ...adapters import adapted, add_biases
 from ...modality import Modality, Stack, fill_absent, parse_fill
 from ...sampling import Present, build_sampler
 from ..adapting import attach_from_config
+from ..constant_streams import constant_streams
 from ..losses import Output
 from .teaching import build_teacher, is_labelled, run, student_losses
 
@@ -110,6 +111,7 @@ class MissingModalityMixin:
                     '`modalities`'
                 )
         self._learn_fill()
+        self._constant = tuple(constant_streams(self))
         self.teacher = build_teacher(self, teacher)
         if sampler is None or (sampler == 'round_robin' and self._banks):
             sampler = self._default_sampler()
@@ -253,5 +255,9 @@ class MissingModalityMixin:
             for bank in self._banks:
                 blocks.enter_context(
                     bank.bypassed() if bare else bank.told(present)
+                )
+            for streams in () if bare or self.training else self._constant:
+                blocks.enter_context(
+                    streams.told(present, self.fill, self._banks)
                 )
             yield filled
