@@ -9,6 +9,7 @@ from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS
 
 from .pipeline import complete_pipeline
+from .splits import read_names
 
 FORMAT_KEYS = ('folder', 'suffix', 'dtype', 'scale', 'offset')
 
@@ -94,29 +95,6 @@ class MultiModalDataset(BaseSegDataset):
             modality: str(root / form['folder'] / (name + form['suffix']))
             for modality, form in self.formats.items()
         }
-
-
-def read_names(list_file: str | Path) -> list[str]:
-    """Return the file names of a list, without folder and suffix.
-
-    A line may be a bare name or, as in some published lists, paths such as
-    ``RGB/0.jpg Label/0.png``, of which the first counts.
-    """
-    lines = Path(list_file).read_text().splitlines()
-    return [Path(line.split()[0]).stem for line in lines if line.strip()]
-
-
-def carve(names: Sequence[str], split: str, every: int = 10) -> list[str]:
-    """Return the part ``split`` of an official training list.
-
-    Every tenth name is ``'val'``, the others are ``'train'``, both together
-    ``'trainval'``: so nothing has to be chosen on the test split.
-    """
-    if split == 'trainval':
-        return list(names)
-    is_val = [index % every == every - 1 for index in range(len(names))]
-    wanted = split == 'val'
-    return [n for n, v in zip(names, is_val, strict=True) if v == wanted]
 
 
 def merge_formats(

@@ -11,12 +11,8 @@ from typing import Any
 
 from mmseg.registry import DATASETS
 
-from .multi_modal import (
-    MultiModalDataset,
-    carve,
-    merge_formats,
-    read_names,
-)
+from .multi_modal import MultiModalDataset, merge_formats
+from .splits import check_choice, listed_names, wrong_root
 
 # Which list a split is (a part of).
 LISTS = {
@@ -29,6 +25,10 @@ LISTS = {
 MODALITIES = ('s1_before', 's1_after', 's2_before', 's2_after')
 FORMATS = {name: {'folder': name, 'suffix': '.png'} for name in MODALITIES}
 LABEL_FOLDER = 'mask'
+TREE = (
+    f'{", ".join(f"{m}/" for m in MODALITIES)}, {LABEL_FOLDER}/, train.txt, '
+    'test.txt and test2021.txt'
+)
 
 
 @DATASETS.register_module()
@@ -79,30 +79,11 @@ class OMBRIADataset(MultiModalDataset):
 
 
 def _split_names(data_root: str, split: str) -> list[str]:
-    if split not in LISTS:
-        raise ValueError(
-            f'`split` of OMBRIADataset must be one of {list(LISTS)}, got '
-            f'{split!r}'
-        )
+    check_choice('OMBRIADataset', 'split', split, LISTS)
     if not Path(data_root, LABEL_FOLDER).is_dir():
-        raise FileNotFoundError(_expected(data_root, f'no {LABEL_FOLDER}/'))
-    list_file = Path(data_root, LISTS[split])
-    if not list_file.is_file():
-        raise FileNotFoundError(_expected(data_root, f'no {list_file.name}'))
-    names = read_names(list_file)
-    if LISTS[split] == 'train.txt':
-        names = carve(names, split)
-    if not names:
-        raise ValueError(
-            f"split '{split}' of '{list_file}' is empty; the list needs one "
-            'name per line (ten or more, so that every tenth makes a val part)'
+        raise FileNotFoundError(
+            wrong_root(data_root, TREE, f'no {LABEL_FOLDER}/')
         )
-    return names
-
-
-def _expected(data_root: str, found: str) -> str:
-    return (
-        f"'{data_root}' must hold {', '.join(f'{m}/' for m in MODALITIES)}, "
-        f'{LABEL_FOLDER}/, train.txt, test.txt and test2021.txt, got {found}; '
-        'check `data_root`, see data/README.md'
-    )
+    list_name = LISTS[split]
+    carved = list_name == 'train.txt'
+    return listed_names(data_root, split, list_name, TREE, carved)
