@@ -6,13 +6,12 @@ Data Fusion, IEEE JSTARS 2022.
 """
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from mmseg.registry import DATASETS
 
 from .multi_modal import MultiModalDataset, merge_formats
-from .splits import check_choice, listed_names, wrong_root
+from .splits import check_choice, check_folders, listed_names
 
 # Which list a split is (a part of).
 LISTS = {
@@ -80,10 +79,7 @@ class OMBRIADataset(MultiModalDataset):
 
 def _split_names(data_root: str, split: str) -> list[str]:
     check_choice('OMBRIADataset', 'split', split, LISTS)
-    if not Path(data_root, LABEL_FOLDER).is_dir():
-        raise FileNotFoundError(
-            wrong_root(data_root, TREE, f'no {LABEL_FOLDER}/')
-        )
+    check_folders(data_root, [LABEL_FOLDER], TREE)
     list_name = LISTS[split]
     carved = list_name == 'train.txt'
     return listed_names(data_root, split, list_name, TREE, carved)
