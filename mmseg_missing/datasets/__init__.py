@@ -6,15 +6,21 @@ from mmseg_missing.compat import require_stack
 require_stack()
 
 from . import transforms
+from .fmb import FMBDataset
+from .mfnet import MFNetDataset
 from .multi_modal import MultiModalDataset
 from .nyuv2 import NYUv2Dataset
 from .ombria import OMBRIADataset
+from .pst900 import PST900Dataset
 from .scene_dataset import SceneDataset
 
 __all__ = [
+    'FMBDataset',
+    'MFNetDataset',
     'MultiModalDataset',
     'NYUv2Dataset',
     'OMBRIADataset',
+    'PST900Dataset',
     'SceneDataset',
     'transforms',
 ]

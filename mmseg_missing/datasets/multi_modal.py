@@ -9,8 +9,9 @@ from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS
 
 from .pipeline import complete_pipeline
+from .splits import read_names
 
-FORMAT_KEYS = ('folder', 'suffix', 'dtype', 'scale', 'offset')
+FORMAT_KEYS = ('folder', 'suffix', 'dtype', 'scale', 'offset', 'channels')
 
 
 @DATASETS.register_module()
@@ -20,7 +21,8 @@ class MultiModalDataset(BaseSegDataset):
     A format says where and how a modality is stored:
     ``dict(folder='Depth', suffix='.png', dtype='uint16', scale=0.001)``. The
     value in its unit is ``raw * scale + offset`` (defaults: dtype 'uint8',
-    scale 1, offset 0).
+    scale 1, offset 0). ``channels=[3]`` takes these channels of the file
+    (default: all), so one file may hold several modalities.
 
     Args:
         data_root: folder of the data set.
@@ -50,10 +52,7 @@ class MultiModalDataset(BaseSegDataset):
         if isinstance(names, str):
             split, names = names, read_names(Path(data_root, names))
         self.names = list(names)
-        self.formats = {
-            name: _checked_format(name, formats)
-            for name in _modality_names(modalities)
-        }
+        self.formats = checked_formats(modalities, formats)
         self.label_folder = label_folder
         pipeline = complete_pipeline(pipeline, modalities)
         super().__init__(data_root=data_root, pipeline=pipeline, **kwargs)
@@ -65,7 +64,7 @@ class MultiModalDataset(BaseSegDataset):
         formats = {
             modality: {
                 key: form[key]
-                for key in ('dtype', 'scale', 'offset')
+                for key in ('dtype', 'scale', 'offset', 'channels')
                 if key in form
             }
             for modality, form in self.formats.items()
@@ -96,29 +95,6 @@ class MultiModalDataset(BaseSegDataset):
         }
 
 
-def read_names(list_file: str | Path) -> list[str]:
-    """Return the file names of a list, without folder and suffix.
-
-    A line may be a bare name or, as in some published lists, paths such as
-    ``RGB/0.jpg Label/0.png``, of which the first counts.
-    """
-    lines = Path(list_file).read_text().splitlines()
-    return [Path(line.split()[0]).stem for line in lines if line.strip()]
-
-
-def carve(names: Sequence[str], split: str, every: int = 10) -> list[str]:
-    """Return the part ``split`` of an official training list.
-
-    Every tenth name is ``'val'``, the others are ``'train'``, both together
-    ``'trainval'``: so nothing has to be chosen on the test split.
-    """
-    if split == 'trainval':
-        return list(names)
-    is_val = [index % every == every - 1 for index in range(len(names))]
-    wanted = split == 'val'
-    return [n for n, v in zip(names, is_val, strict=True) if v == wanted]
-
-
 def merge_formats(
     known: Mapping[str, Mapping], changes: Mapping[str, Mapping] | None
 ) -> dict[str, dict]:
@@ -130,8 +106,23 @@ def merge_formats(
     }
 
 
-def _modality_names(modalities: Sequence[str | Mapping]) -> list[str]:
+def modality_names(modalities: Sequence[str | Mapping]) -> list[str]:
+    """Return the names in stack order."""
     return [m if isinstance(m, str) else m['name'] for m in modalities]
+
+
+def checked_formats(
+    modalities: Sequence[str | Mapping], formats: Mapping[str, Mapping]
+) -> dict[str, dict]:
+    """Return the format of every modality of the stack, in its order.
+
+    Raises:
+        ValueError: no format, or one with other keys than it takes.
+    """
+    return {
+        name: _checked_format(name, formats)
+        for name in modality_names(modalities)
+    }
 
 
 def _checked_format(name: str, formats: Mapping[str, Mapping]) -> dict:
@@ -146,6 +137,12 @@ def _checked_format(name: str, formats: Mapping[str, Mapping]) -> dict:
         raise ValueError(
             f"the format of '{name}' takes {list(FORMAT_KEYS)}, 'folder' and "
             f"'suffix' always, got {list(formats[name])}; check `formats`"
+        )
+    channels = formats[name].get('channels', [0])
+    if not channels or any(c < 0 for c in channels):
+        raise ValueError(
+            f"`channels` in the format of '{name}' must list channels of the "
+            f'file, from 0, got {channels}; check `formats`'
         )
     np.dtype(formats[name].get('dtype', 'uint8'))  # unknown: TypeError, early
     return dict(formats[name])

@@ -11,13 +11,9 @@ from typing import Any
 
 from mmseg.registry import DATASETS
 
-from .multi_modal import (
-    MultiModalDataset,
-    carve,
-    merge_formats,
-    read_names,
-)
+from .multi_modal import MultiModalDataset, merge_formats
 from .palette import voc_palette
+from .splits import check_choice, listed_names, wrong_root
 
 SPLITS = ('train', 'val', 'trainval', 'test')
 
@@ -68,6 +64,10 @@ LAYOUTS = {
         'labels': {40: 'label40', 13: 'label13'},
     },
 }
+TREE = (
+    'RGB/, Depth/ or HHA/, Label/ (or rgb/, depth8/, label40/, label13/), '
+    'train.txt and test.txt (tools/dataset_converters/nyuv2.py writes them)'
+)
 
 
 @DATASETS.register_module()
@@ -107,8 +107,8 @@ class NYUv2Dataset(MultiModalDataset):
         labelled: bool = True,
         **kwargs,
     ) -> None:
-        _check_choice('split', split, SPLITS)
-        _check_choice('num_classes', num_classes, CLASSES)
+        check_choice('NYUv2Dataset', 'split', split, SPLITS)
+        check_choice('NYUv2Dataset', 'num_classes', num_classes, CLASSES)
         layout = LAYOUTS[_find_layout(data_root)]
         super().__init__(
             data_root=data_root,
@@ -126,14 +126,6 @@ class NYUv2Dataset(MultiModalDataset):
         self._metainfo['split'] = split
 
 
-def _check_choice(key: str, value: Any, choices: Any) -> None:
-    if value not in choices:
-        raise ValueError(
-            f'`{key}` of NYUv2Dataset must be one of {list(choices)}, got '
-            f'{value!r}'
-        )
-
-
 def _find_layout(data_root: str) -> str:
     # Not by 'rgb' or 'RGB': some file systems do not tell them apart.
     for name, layout in LAYOUTS.items():
@@ -141,27 +133,12 @@ def _find_layout(data_root: str) -> str:
             return name
         if any(Path(data_root, f).is_dir() for f in layout['labels'].values()):
             return name
-    raise FileNotFoundError(_expected(data_root, 'none of their folders'))
+    raise FileNotFoundError(
+        wrong_root(data_root, TREE, 'none of their folders')
+    )
 
 
 def _split_names(data_root: str, split: str) -> list[str]:
-    list_file = Path(data_root, 'test.txt' if split == 'test' else 'train.txt')
-    if not list_file.is_file():
-        raise FileNotFoundError(_expected(data_root, f'no {list_file.name}'))
-    names = read_names(list_file)
-    names = names if split == 'test' else carve(names, split)
-    if not names:
-        raise ValueError(
-            f"split '{split}' of '{list_file}' is empty; the list needs one "
-            'name per line (ten or more, so that every tenth makes a val part)'
-        )
-    return names
-
-
-def _expected(data_root: str, found: str) -> str:
-    return (
-        f"'{data_root}' must hold RGB/, Depth/ or HHA/, Label/ (or rgb/, "
-        'depth8/, label40/, label13/), train.txt and test.txt, got '
-        f'{found}; check `data_root`, or write it with '
-        'tools/dataset_converters/nyuv2.py'
-    )
+    if split == 'test':
+        return listed_names(data_root, split, 'test.txt', TREE)
+    return listed_names(data_root, split, 'train.txt', TREE, carved=True)

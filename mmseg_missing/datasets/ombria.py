@@ -6,17 +6,12 @@ Data Fusion, IEEE JSTARS 2022.
 """
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from mmseg.registry import DATASETS
 
-from .multi_modal import (
-    MultiModalDataset,
-    carve,
-    merge_formats,
-    read_names,
-)
+from .multi_modal import MultiModalDataset, merge_formats
+from .splits import check_choice, check_folders, listed_names
 
 # Which list a split is (a part of).
 LISTS = {
@@ -29,6 +24,10 @@ LISTS = {
 MODALITIES = ('s1_before', 's1_after', 's2_before', 's2_after')
 FORMATS = {name: {'folder': name, 'suffix': '.png'} for name in MODALITIES}
 LABEL_FOLDER = 'mask'
+TREE = (
+    f'{", ".join(f"{m}/" for m in MODALITIES)}, {LABEL_FOLDER}/, train.txt, '
+    'test.txt and test2021.txt'
+)
 
 
 @DATASETS.register_module()
@@ -79,30 +78,8 @@ class OMBRIADataset(MultiModalDataset):
 
 
 def _split_names(data_root: str, split: str) -> list[str]:
-    if split not in LISTS:
-        raise ValueError(
-            f'`split` of OMBRIADataset must be one of {list(LISTS)}, got '
-            f'{split!r}'
-        )
-    if not Path(data_root, LABEL_FOLDER).is_dir():
-        raise FileNotFoundError(_expected(data_root, f'no {LABEL_FOLDER}/'))
-    list_file = Path(data_root, LISTS[split])
-    if not list_file.is_file():
-        raise FileNotFoundError(_expected(data_root, f'no {list_file.name}'))
-    names = read_names(list_file)
-    if LISTS[split] == 'train.txt':
-        names = carve(names, split)
-    if not names:
-        raise ValueError(
-            f"split '{split}' of '{list_file}' is empty; the list needs one "
-            'name per line (ten or more, so that every tenth makes a val part)'
-        )
-    return names
-
-
-def _expected(data_root: str, found: str) -> str:
-    return (
-        f"'{data_root}' must hold {', '.join(f'{m}/' for m in MODALITIES)}, "
-        f'{LABEL_FOLDER}/, train.txt, test.txt and test2021.txt, got {found}; '
-        'check `data_root`, see data/README.md'
-    )
+    check_choice('OMBRIADataset', 'split', split, LISTS)
+    check_folders(data_root, [LABEL_FOLDER], TREE)
+    list_name = LISTS[split]
+    carved = list_name == 'train.txt'
+    return listed_names(data_root, split, list_name, TREE, carved)

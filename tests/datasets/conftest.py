@@ -1,11 +1,14 @@
 """Tiny data sets in the published layouts, and one sample in memory."""
 
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
+from mmengine.config import Config
 from mmengine.registry import init_default_scope
 
-import mmseg_missing  # noqa: F401, registers
+import mmseg_missing
 
 SIZE = (11, 13)  # height, width
 
@@ -57,7 +60,7 @@ def draw_frame(index, classes):
 def write(path, array):
     path.parent.mkdir(parents=True, exist_ok=True)
     if array.ndim == 3:
-        array = array[..., ::-1]
+        array = array[..., [2, 1, 0, *range(3, array.shape[2])]]
     assert cv2.imwrite(str(path), np.ascontiguousarray(array))
 
 
@@ -89,3 +92,31 @@ def compact_root(tmp_path):
     (tmp_path / 'train.txt').write_text(''.join(names[:12]))
     (tmp_path / 'test.txt').write_text(''.join(names[12:]))
     return tmp_path
+
+
+@pytest.fixture
+def write_image():
+    """Write an array as an image: ``write_image(path, array)``, RGB order."""
+    return write
+
+
+@pytest.fixture
+def shrunk():
+    """Return the data parts of a base config whose images are tiny.
+
+    ``shrunk('nyuv2-40_rgbd_480x640.py', root)`` keeps every step, but every
+    size in the pipelines becomes ``SIZE``.
+    """
+
+    def read(name, root):
+        top = Path(mmseg_missing.__file__).parents[1]
+        config = Config.fromfile(top / 'configs/_base_/datasets' / name)
+        loaders = [config.train_dataloader, config.test_dataloader]
+        for options in (loader.dataset for loader in loaders):
+            options.update(data_root=str(root), serialize_data=False)
+            for step in options.pipeline:
+                sizes = {'scale': SIZE[::-1], 'crop_size': SIZE, 'size': SIZE}
+                step.update({k: sizes[k] for k in sizes if k in step})
+        return [loader.dataset for loader in loaders]
+
+    return read

@@ -1,6 +1,7 @@
 """Load the modalities and the label of one sample."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +22,9 @@ class LoadModalities(BaseTransform):
     The data set says how a file is stored: ``results['modality_formats']``
     maps a name to ``dict(dtype='uint8', scale=1.0, offset=0.0)``, where
     ``raw * scale + offset`` is the value in its unit (metres for depth).
-    8-bit files with scale 1 stay uint8, all else becomes float32.
+    8-bit files with scale 1 stay uint8, all else becomes float32. With
+    ``channels=[3]`` a modality is these channels of a file, which is read
+    once for all the modalities that it holds.
 
     Args:
         modalities: the stack.
@@ -44,8 +47,11 @@ class LoadModalities(BaseTransform):
         """Add ``modalities``, ``present``, ``img_shape`` and ``ori_shape``."""
         paths = {m.name: self._path(results, m.name) for m in self.stack}
         formats = results.get('modality_formats', {})
+        read = cache(read_array)
         arrays = {
-            m.name: load_modality(paths[m.name], m, formats.get(m.name, {}))
+            m.name: load_modality(
+                paths[m.name], m, formats.get(m.name, {}), read
+            )
             for m in self.stack
             if self.absent_file == 'error' or Path(paths[m.name]).is_file()
         }
@@ -130,13 +136,20 @@ class LoadLabel(BaseTransform):
         )
 
 
-def load_modality(path: str, modality: Modality, form: dict) -> np.ndarray:
+def load_modality(
+    path: str,
+    modality: Modality,
+    form: dict,
+    read: Callable[[str], np.ndarray] = read_array,
+) -> np.ndarray:
     """Read one modality and check it against what is declared.
 
     Args:
         path: the file.
         modality: name and number of channels.
-        form: ``dtype`` of the file, ``scale`` and ``offset`` to its unit.
+        form: ``dtype`` of the file, ``scale`` and ``offset`` to its unit,
+            ``channels`` of the file.
+        read: from a path to (H, W, C).
 
     Returns:
         (H, W, C) uint8 or float32.
@@ -144,7 +157,7 @@ def load_modality(path: str, modality: Modality, form: dict) -> np.ndarray:
     Raises:
         ValueError: wrong dtype, wrong number of channels, NaN or infinity.
     """
-    array = read_array(path)
+    array = read(path)
     dtype, name = form.get('dtype', 'uint8'), modality.name
     if array.dtype != np.dtype(dtype):
         raise ValueError(
@@ -152,18 +165,27 @@ def load_modality(path: str, modality: Modality, form: dict) -> np.ndarray:
             f'declared as {dtype}; set `formats=dict({name}=dict('
             f"dtype='{array.dtype}', scale=...))` of the data set"
         )
-    if array.shape[2] != modality.channels:
+    channels = form.get('channels', range(array.shape[2]))
+    if max(channels) >= array.shape[2] or len(channels) != modality.channels:
         raise ValueError(
             f"file '{path}' has {array.shape[2]} channels, but modality "
-            f"'{name}' has {modality.channels}; change `channels` in "
-            '`modalities` or write the file again'
+            f"'{name}' has {modality.channels}{_taken(form)}; change "
+            '`channels` in `modalities`, or say which channels of the file '
+            f'to take by `formats=dict({name}=dict(channels=[...]))`'
         )
+    if 'channels' in form:
+        array = np.take(array, channels, axis=2)
     if array.dtype.kind == 'f' and not np.isfinite(array).all():
         raise ValueError(
             f"file '{path}' of modality '{name}' holds NaN or infinity; fill "
             'these pixels (0 is usual for holes in depth)'
         )
     return _to_unit(array, form.get('scale', 1.0), form.get('offset', 0.0))
+
+
+def _taken(form: dict) -> str:
+    taken = form.get('channels')
+    return f' and takes {list(taken)} of them' if taken else ''
 
 
 def _to_unit(array: np.ndarray, scale: float, offset: float) -> np.ndarray:

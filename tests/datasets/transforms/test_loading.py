@@ -85,6 +85,38 @@ def test_wrong_channels(results, modalities):
         LoadModalities(modalities)(results)
 
 
+def test_some_channels_of_a_file(results, tmp_path):
+    rgbt = np.arange(140, dtype=np.uint8).reshape(5, 7, 4)
+    cv2.imwrite(str(tmp_path / 'rgbt.png'), rgbt[..., [2, 1, 0, 3]])
+    stack = [
+        {'name': 'thermal', 'channels': 1},
+        {'name': 'rgb', 'channels': 3},
+    ]
+    results['modality_paths'] = {
+        name: str(tmp_path / 'rgbt.png') for name in ('rgb', 'thermal')
+    }
+    results['modality_formats'] = {
+        'thermal': {'channels': [3], 'scale': 0.5},
+        'rgb': {'channels': [0, 1, 2]},
+    }
+    thermal, rgb = LoadModalities(stack)(results)['modalities'].values()
+    np.testing.assert_array_equal(thermal, rgbt[..., 3:] * np.float32(0.5))
+    np.testing.assert_array_equal(rgb, rgbt[..., :3])
+    assert rgb.dtype == np.uint8 and rgb.flags.c_contiguous
+
+
+@pytest.mark.parametrize(
+    ('channels', 'message'),
+    [([3], r'takes \[3\]'), ([0, 1], r"'depth' has 1 .*takes \[0, 1\]")],
+)
+def test_channels_that_do_not_fit(results, modalities, channels, message):
+    results['modality_formats'] = {'depth': {**DEPTH_M, 'channels': channels}}
+    with pytest.raises(
+        ValueError, match=rf'depth\.png.* 1 channels.*{message}'
+    ):
+        LoadModalities(modalities)(results)
+
+
 def test_other_size(results, modalities, tmp_path):
     cv2.imwrite(str(tmp_path / 'depth.png'), np.zeros((5, 9), np.uint16))
     with pytest.raises(ValueError, match=r'depth\.png.*5 x 9.*rgb\.png.*5 x'):

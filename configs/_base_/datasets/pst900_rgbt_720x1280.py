@@ -1,0 +1,52 @@
+# PST900 with 5 classes, RGB and thermal in [0, 1]. Size and batch: as
+# MMSFormer trains on it. data/README.md says where the files go.
+num_classes = 5
+modalities = [
+    dict(
+        name='rgb',
+        mean=[123.675, 116.28, 103.53],
+        std=[58.395, 57.12, 57.375],
+    ),
+    dict(name='thermal', channels=1, mean=[0], std=[255]),
+]
+scale = (1280, 720)
+train_pipeline = [
+    dict(type='LoadModalities'),
+    dict(type='LoadLabel', num_classes=num_classes),
+    dict(
+        type='RandomApply',
+        transforms=[dict(type='RGBPhotoMetricDistortion')],
+        prob=0.2,
+    ),
+    dict(type='RandomFlipModalities', prob=0.5),
+    dict(type='RandomResizeModalities', scale=scale, ratio_range=(0.5, 2.0)),
+    dict(type='RandomCropModalities', crop_size=scale[::-1]),
+    dict(type='PadModalities', size=scale[::-1]),
+    dict(type='PackModalities'),
+]
+test_pipeline = [
+    dict(type='LoadModalities'),
+    dict(type='LoadLabel', num_classes=num_classes),
+    dict(type='PackModalities'),
+]
+dataset = dict(
+    type='PST900Dataset',
+    data_root='data/pst900',
+    modalities=modalities,
+)
+train_dataloader = dict(
+    batch_size=2,
+    num_workers=4,
+    persistent_workers=True,
+    drop_last=True,
+    sampler=dict(type='DefaultSampler', shuffle=True),
+    dataset=dict(split='trainval', pipeline=train_pipeline, **dataset),
+)
+test_dataloader = dict(
+    batch_size=1,
+    num_workers=2,
+    sampler=dict(type='DefaultSampler', shuffle=False, round_up=False),
+    dataset=dict(split='test', pipeline=test_pipeline, **dataset),
+)
+test_cfg = dict(type='CombinationTestLoop')
+test_evaluator = dict(type='CombinationIoUMetric')
