@@ -41,6 +41,7 @@ CMNEXT = {
     'depths': (1, 1, 1, 1),
     'in_channels': [3, 1],
 }
+CMX = {**CMNEXT, 'type': 'CMX'}
 EIGHTS = [8, 16, 32, 64]
 
 
@@ -56,6 +57,7 @@ def streams(backbone, **settings):
 # Backbone and the channels of its levels.
 NETWORKS = {
     'cmnext': (CMNEXT, [8, 16, 40, 64]),
+    'cmx': (CMX, [8, 16, 40, 64]),
     'resnet streams': (streams(RESNET), EIGHTS),
     'shared resnet': (
         streams(RESNET, shared=True, fusion={'type': 'ConcatFusion'}),
