@@ -1,13 +1,18 @@
 """MMSFormer: the published network, at any size and number of modalities."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 import torch
 import torch.nn.functional as F
+from mmengine.config import Config
+from mmengine.registry import DefaultScope
 from mmseg.registry import MODELS
 from torch import nn
 from torch.testing import assert_close
 
+import mmseg_missing
 from mmseg_missing.adapters import fold
 from mmseg_missing.models import (
     MMSFormer,
@@ -17,6 +22,9 @@ from mmseg_missing.models import (
 from mmseg_missing.models.backbones import MixTransformer
 from mmseg_missing.models.converters.mmsformer import mmsformer_from_authors
 
+MODEL_CONFIGS = (
+    Path(mmseg_missing.__file__).parents[1] / 'configs/_base_/models'
+)
 DIMS = (8, 8, 10, 16)
 
 
@@ -106,14 +114,25 @@ def test_streams_of_other_sizes():
     assert tuple(out.shape[1] for out in outs) == DIMS
 
 
-def test_extra_streams_are_those_of_b1():
-    with torch.device('meta'):
-        network = MMSFormer('b4', in_channels=[3, 3, 3])
+@pytest.mark.parametrize(
+    ('variant', 'depths'),
+    [
+        ('b2', [3, 4, 6, 3]),
+        ('b3', [3, 4, 18, 3]),
+        ('b4', [3, 8, 27, 3]),
+    ],
+)
+def test_published_sizes(variant, depths):
+    config = Config.fromfile(f'{MODEL_CONFIGS}/mmsformer_{variant}.py').model
+    with DefaultScope.overwrite_default_scope('mmseg'), torch.device('meta'):
+        network = MODELS.build({**config.backbone, 'in_channels': [3, 3, 1]})
+        head = MODELS.build({**config.decode_head, 'num_classes': 5})
     main, *extras = network.streams
-    assert [len(stage.blocks) for stage in main.stages] == [3, 8, 27, 3]
+    assert [len(stage.blocks) for stage in main.stages] == depths
     for extra in extras:
         assert extra.out_channels == (64, 128, 320, 512)
         assert [len(stage.blocks) for stage in extra.stages] == [2, 2, 2, 2]
+    assert head.in_channels == list(network.out_channels)
 
 
 def test_few_channels_are_repeated():
