@@ -2,11 +2,13 @@
 
 from collections.abc import Sequence
 from contextlib import ExitStack
+from functools import partial
 
 from mmengine.model import BaseModule, ModuleList
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
+from ..constant_streams import ConstantStreams
 from ..fusion.multi_scale import MultiScaleFusion
 from ..weight_init import init_transformer
 from .fit_first_conv import fitted_loading
@@ -69,34 +71,31 @@ class MMSFormer(BaseModule):
                 f'`backbone.in_channels={list(in_channels)}`'
             )
         self.in_channels = list(in_channels)
-        main, *extras = (max(c, 3) for c in in_channels)
-        stream = MixTransformer(
-            variant,
-            embed_dims,
-            depths,
-            num_heads,
-            sr_ratios,
-            main,
-            drop_path_rate,
-            init_cfg,
+        self.constant = ConstantStreams()
+        build = partial(
+            MixTransformer,
+            num_heads=num_heads,
+            sr_ratios=sr_ratios,
+            drop_path_rate=drop_path_rate,
         )
-        dims = self.out_channels = stream.out_channels
-        extra_dims = tuple(extra_embed_dims or dims)
-        _check_levels(extra_embed_dims=extra_dims, extra_depths=extra_depths)
-        self.streams = ModuleList([stream])
-        for channels in extras:
-            self.streams.append(
-                MixTransformer(
-                    None,
-                    extra_dims,
-                    extra_depths,
-                    num_heads,
-                    sr_ratios,
-                    channels,
-                    drop_path_rate,
-                    extra_init_cfg,
-                )
+        first, *others = (max(c, 3) for c in in_channels)
+        main = build(
+            variant, embed_dims, depths, in_channels=first, init_cfg=init_cfg
+        )
+        self.out_channels = main.out_channels
+        dims = tuple(extra_embed_dims or main.out_channels)
+        _check_levels(extra_embed_dims=dims, extra_depths=extra_depths)
+        extras = [
+            build(
+                None,
+                dims,
+                extra_depths,
+                in_channels=c,
+                init_cfg=extra_init_cfg,
             )
+            for c in others
+        ]
+        self.streams = ModuleList([main, *extras])
         if extras:
             levels = zip(*(s.out_channels for s in self.streams), strict=True)
             self.fuse = nn.ModuleList(
@@ -123,7 +122,10 @@ class MMSFormer(BaseModule):
             ValueError: If the number of channels differs from the stack's.
         """
         xs = split_stack(x, self.in_channels, 'MMSFormer')
-        outs = [stream(x) for stream, x in zip(self.streams, xs, strict=True)]
+        outs = [
+            self.constant.run([stream], [modality], xs[modality])
+            for modality, stream in enumerate(self.streams)
+        ]
         if len(outs) == 1:
             return outs[0]
         levels = zip(self.fuse, zip(*outs, strict=True), strict=True)
