@@ -42,6 +42,7 @@ CMNEXT = {
     'in_channels': [3, 1],
 }
 CMX = {**CMNEXT, 'type': 'CMX'}
+MMSFORMER = {**CMNEXT, 'type': 'MMSFormer', 'extra_depths': (1, 2, 1, 1)}
 EIGHTS = [8, 16, 32, 64]
 
 
@@ -58,6 +59,7 @@ def streams(backbone, **settings):
 NETWORKS = {
     'cmnext': (CMNEXT, [8, 16, 40, 64]),
     'cmx': (CMX, [8, 16, 40, 64]),
+    'mmsformer': (MMSFORMER, [8, 16, 40, 64]),
     'resnet streams': (streams(RESNET), EIGHTS),
     'shared resnet': (
         streams(RESNET, shared=True, fusion={'type': 'ConcatFusion'}),

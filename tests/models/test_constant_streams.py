@@ -11,6 +11,7 @@ FULL, RGB, DEPTH = (True, True), (True, False), (False, True)
 PARTS = {
     'cmnext': ('stages.0', 'extra_stages.0'),
     'cmx': ('streams.0.stages.0', 'streams.1.stages.0'),
+    'mmsformer': ('streams.0', 'streams.1'),
     'resnet streams': ('streams.0', 'streams.1'),
     'shared resnet': ('inputs.0', 'inputs.1'),
     'mscan streams': ('streams.0', 'streams.1'),

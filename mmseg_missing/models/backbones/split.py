@@ -14,7 +14,7 @@ def split_stack(
     Args:
         x: All modalities, stacked along channels, (n, sum c, h, w).
         in_channels: Channels of each part; fewer than 3 are repeated in
-            turn, as CMX and CMNeXt do.
+            turn, as CMX, CMNeXt and MMSFormer do.
         network: Name for the message.
 
     Raises:

@@ -1,4 +1,4 @@
-"""What the converters of CMX and CMNeXt share."""
+"""What the converters of CMX, CMNeXt and MMSFormer share."""
 
 from collections.abc import Callable, Mapping
 from functools import partial
