@@ -8,8 +8,10 @@ from .adapting import AdaptedBackbone  # noqa: E402
 from .backbones import (  # noqa: E402
     CMX,
     CMNeXt,
+    EarlyFusionBackbone,
     MMSFormer,
     MultiStreamBackbone,
+    SharedStreamBackbone,
 )
 from .data_preprocessor import ModalityDataPreprocessor  # noqa: E402
 from .fusion import (  # noqa: E402
@@ -17,6 +19,7 @@ from .fusion import (  # noqa: E402
     MultiScaleFusion,
     RectifyFuse,
     SumFusion,
+    TokenExchangeFusion,
 )
 from .heads import SegFormerMLPHead  # noqa: E402
 from .losses import ChannelWiseKL, FeatureMSE, LogitKL  # noqa: E402
@@ -28,6 +31,7 @@ __all__ = [
     'CMNeXt',
     'ChannelWiseKL',
     'ConcatFusion',
+    'EarlyFusionBackbone',
     'FeatureMSE',
     'LogitKL',
     'MMSFormer',
@@ -38,5 +42,7 @@ __all__ = [
     'MultiStreamBackbone',
     'RectifyFuse',
     'SegFormerMLPHead',
+    'SharedStreamBackbone',
     'SumFusion',
+    'TokenExchangeFusion',
 ]

@@ -61,8 +61,12 @@ NETWORKS = {
     'cmx': (CMX, [8, 16, 40, 64]),
     'mmsformer': (MMSFORMER, [8, 16, 40, 64]),
     'resnet streams': (streams(RESNET), EIGHTS),
-    'shared resnet': (
-        streams(RESNET, shared=True, fusion={'type': 'ConcatFusion'}),
+    'concatenated resnets': (
+        streams(RESNET, fusion={'type': 'ConcatFusion'}),
+        EIGHTS,
+    ),
+    'exchanging resnets': (
+        streams(RESNET, fusion={'type': 'TokenExchangeFusion'}),
         EIGHTS,
     ),
     'mobilenet streams': (

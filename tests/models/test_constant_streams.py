@@ -13,7 +13,6 @@ PARTS = {
     'cmx': ('streams.0.stages.0', 'streams.1.stages.0'),
     'mmsformer': ('streams.0', 'streams.1'),
     'resnet streams': ('streams.0', 'streams.1'),
-    'shared resnet': ('inputs.0', 'inputs.1'),
     'mscan streams': ('streams.0', 'streams.1'),
 }
 

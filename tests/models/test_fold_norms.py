@@ -10,7 +10,6 @@ from mmseg_missing.adapters import find_foldable_norms, fold_norms
 FOLDED = {
     'cmnext': 4,
     'resnet streams': 40,
-    'shared resnet': 20,
     'mobilenet streams': 102,
     'mscan streams': 10,
     'one resnet': 20,

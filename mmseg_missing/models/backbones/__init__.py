@@ -2,14 +2,18 @@
 
 from .cmnext import CMNeXt
 from .cmx import CMX
+from .early_fusion import EarlyFusionBackbone
 from .mix_transformer import MixTransformer
 from .mmsformer import MMSFormer
 from .multi_stream import MultiStreamBackbone
+from .shared_stream import SharedStreamBackbone
 
 __all__ = [
     'CMX',
     'CMNeXt',
+    'EarlyFusionBackbone',
     'MMSFormer',
     'MixTransformer',
     'MultiStreamBackbone',
+    'SharedStreamBackbone',
 ]

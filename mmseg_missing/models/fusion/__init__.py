@@ -5,6 +5,7 @@ from .multi_scale import MultiScaleFusion
 from .rectify import FeatureFusion, FeatureRectification
 from .rectify_fuse import RectifyFuse
 from .sum import SumFusion
+from .token_exchange import TokenExchangeFusion
 
 __all__ = [
     'ConcatFusion',
@@ -13,4 +14,5 @@ __all__ = [
     'MultiScaleFusion',
     'RectifyFuse',
     'SumFusion',
+    'TokenExchangeFusion',
 ]

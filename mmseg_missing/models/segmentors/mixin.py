@@ -18,6 +18,7 @@ from ...sampling import Present, build_sampler
 from ..adapting import attach_from_config
 from ..constant_streams import constant_streams
 from ..losses import Output
+from .side_losses import taken_losses
 from .teaching import build_teacher, is_labelled, run, student_losses
 
 # Children of a segmentor whose layers the paper's rule adapts; heads are not.
@@ -25,11 +26,13 @@ ENCODERS = ('backbone', 'neck')
 
 
 class MissingModalityMixin:
-    """Fill what is absent and tell the adapters; put before a segmentor.
+    """Fill what is absent and tell who has what; put before a segmentor.
 
     ``present`` is read from the metainfo (default: everything). In training
     the student's combination is a draw from what is present; its teacher,
-    if there is one, is the bare base on all that is present.
+    if there is one, is the bare base on all that is present. It is told to
+    the adapters and to every module with a method ``told``, such as
+    ``SharedStreamBackbone``.
 
     Args:
         stack: The modalities, or dicts of their fields.
@@ -113,6 +116,12 @@ class MissingModalityMixin:
                     f'`model.stack` {stack.full}; give both the same '
                     '`modalities`'
                 )
+        # Backbones whose computation depends on who has what.
+        self._listeners = tuple(
+            part
+            for part in self.modules()
+            if hasattr(part, 'told') and part not in self._banks
+        )
         self._learn_fill()
         self._constant = tuple(constant_streams(self))
         self.teacher = build_teacher(self, teacher)
@@ -162,6 +171,7 @@ class MissingModalityMixin:
                 losses = super().loss(filled, data_samples)
             else:
                 losses = student_losses(self, filled, data_samples, teacher)
+        losses.update(taken_losses(self))
         if torch.is_grad_enabled():  # a validation loss teaches no row
             for bank in self._banks:
                 count = bank.count(present)
@@ -255,6 +265,8 @@ class MissingModalityMixin:
             inputs, mask, self.stack, self.fill, seeds or None, learned
         )
         with ExitStack() as blocks:
+            for part in self._listeners:
+                blocks.enter_context(part.told(present))
             for bank in self._banks:
                 blocks.enter_context(
                     bank.bypassed() if bare else bank.told(present)
