@@ -11,7 +11,7 @@ from .benchmark import (
     add_sensor_noise,
     drop_values,
 )
-from .faults import FAULTS, SEVERITIES, corrupt
+from .faults import FAULTS, SEVERITIES, check_fault, corrupt
 
 __all__ = [
     'FAULTS',
@@ -20,6 +20,7 @@ __all__ = [
     'SEVERITIES',
     'NoisyLevel',
     'add_sensor_noise',
+    'check_fault',
     'corrupt',
     'drop_values',
 ]
