@@ -9,6 +9,7 @@ from itertools import product
 from pathlib import Path
 from typing import Any
 
+from mmengine.dist import is_main_process
 from mmengine.runner import Runner
 
 from ..corruptions import FAULTS, NM_LEVELS, RMM_RATES, SEVERITIES, check_fault
@@ -121,7 +122,7 @@ def run_protocol(
         reports[state.row, state.column] = _report(loop.evaluator.metrics)
     table = ConditionTable.from_reports(protocol, reports)
     runner.logger.info(f'\n{table.to_text()}')
-    if out:
+    if out and is_main_process():
         table.write(out)
     return table
 
