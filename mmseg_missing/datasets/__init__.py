@@ -7,6 +7,7 @@ require_stack()
 
 from . import transforms
 from .fmb import FMBDataset
+from .folder import FolderDataset
 from .mfnet import MFNetDataset
 from .multi_modal import MultiModalDataset
 from .nyuv2 import NYUv2Dataset
@@ -16,6 +17,7 @@ from .scene_dataset import SceneDataset
 
 __all__ = [
     'FMBDataset',
+    'FolderDataset',
     'MFNetDataset',
     'MultiModalDataset',
     'NYUv2Dataset',

@@ -6,17 +6,17 @@ from typing import Any
 
 import numpy as np
 from mmseg.datasets import BaseSegDataset
-from mmseg.registry import DATASETS
 
 from .pipeline import complete_pipeline
-from .splits import read_names
 
 FORMAT_KEYS = ('folder', 'suffix', 'dtype', 'scale', 'offset', 'channels')
 
 
-@DATASETS.register_module()
 class MultiModalDataset(BaseSegDataset):
     """A list of names; each names one file per modality and one label.
+
+    Data sets with a published layout inherit it; a config for files of one's
+    own takes ``FolderDataset``.
 
     A format says where and how a modality is stored:
     ``dict(folder='Depth', suffix='.png', dtype='uint16', scale=0.001)``. The
@@ -27,8 +27,7 @@ class MultiModalDataset(BaseSegDataset):
     Args:
         data_root: folder of the data set.
         modalities: names in stack order, or the config's list of dicts.
-        names: file names without folder and suffix, one per sample; or a
-            list file below ``data_root``.
+        names: file names without folder and suffix, one per sample.
         formats: a format per modality that the data set knows.
         label_folder: folder of the label files, ``<name>.png``; None where
             there are none: a teacher can learn from such images. To train on
@@ -42,22 +41,17 @@ class MultiModalDataset(BaseSegDataset):
         self,
         data_root: str,
         modalities: Sequence[str | Mapping],
-        names: Sequence[str] | str,
+        names: Sequence[str],
         formats: Mapping[str, Mapping[str, Any]],
         label_folder: str | None,
         pipeline: Sequence[Any] = (),
         **kwargs,
     ) -> None:
-        split = 'unknown'
-        if isinstance(names, str):
-            split, names = names, read_names(Path(data_root, names))
         self.names = list(names)
         self.formats = checked_formats(modalities, formats)
         self.label_folder = label_folder
         pipeline = complete_pipeline(pipeline, modalities)
         super().__init__(data_root=data_root, pipeline=pipeline, **kwargs)
-        # Set late: mmengine takes a string in metainfo for a file.
-        self._metainfo['split'] = split
 
     def load_data_list(self) -> list[dict]:
         """Return one dict per sample, paths and file formats included."""

@@ -72,7 +72,14 @@ class LoadModalities(BaseTransform):
                 f'the data set gives {list(results["modality_paths"])}, not '
                 f"'{name}'; give it the same `modalities` as LoadModalities"
             )
-        return results['modality_paths'][name]
+        path = results['modality_paths'][name]
+        if path is None and self.absent_file == 'error':
+            raise FileNotFoundError(
+                f"a sample has no '{name}', only "
+                f'{list(filter(None, results["modality_paths"].values()))}; '
+                "`absent_file='missing'` of LoadModalities takes it"
+            )
+        return path or ''
 
 
 @TRANSFORMS.register_module()

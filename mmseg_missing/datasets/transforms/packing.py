@@ -58,9 +58,10 @@ class PackModalities(BaseTransform):
         present = results['present']
         metainfo['present'] = tuple(present[name] for name in self.stack.names)
         paths = results.get('modality_paths', {})
+        known = filter(None, map(paths.get, self.stack.names))
         # Test-time augmentation and saved predictions need a name; data that
         # is made, not read, is named by its index.
-        metainfo['img_path'] = paths.get(
-            self.stack.names[0], f'sample_{results.get("sample_idx", 0):06d}'
+        metainfo['img_path'] = next(
+            known, f'sample_{results.get("sample_idx", 0):06d}'
         )
         return metainfo
