@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +13,6 @@ from torch.utils.data import ConcatDataset, DataLoader, Dataset
 from mmseg_missing.modality import Stack
 
 from ..transforms import LoadLabel, LoadModalities, PackModalities
-from ..transforms.loading import check_label_size, common_size
 from .statistics import ChannelStatistics
 
 
@@ -40,8 +39,10 @@ class SampleCheck:
 class SampleChecks:
     """One :class:`SampleCheck` per sample, in order.
 
-    Files are read at their own size by the ``LoadModalities`` and
-    ``LoadLabel`` of the data set's pipeline; the other steps are not run.
+    Files are read at their own size, each on its own, as ``LoadModalities``
+    and ``LoadLabel`` of the data set's pipeline read them; the other steps
+    are not run. The label of a sample without any readable modality is not
+    looked at.
 
     Args:
         dataset: of MMEngine; joined and repeated ones are looked into, every
@@ -95,16 +96,15 @@ def _leaves(dataset: Any) -> Iterator[Any]:
 
 
 class _Part(Dataset):
-    """The checks of one data set that reads files, or makes its samples."""
+    """The checks of one data set that reads its samples, or makes them."""
 
     def __init__(self, dataset: Any) -> None:
-        steps = dataset.pipeline.transforms
         self.dataset = dataset
-        self.load_modalities = _first(steps, LoadModalities)
-        self.load_label = _first(steps, LoadLabel)
-        name = type(dataset).__name__
-        source = self.load_modalities or _first(steps, PackModalities)
-        if not len(dataset) or source is None:
+        name, steps = type(dataset).__name__, dataset.pipeline.transforms
+        first = dataset.get_data_info(0) if len(dataset) else {}
+        is_made = 'modalities' in first
+        source = _first(steps, PackModalities if is_made else LoadModalities)
+        if source is None:
             raise ValueError(
                 f'there is nothing to check in {name}: it has {len(dataset)} '
                 'samples and a pipeline of '
@@ -112,12 +112,15 @@ class _Part(Dataset):
                 'LoadModalities'
             )
         self.stack: Stack = source.stack
-        self.formats = dataset.get_data_info(0).get('modality_formats', {})
+        self.formats = first.get('modality_formats', {})
+        self.may_be_absent = getattr(source, 'absent_file', '') == 'missing'
+        self.load_alone = {m.name: LoadModalities([m]) for m in self.stack}
+        self.load_label = _first(steps, LoadLabel)
         self._check_classes(name)
 
     def _check_classes(self, name: str) -> None:
         classes = self.dataset.metainfo.get('classes') or ()
-        if self.load_label is None or self.dataset.label_map is not None:
+        if not (self.load_label and classes) or self.dataset.label_map:
             return
         if self.load_label.num_classes != len(classes):
             raise ValueError(
@@ -130,50 +133,75 @@ class _Part(Dataset):
         return len(self.dataset)
 
     def __getitem__(self, index: int) -> SampleCheck:
-        info = self.dataset.get_data_info(index)
-        check = SampleCheck()
-        arrays, label = self._load(info, check)
+        info, check = self.dataset.get_data_info(index), SampleCheck()
+        if 'modalities' in info:  # made, not read
+            arrays, label = info['modalities'], info['gt_seg_map']
+        else:
+            arrays = self._read_modalities(info, check)
+            label = self._read_label(info, arrays, check)
         check.statistics = {
             name: ChannelStatistics.of(array) for name, array in arrays.items()
         }
+        sizes = {array.shape[:2] for array in arrays.values()}
+        check.size = sizes.pop() if len(sizes) == 1 else None
         if label is not None:
             check.label_pixels = np.bincount(label.ravel(), minlength=256)
-        if arrays:
-            paths = info.get('modality_paths', {})
-            check.size = _tried(check, common_size, arrays, paths)
-        if check.size and label is not None:
-            path = info.get('seg_map_path')
-            _tried(check, check_label_size, label, path, check.size)
         return check
 
-    def _load(
+    def _read_modalities(
         self, info: dict, check: SampleCheck
-    ) -> tuple[dict[str, np.ndarray], np.ndarray | None]:
+    ) -> dict[str, np.ndarray]:
         """Return what can be read; write down what cannot."""
-        if 'modalities' in info:  # made, not read
-            return info['modalities'], info['gt_seg_map']
         arrays = {}
-        for modality in self.stack:
-            known = len(check.problems)
-            array = _tried(check, self.load_modalities.load, info, modality)
-            if array is not None:
-                arrays[modality.name] = array
-            elif len(check.problems) == known:
-                check.absent.append(modality.name)
-        label = None
-        if self.load_label and info.get('labelled', True):
-            label = _tried(check, self.load_label.load, info)
-        return arrays, label
+        for name, load in self.load_alone.items():
+            try:
+                arrays[name] = load(dict(info))['modalities'][name]
+            except FileNotFoundError as error:
+                if self.may_be_absent:
+                    check.absent.append(name)
+                else:
+                    check.problems.append(_line(error))
+            except (OSError, ValueError) as error:
+                check.problems.append(_line(error))
+        paths = info['modality_paths']
+        if len(check.absent) == len(self.load_alone):
+            check.problems.append(
+                f'a sample has no modality at all: {list(paths.values())}; '
+                'leave it out'
+            )
+        if len({array.shape[:2] for array in arrays.values()}) > 1:
+            check.problems.append(_sizes(arrays, paths))
+        return arrays
+
+    def _read_label(
+        self, info: dict, arrays: dict[str, np.ndarray], check: SampleCheck
+    ) -> np.ndarray | None:
+        is_labelled = self.load_label and info.get('labelled', True)
+        if not is_labelled or not arrays:  # no size to compare with
+            return None
+        size = next(iter(arrays.values())).shape[:2]
+        try:
+            loaded = self.load_label({**info, 'ori_shape': size})
+        except (OSError, ValueError) as error:
+            check.problems.append(_line(error))
+            return None
+        return loaded['gt_seg_map']
 
 
 def _first(steps: list, kind: type) -> Any:
     return next((step for step in steps if isinstance(step, kind)), None)
 
 
-def _tried(check: SampleCheck, function: Callable, *arguments: Any) -> Any:
-    """Return the function's result, or None and a problem."""
-    try:
-        return function(*arguments)
-    except (OSError, ValueError) as error:
-        check.problems.append(' '.join(str(error).split()))
-        return None
+def _sizes(arrays: dict[str, np.ndarray], paths: dict[str, Any]) -> str:
+    found = [
+        f"{array.shape[0]} x {array.shape[1]} in '{paths[name]}'"
+        for name, array in arrays.items()
+    ]
+    return (
+        f'a sample has several sizes: {", ".join(found)}; bring its '
+        'modalities to one height x width'
+    )
+
+
+def _line(error: Exception) -> str:
+    return ' '.join(str(error).split())

@@ -87,7 +87,11 @@ DAMAGES = {
     'label of 16 bits': (image(np.uint16), 'label/2.png', '8-bit.*uint16'),
     'dtype': (image(np.uint8), 'ir/2.png', "holds uint8.*'ir'.*uint16"),
     'channels': (image(np.uint8), 'rgb/2.png', "1 channels.*'rgb' has 3"),
-    'size': (image(np.uint16, (5, 9)), 'ir/2.png', '5 x 9.*5 x 7'),
+    'size': (
+        image(np.uint16, (5, 9)),
+        'ir/2.png',
+        r'5 x 7 in .*rgb/2\.png.*5 x 9 in .*ir/2\.png',
+    ),
     'size of label': (image(np.uint8, (9, 7)), 'label/2.png', '9 x 7.*5 x 7'),
 }
 
@@ -121,6 +125,13 @@ def test_absence_is_a_problem_where_the_pipeline_says_so(options):
     assert summary.absent == {} and summary.images['ir'] == 3
 
 
+def test_a_sample_with_nothing(options, root):
+    for file in ('rgb/3.png', 'xyz/3.npy'):
+        remove(root / file)
+    [problem] = summarize(options).problems
+    assert 'no modality at all' in problem and 'rgb/3.png' in problem
+
+
 def test_a_constant_modality(options, root):
     for path in root.glob('ir/*'):
         image(np.uint16, value=3000)(path)
@@ -139,6 +150,11 @@ def test_joined_and_repeated_data_sets(options):
     }
     summary = summarize(both)
     assert (summary.samples, summary.labels) == (6, 2)
+
+
+def test_without_labels_there_are_no_classes(options):
+    summary = summarize({**options, 'labelled': False, 'metainfo': None})
+    assert (summary.labels, summary.problems) == (0, [])
 
 
 def test_data_that_is_made(options):
