@@ -1,3 +1,5 @@
+import re
+
 import cv2
 import numpy as np
 import pytest
@@ -79,3 +81,11 @@ def test_no_such_loader(refused, tmp_path):
     config.write_text('a = 1')
     assert '`val_dataloader`' in refused(TOOL, config, '--split', 'val')
     assert 'no config file' in refused(TOOL, tmp_path / 'gone.py')
+
+
+def test_the_page_of_data_sets_names_files_that_exist(tools):
+    top = tools.parent
+    page = (top / 'docs/datasets.md').read_text('utf-8')
+    files = re.findall(r'(?:configs|tools)/[\w/.-]+\.py', page)
+    assert len(files) > 5
+    assert [file for file in files if not (top / file).is_file()] == []
