@@ -37,6 +37,8 @@ def root(tmp_path):
         label = np.full(SIZE, number % 2, np.uint8)
         write(tmp_path / f'images/{name}_label.png', label)
     (tmp_path / 'images/._berlin_label.png').touch()  # of a file manager
+    (tmp_path / 'images/rome').rename(tmp_path / 'elsewhere')
+    (tmp_path / 'images/rome').symlink_to(tmp_path / 'elsewhere')
     return tmp_path
 
 

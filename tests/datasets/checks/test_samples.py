@@ -13,9 +13,9 @@ def summarize(options, workers=0):
     return Summary(checks.stack, checks)
 
 
-@pytest.fixture(params=[0, 2], ids=['here', 'workers'])
-def summary(request, options):
-    return summarize(options, request.param)
+@pytest.fixture
+def summary(options):
+    return summarize(options)
 
 
 def test_counts(summary):
@@ -51,6 +51,16 @@ def test_pixels_per_class(summary, root):
     np.testing.assert_array_equal(summary.label_pixels, expected)
     assert summary.label_pixels[255] == 4 * SIZE[1]
     assert summary.label_images[[0, 1, 2, 255]].tolist() == [4, 4, 0, 4]
+
+
+def test_workers_find_the_same(options, root):
+    cut(root / 'rgb/2.png')
+    one, two = summarize(options), summarize(options, workers=2)
+    assert two.problems == one.problems and len(one.problems) == 1
+    assert two.images == one.images and two.absent == one.absent
+    np.testing.assert_array_equal(two.label_pixels, one.label_pixels)
+    for name, found in one.statistics.items():
+        np.testing.assert_array_equal(two.statistics[name].mean, found.mean)
 
 
 def remove(path):
