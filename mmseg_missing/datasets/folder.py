@@ -123,10 +123,17 @@ def _completed(
             f'`formats` of the label takes {sorted(LABEL_KEYS)}, got also '
             f'{sorted(beyond)}; labels are 8-bit class indices'
         )
-    return {
+    completed = {
         kind: {'folder': kind, 'suffix': '.png', **formats.get(kind, {})}
         for kind in kinds
     }
+    for kind, form in completed.items():
+        if not isinstance(form['folder'], str):
+            raise ValueError(
+                f"'{kind}' of FolderDataset lies in one folder, got "
+                f'{form["folder"]!r}; make each folder a modality'
+            )
+    return completed
 
 
 def _completed_metainfo(metainfo: Mapping, labelled: bool) -> dict:

@@ -263,6 +263,10 @@ FOLDER_MISTAKES = {
         {'formats': changed(ir={'ending': '.png'})},
         r"'ir' takes .*'ending'",
     ),
+    'two folders': (
+        {'formats': changed(ir={'folder': ['ir', 'images']})},
+        "'ir' of FolderDataset lies in one folder",
+    ),
     'label key': (
         {'formats': changed(label={'dtype': 'uint16'})},
         r"\['folder', 'suffix'\], got also \['dtype'\]",

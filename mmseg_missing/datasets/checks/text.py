@@ -86,12 +86,15 @@ def _modality_table(summary: Summary, formats: Mapping) -> str:
 def _stored(form: Mapping[str, Any] | None) -> str:
     if form is None:
         return 'made'
-    words = [str(form.get('dtype', 'uint8'))]
-    if form.get('scale', 1) != 1:
-        words.append(f'* {form["scale"]:g}')
-    if form.get('offset', 0):
-        words.append(f'{form["offset"]:+g}')
-    return ' '.join(words)
+    scales = form.get('scale', 1)
+    if not isinstance(scales, Mapping):
+        scales = {form.get('dtype', 'uint8'): scales}
+    words = [
+        str(dtype) if scale == 1 else f'{dtype} * {scale:g}'
+        for dtype, scale in scales.items()
+    ]
+    offset = form.get('offset', 0)
+    return ' or '.join(words) + (f' {offset:+g}' if offset else '')
 
 
 def _class_table(summary: Summary, classes: Sequence[str]) -> str:
