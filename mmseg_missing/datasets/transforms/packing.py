@@ -58,7 +58,11 @@ class PackModalities(BaseTransform):
         present = results['present']
         metainfo['present'] = tuple(present[name] for name in self.stack.names)
         paths = results.get('modality_paths', {})
-        known = filter(None, map(paths.get, self.stack.names))
+        known = (
+            path if isinstance(path, str) else path[0]
+            for path in map(paths.get, self.stack.names)
+            if path
+        )
         # Test-time augmentation and saved predictions need a name; data that
         # is made, not read, is named by its index.
         metainfo['img_path'] = next(
