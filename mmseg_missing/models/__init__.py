@@ -5,23 +5,36 @@ from mmseg_missing.compat import require_stack
 require_stack()
 
 from .adapting import AdaptedBackbone  # noqa: E402
-from .backbones import CMNeXt, MultiStreamBackbone  # noqa: E402
+from .backbones import (  # noqa: E402
+    CMX,
+    CMNeXt,
+    MMSFormer,
+    MultiStreamBackbone,
+)
 from .data_preprocessor import ModalityDataPreprocessor  # noqa: E402
-from .fusion import ConcatFusion, RectifyFuse, SumFusion  # noqa: E402
+from .fusion import (  # noqa: E402
+    ConcatFusion,
+    MultiScaleFusion,
+    RectifyFuse,
+    SumFusion,
+)
 from .heads import SegFormerMLPHead  # noqa: E402
 from .losses import ChannelWiseKL, FeatureMSE, LogitKL  # noqa: E402
 from .segmentors import MissingModalityMixin, MissingModalitySegmentor  # noqa: E402
 
 __all__ = [
+    'CMX',
     'AdaptedBackbone',
     'CMNeXt',
     'ChannelWiseKL',
     'ConcatFusion',
     'FeatureMSE',
     'LogitKL',
+    'MMSFormer',
     'MissingModalityMixin',
     'MissingModalitySegmentor',
     'ModalityDataPreprocessor',
+    'MultiScaleFusion',
     'MultiStreamBackbone',
     'RectifyFuse',
     'SegFormerMLPHead',

@@ -52,7 +52,9 @@ def test_rectify_fuse_takes_two_streams(num_streams):
         _build('RectifyFuse', num_streams)
 
 
-@pytest.mark.parametrize('name', ['SumFusion', 'ConcatFusion', 'RectifyFuse'])
+@pytest.mark.parametrize(
+    'name', ['SumFusion', 'ConcatFusion', 'MultiScaleFusion', 'RectifyFuse']
+)
 def test_backbone_builds_one_fusion_per_level(name):
     cfg = {'type': 'MobileNetV2', 'widen_factor': 0.25, 'out_indices': (1, 6)}
     model = MultiStreamBackbone(cfg, [3, 1], fusion={'type': name}).eval()

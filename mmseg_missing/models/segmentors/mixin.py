@@ -12,7 +12,7 @@ from mmengine.dist import all_reduce, get_rank
 from mmengine.logging import MessageHub
 from torch import Tensor
 
-from ...adapters import adapted, add_biases
+from ...adapters import adapted, add_biases, drop_norms
 from ...modality import Modality, Stack, fill_absent, parse_fill
 from ...sampling import Present, build_sampler
 from ..adapting import attach_from_config
@@ -42,9 +42,10 @@ class MissingModalityMixin:
         adapter: ``dict(type='ScaleShift', sites=None, combinations=None)``:
             freeze the whole network and adapt it; further keys as in
             :func:`mmseg_missing.adapters.attach`.
-        folded: ``dict(combination=..., biases=[...], fill=...)``: build the
-            plain network that takes a folded checkpoint; ``fill`` holds the
-            learned vectors, where there are some.
+        folded: ``dict(combination=..., biases=[...], norms=[...],
+            fill=...)``: build the plain network that takes a folded
+            checkpoint; ``fill`` holds the learned vectors, where there are
+            some.
         teacher: Losses against the teacher, such as
             ``[dict(type='LogitKL')]``; see :mod:`mmseg_missing.models.losses`.
             Needs ``adapter``.
@@ -90,15 +91,17 @@ class MissingModalityMixin:
                 '`model.folded` and `model.adapter` exclude each other'
             )
         if folded is not None:
-            if set(folded) - {'fill'} != {'combination', 'biases'}:
+            if set(folded) - {'fill', 'norms'} != {'combination', 'biases'}:
                 raise ValueError(
-                    '`model.folded` takes combination, biases and fill, got '
-                    f'{sorted(folded)}; copy it from the folded config'
+                    '`model.folded` takes combination, biases, norms and '
+                    f'fill, got {sorted(folded)}; copy it from the folded '
+                    'config'
                 )
             self._folded_fill = dict(folded.get('fill') or {})
             combination = stack.parse(folded['combination'])
             self.folded = stack.format(combination)
             add_biases(self, folded['biases'])
+            drop_norms(self, folded.get('norms', ()))
         if adapter is not None:
             attach_from_config(self, stack, adapter, within=ENCODERS)
         # Found once; a tuple keeps the banks from being registered twice.
