@@ -25,6 +25,11 @@ from .reading import read_array
 VALUE_KEYS = ('dtype', 'scale', 'offset', 'channels', 'size')
 
 
+def file_list(paths: str | Sequence[str] | None) -> list[str]:
+    """Return the files of a modality: none, one or several."""
+    return [paths] if isinstance(paths, str) else list(paths or ())
+
+
 def check_format(name: str, form: Mapping[str, Any]) -> None:
     """Raise ``TypeError`` or ``ValueError`` for a format that cannot work."""
     scale_by_dtype(form)

@@ -10,7 +10,7 @@ from mmseg.registry import TRANSFORMS
 
 from mmseg_missing.modality import Stack
 
-from .file_format import cut_columns, load_modality
+from .file_format import cut_columns, file_list, load_modality
 from .reading import read_array
 
 IGNORE = 255
@@ -82,9 +82,7 @@ class LoadModalities(BaseTransform):
                 f'{list(filter(None, results["modality_paths"].values()))}; '
                 "`absent_file='missing'` of LoadModalities takes it"
             )
-        if paths is None or isinstance(paths, str):
-            return [paths or '']
-        return list(paths)
+        return file_list(paths) or ['']
 
 
 @TRANSFORMS.register_module()

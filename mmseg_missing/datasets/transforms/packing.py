@@ -11,6 +11,8 @@ from mmseg.structures import SegDataSample
 
 from mmseg_missing.modality import Stack
 
+from .file_format import file_list
+
 META_KEYS = (
     'img_shape',
     'ori_shape',
@@ -59,9 +61,9 @@ class PackModalities(BaseTransform):
         metainfo['present'] = tuple(present[name] for name in self.stack.names)
         paths = results.get('modality_paths', {})
         known = (
-            path if isinstance(path, str) else path[0]
-            for path in map(paths.get, self.stack.names)
-            if path
+            file
+            for name in self.stack.names
+            for file in file_list(paths.get(name))
         )
         # Test-time augmentation and saved predictions need a name; data that
         # is made, not read, is named by its index.
