@@ -9,6 +9,7 @@ from mmseg.registry import DATASETS
 
 from mmseg_missing.analysis.loading import loading_table, time_steps
 from mmseg_missing.apis.cli import ConfigOptions, run_tool
+from mmseg_missing.datasets.transforms.file_format import file_list
 from mmseg_missing.datasets.transforms.reading import read_array
 
 
@@ -40,7 +41,8 @@ def decode(sample: dict) -> None:
             'this data set reads no files, so its pipeline cannot be compared '
             'with decoding them; choose another config'
         )
-    files = {*sample['modality_paths'].values()}
+    paths = sample['modality_paths'].values()
+    files = {file for some in paths for file in file_list(some)}
     if sample['labelled']:
         files.add(sample['seg_map_path'])
     for path in files:

@@ -4,12 +4,12 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmengine.utils import track_iter_progress
 from mmseg.registry import DATASETS
 
 from mmseg_missing.apis.cli import ConfigOptions, run_tool
+from mmseg_missing.apis.model import read_config
 from mmseg_missing.evaluation.pictures import (
     colorize_label,
     colorize_modality,
@@ -67,8 +67,7 @@ def draw_sample(sample: dict, stack: Stack, palette: list) -> list:
 def main() -> None:
     """Write the contact sheet and say where it is."""
     args = parse_args()
-    cfg = Config.fromfile(args.config)
-    cfg.merge_from_dict(args.cfg_options or {})
+    cfg = read_config(args.config, args.cfg_options)
     init_default_scope(cfg.get('default_scope', 'mmseg'))
     if 'modalities' not in cfg or f'{args.split}_dataloader' not in cfg:
         raise KeyError(

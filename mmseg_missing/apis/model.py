@@ -67,11 +67,24 @@ def init_model(
 
 
 def load_config(path: str | Path, options: Mapping | None = None) -> Config:
-    """Read a config file and override keys.
+    """Read the config file of a network and override keys.
 
     Raises:
         FileNotFoundError: no such file.
         ValueError: a file without ``model``, or one that cannot be run.
+    """
+    cfg = read_config(path, options)
+    if 'model' not in cfg:
+        raise ValueError(f'{str(path)!r} has no `model`; give a leaf config')
+    return cfg
+
+
+def read_config(path: str | Path, options: Mapping | None = None) -> Config:
+    """Read any config file and override keys.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: a file that cannot be run.
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f'no config file {str(path)!r}')
@@ -82,8 +95,6 @@ def load_config(path: str | Path, options: Mapping | None = None) -> Config:
             f'config {str(path)!r} cannot be read: {error}'
         ) from error
     cfg.merge_from_dict(dict(options or {}))
-    if 'model' not in cfg:
-        raise ValueError(f'{str(path)!r} has no `model`; give a leaf config')
     return cfg
 
 

@@ -4,82 +4,65 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from mmseg.datasets import BaseSegDataset
-from mmseg.registry import DATASETS
 
-from .depth import DepthEncoder
 from .pipeline import complete_pipeline
-from .splits import read_names
+from .transforms.file_format import VALUE_KEYS, check_format
 
-FORMAT_KEYS = (
-    'folder',
-    'suffix',
-    'dtype',
-    'scale',
-    'offset',
-    'channels',
-    'encode',
-)
+FORMAT_KEYS = ('folder', 'suffix', *VALUE_KEYS)
 
 
-@DATASETS.register_module()
 class MultiModalDataset(BaseSegDataset):
     """A list of names; each names one file per modality and one label.
+
+    Data sets with a published layout inherit it; a config for files of one's
+    own takes ``FolderDataset``.
 
     A format says where and how a modality is stored:
     ``dict(folder='Depth', suffix='.png', dtype='uint16', scale=0.001)``. The
     value in its unit is ``raw * scale + offset`` (defaults: dtype 'uint8',
     scale 1, offset 0). ``channels=[3]`` takes these channels of the file
-    (default: all), so one file may hold several modalities. Depth that the
-    network is to see otherwise is encoded while it is read:
-    ``hha=dict(folder='Depth', ..., encode=dict(encoding='hha',
-    camera='nyuv2'))``; see
-    :class:`mmseg_missing.datasets.depth.DepthEncoder`.
+    (default: all), so one file may hold several modalities; of a list of
+    folders the files' channels are stacked. ``transforms/file_format.py``
+    has all keys.
 
     Args:
         data_root: folder of the data set.
         modalities: names in stack order, or the config's list of dicts.
-        names: file names without folder and suffix, one per sample; or a
-            list file below ``data_root``.
+        names: file names without folder and suffix, one per sample.
         formats: a format per modality that the data set knows.
         label_folder: folder of the label files, ``<name>.png``; None where
             there are none: a teacher can learn from such images. To train on
             both, join data sets by ``dict(type='ConcatDataset',
             datasets=[...], ignore_keys=['split'])``.
         pipeline: steps; those that take ``modalities`` get the data set's.
-        **kwargs: of ``BaseSegDataset``: ``test_mode``, ...
+        **kwargs: of ``BaseSegDataset``: ``test_mode``, ``seg_map_suffix``
+            (of label files), ...
     """
+
+    label_channel: int | None = None  # of label files that have several
+    columns: tuple[int, int] | None = None  # first that is read, and the end
 
     def __init__(
         self,
         data_root: str,
         modalities: Sequence[str | Mapping],
-        names: Sequence[str] | str,
+        names: Sequence[str],
         formats: Mapping[str, Mapping[str, Any]],
         label_folder: str | None,
         pipeline: Sequence[Any] = (),
         **kwargs,
     ) -> None:
-        split = 'unknown'
-        if isinstance(names, str):
-            split, names = names, read_names(Path(data_root, names))
         self.names = list(names)
         self.formats = checked_formats(modalities, formats)
         self.label_folder = label_folder
         pipeline = complete_pipeline(pipeline, modalities)
         super().__init__(data_root=data_root, pipeline=pipeline, **kwargs)
-        # Set late: mmengine takes a string in metainfo for a file.
-        self._metainfo['split'] = split
 
     def load_data_list(self) -> list[dict]:
         """Return one dict per sample, paths and file formats included."""
         formats = {
-            modality: {
-                key: form[key]
-                for key in ('dtype', 'scale', 'offset', 'channels', 'encode')
-                if key in form
-            }
+            modality: {key: form[key] for key in VALUE_KEYS if key in form}
             for modality, form in self.formats.items()
         }
         return [
@@ -88,6 +71,8 @@ class MultiModalDataset(BaseSegDataset):
                 'modality_formats': formats,
                 'seg_map_path': self._label_path(name),
                 'labelled': self.label_folder is not None,
+                'label_channel': self.label_channel,
+                'columns': self.columns,
                 'label_map': self.label_map,
                 'reduce_zero_label': self.reduce_zero_label,
                 'seg_fields': [],
@@ -98,14 +83,18 @@ class MultiModalDataset(BaseSegDataset):
     def _label_path(self, name: str) -> str | None:
         if self.label_folder is None:
             return None
-        return str(Path(self.data_root, self.label_folder, f'{name}.png'))
+        return self._file(self.label_folder, name + self.seg_map_suffix)
 
-    def _paths(self, name: str) -> dict[str, str]:
-        root = Path(self.data_root)
+    def _paths(self, name: str) -> dict[str, str | list[str]]:
         return {
-            modality: str(root / form['folder'] / (name + form['suffix']))
+            modality: self._file(form['folder'], name + form['suffix'])
             for modality, form in self.formats.items()
         }
+
+    def _file(self, folder: str | Sequence[str], file: str) -> Any:
+        if isinstance(folder, str):
+            return str(Path(self.data_root, folder, file))
+        return [self._file(f, file) for f in folder]
 
 
 def merge_formats(
@@ -151,13 +140,5 @@ def _checked_format(name: str, formats: Mapping[str, Mapping]) -> dict:
             f"the format of '{name}' takes {list(FORMAT_KEYS)}, 'folder' and "
             f"'suffix' always, got {list(formats[name])}; check `formats`"
         )
-    channels = formats[name].get('channels', [0])
-    if not channels or any(c < 0 for c in channels):
-        raise ValueError(
-            f"`channels` in the format of '{name}' must list channels of the "
-            f'file, from 0, got {channels}; check `formats`'
-        )
-    np.dtype(formats[name].get('dtype', 'uint8'))  # unknown: TypeError, early
-    if formats[name].get('encode'):
-        DepthEncoder(**formats[name]['encode'])  # wrong: ValueError, early
+    check_format(name, formats[name])
     return dict(formats[name])

@@ -132,7 +132,7 @@ def wrong_root(data_root: str, tree: str, found: str) -> str:
     """Return the sentence for a folder that is not the data set's."""
     return (
         f"'{data_root}' must hold {tree}, got {found}; check `data_root`, see "
-        'data/README.md'
+        'docs/datasets.md'
     )
 
 

@@ -94,6 +94,96 @@ def compact_root(tmp_path):
     return tmp_path
 
 
+MCUBES = {
+    'train': [f'outscene1208_2_00000001{i}0' for i in range(3)],
+    'val': ['outscene1208_13_0000000150'],
+    'test': ['outscene1209_1_0000000030', 'outscene1209_1_0000000060'],
+}
+MCUBES_CUT = 5  # columns on the left, for 192
+
+
+@pytest.fixture
+def mcubes_root(tmp_path):
+    """MCubeS; a pixel's rgb, nir and label tell its column in the file.
+
+    The second image of a split has 16 bits, the others 8.
+    """
+    width = SIZE[1] + MCUBES_CUT
+    column = np.tile(np.arange(width, dtype=np.uint8), (SIZE[0], 1))
+    angle = np.full((SIZE[0], width), np.pi / 6, np.float32)
+    for split, names in MCUBES.items():
+        for index, name in enumerate(names):
+            deep = [np.uint8, np.uint16][index % 2]
+            full = np.iinfo(deep).max // 255
+            rgb = np.dstack([column, column + 40, column + 80]) * deep(full)
+            write(tmp_path / f'polL_color/{name}.png', rgb)
+            nir = (200 - column) * deep(full)
+            write(tmp_path / f'NIR_warped/{name}.png', nir)
+            for folder, array in {
+                'polL_aolp_sin': np.sin(2 * angle),
+                'polL_aolp_cos': np.cos(2 * angle),
+                'polL_dolp': angle / 4,
+            }.items():
+                (tmp_path / folder).mkdir(exist_ok=True)
+                np.save(tmp_path / folder / f'{name}.npy', array)
+            write(tmp_path / f'GT/{name}.png', column)
+        write_list(tmp_path / f'list_folder/{split}.txt', names)
+    return tmp_path
+
+
+DELIVER = {
+    'cloud/test/MAP_10_point102': ['045050', '045060'],
+    'cloud/train/MAP_1_point1': ['000010'],
+    'night/test/MAP_2_point12': ['045050'],
+    'night/test/MAP_2_point12_motionblur': ['000070'],
+    'sun/test/MAP_2_point12_eventlowres': ['000070'],
+    'sun/val/MAP_4_point3': ['000080'],
+}
+
+
+@pytest.fixture
+def deliver_root(tmp_path):
+    """DELIVER: RGBA images and labels, grey LiDAR, small events in one map."""
+    label = np.zeros((*SIZE, 4), np.uint8)
+    label[..., 0] = np.arange(SIZE[1]) * 2  # 0 is void, 24 the last
+    label[-1, :, 0], label[..., 3] = 255, 255
+    rgba = np.dstack(
+        [label[..., 0] + v for v in (0, 50, 100)] + [label[..., 3]]
+    )
+    for place, frames in DELIVER.items():
+        step = 2 if place.endswith('eventlowres') else 1
+        for frame in frames:
+            for folder, word, image in (
+                ('img', 'rgb', rgba),
+                ('hha', 'depth', rgba[..., :3]),
+                ('event', 'event', rgba[::step, ::step]),
+                ('lidar', 'lidar', rgba[..., 0]),
+                ('semantic', 'semantic', label),
+            ):
+                file = f'{folder}/{place}/{frame}_{word}_front.png'
+                write(tmp_path / file, image)
+    return tmp_path
+
+
+@pytest.fixture
+def sunrgbd_root(tmp_path):
+    """SUN RGB-D as converted: 12 training and 3 test frames."""
+    names = [f'{i:05d}' for i in range(1, 16)]
+    for index, name in enumerate(names):
+        rgb, depth_mm, label = draw_frame(index, 37)
+        write(tmp_path / f'RGB/{name}.jpg', rgb)
+        write(tmp_path / f'Depth/{name}.png', depth_mm)
+        write(tmp_path / f'Label/{name}.png', label)
+    write_list(tmp_path / 'train.txt', names[3:])
+    write_list(tmp_path / 'test.txt', names[:3])
+    return tmp_path
+
+
+def write_list(path, names):
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(''.join(f'{name}\n' for name in names))
+
+
 @pytest.fixture
 def write_image():
     """Write an array as an image: ``write_image(path, array)``, RGB order."""

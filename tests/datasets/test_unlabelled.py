@@ -77,22 +77,18 @@ def test_no_label_file_is_read(folders_root, modalities):
     assert labels(DATASETS.build(config)[0]) == [255]
 
 
-def test_list_of_names_without_label_folder(folders_root, modalities):
+def test_a_folder_of_ones_own(folders_root, modalities):
     config = files(folders_root, modalities)
     dataset = DATASETS.build(
         {
             **config,
-            'type': 'MultiModalDataset',
+            'type': 'FolderDataset',
             'names': ['3', '4'],
             'formats': {
                 'rgb': {'folder': 'RGB', 'suffix': '.jpg'},
-                'depth': {
-                    'folder': 'Depth',
-                    'suffix': '.png',
-                    'dtype': 'uint16',
-                },
+                'depth': {'folder': 'Depth', 'dtype': 'uint16'},
             },
-            'label_folder': None,
+            'labelled': False,
         }
     )
     assert [labels(dataset[i]) for i in range(2)] == [[255], [255]]

@@ -12,9 +12,15 @@ import cv2
 import h5py
 import numpy as np
 from mmengine.utils import track_iter_progress
-from scipy.io import loadmat
 
 from mmseg_missing.apis.cli import run_tool
+from mmseg_missing.apis.conversion import (
+    check_is_file,
+    load_mat,
+    make_folders,
+    mat_fields,
+    write_image,
+)
 
 FIELDS = {'images': 'uint8', 'depths': 'float32', 'labels': 'uint16'}
 LABELS = 894
@@ -53,8 +59,7 @@ def open_labeled(path: str) -> h5py.File:
         FileNotFoundError: no such file.
         ValueError: not the labelled data set.
     """
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"file '{path}' does not exist")
+    check_is_file(path, 'check the arguments')
     try:
         file = h5py.File(path, 'r')
     except OSError as error:
@@ -75,11 +80,11 @@ def read_splits(path: str, frames: int) -> dict[str, np.ndarray]:
     Raises:
         ValueError: not the official splits, or for another number of frames.
     """
-    content = _load_mat(path)
+    content = load_mat(path, 'check the arguments')
     if not {'trainNdxs', 'testNdxs'} <= set(content):
         raise ValueError(
             f"'{path}' must hold trainNdxs and testNdxs, got "
-            f'{_fields(content)}; give the official splits.mat'
+            f'{mat_fields(content)}; give the official splits.mat'
         )
     splits = {s: content[f'{s}Ndxs'].ravel() for s in ('train', 'test')}
     numbers = np.sort(np.concatenate(list(splits.values())))
@@ -98,32 +103,16 @@ def read_mapping(path: str) -> np.ndarray:
     Raises:
         ValueError: not the map from 894 labels to 40 classes.
     """
-    content = _load_mat(path)
+    content = load_mat(path, 'check the arguments')
     mapping = np.asarray(content.get('mapClass', [])).ravel()
     is_map = len(mapping) == LABELS and np.isin(mapping, range(1, 41)).all()
     if not is_map:
         raise ValueError(
             f"'{path}' must hold `mapClass`, {LABELS} numbers from 1 to 40, "
-            f'got {_fields(content)}; give the classMapping40.mat of the '
+            f'got {mat_fields(content)}; give the classMapping40.mat of the '
             '40-class task'
         )
     return np.concatenate([[0], mapping]).astype(np.uint8)
-
-
-def make_folders(out: Path) -> None:
-    """Make the folders of the layout.
-
-    Raises:
-        OSError: ``out`` cannot be written.
-    """
-    try:
-        for folder in FOLDERS:
-            (out / folder).mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OSError(
-            f"'{out}' cannot be written ({error.strerror}); choose another "
-            'folder with --out'
-        ) from error
 
 
 def convert_frame(
@@ -150,8 +139,7 @@ def write_frame(arrays: dict[str, np.ndarray], out: Path, name: str) -> None:
         is_rgb = folder == 'RGB'
         path = out / folder / (name + ('.jpg' if is_rgb else '.png'))
         options = [cv2.IMWRITE_JPEG_QUALITY, JPEG_QUALITY] if is_rgb else []
-        if not cv2.imwrite(str(path), array, options):
-            raise OSError(f"'{path}' cannot be written; check --out")
+        write_image(path, array, *options)
 
 
 def main() -> None:
@@ -162,7 +150,7 @@ def main() -> None:
         frames = len(file['images'])
         splits = read_splits(args.splits, frames)
         mapping = read_mapping(args.mapping)
-        make_folders(out)
+        make_folders(out, FOLDERS)
         for index in track_iter_progress(range(frames)):
             arrays = convert_frame(file, index, mapping)
             write_frame(arrays, out, f'{index + 1:04d}')
@@ -172,22 +160,6 @@ def main() -> None:
         (out / f'{split}.txt').write_text(names)
     counts = ', '.join(f'{len(n)} {s}' for s, n in splits.items())
     print(f'{frames} frames written to {out} ({counts})')
-
-
-def _load_mat(path: str) -> dict:
-    if not Path(path).is_file():
-        raise FileNotFoundError(f"file '{path}' does not exist")
-    try:
-        return loadmat(path)
-    except (ValueError, TypeError, NotImplementedError) as error:
-        raise ValueError(
-            f"'{path}' must be a MATLAB file (version 5), got something else; "
-            'download it again'
-        ) from error
-
-
-def _fields(content: dict) -> list[str]:
-    return [name for name in content if not name.startswith('__')]
 
 
 def _not_labeled(path: str, found: str) -> str:

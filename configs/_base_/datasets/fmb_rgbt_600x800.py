@@ -1,6 +1,6 @@
 # FMB, RGB and thermal in [0, 1], 14 classes: what is unlabeled is ignored
 # (15: it counts as a class). Size and batch: as MMSFormer trains on it.
-# data/README.md says where the files go.
+# docs/datasets.md says where the files go.
 num_classes = 14
 modalities = [
     dict(

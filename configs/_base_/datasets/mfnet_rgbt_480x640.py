@@ -1,5 +1,5 @@
 # MFNet with 9 classes ("unlabeled" counts as one), RGB and thermal in [0, 1],
-# as CMNeXt trains on it. data/README.md says where the files go.
+# as CMNeXt trains on it. docs/datasets.md says where the files go.
 num_classes = 9
 modalities = [
     dict(

@@ -1,5 +1,5 @@
 # RGB is normalised as the ImageNet weights of MobileNetV2 want it.
-# Real NYUv2 at a size that two CPU cores manage; data/README.md says where
+# Real NYUv2 at a size that two CPU cores manage; docs/datasets.md says where
 # the files go. Mean and std of the depth: over the training list, in metres.
 modalities = [
     dict(

@@ -1,4 +1,4 @@
-# Real NYUv2 at a size that two CPU cores manage; data/README.md says where
+# Real NYUv2 at a size that two CPU cores manage; docs/datasets.md says where
 # the files go. Mean and std of the depth: over the training list, in metres.
 modalities = [
     dict(

@@ -1,5 +1,5 @@
 # NYUv2 with 40 classes, RGB and HHA, as CMNeXt trains on it: HHA goes in as
-# 0..1. data/README.md says where the files go.
+# 0..1. docs/datasets.md says where the files go.
 modalities = [
     dict(
         name='rgb',

@@ -1,5 +1,5 @@
 # NYUv2 with 40 classes, RGB and depth in metres, as CMNeXt trains on it.
-# data/README.md says where the files go.
+# docs/datasets.md says where the files go.
 modalities = [
     dict(
         name='rgb',

@@ -1,4 +1,4 @@
-# Floods, two satellites, before and after; data/README.md says where the
+# Floods, two satellites, before and after; docs/datasets.md says where the
 # files go. Mean and std: over the training list. Training crops 64x64 of a
 # tile of 128x128, which is tested whole. Every image may be missing on its
 # own; `stack=_base_.by_satellite` lets the two of a satellite fail together.

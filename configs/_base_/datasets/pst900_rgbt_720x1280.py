@@ -1,5 +1,5 @@
 # PST900 with 5 classes, RGB and thermal in [0, 1]. Size and batch: as
-# MMSFormer trains on it. data/README.md says where the files go.
+# MMSFormer trains on it. docs/datasets.md says where the files go.
 num_classes = 5
 modalities = [
     dict(

@@ -1,6 +1,6 @@
 """Load the modalities and the label of one sample."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
@@ -8,9 +8,10 @@ import numpy as np
 from mmcv.transforms import BaseTransform
 from mmseg.registry import TRANSFORMS
 
-from mmseg_missing.modality import Modality, Stack
+from mmseg_missing.modality import Stack
 
-from .encoding import find_encoder
+from .caching import CachedReader
+from .file_format import cut_columns, file_list, load_modality
 from .reading import read_array
 
 IGNORE = 255
@@ -23,18 +24,23 @@ class LoadModalities(BaseTransform):
     The data set says how a file is stored: ``results['modality_formats']``
     maps a name to ``dict(dtype='uint8', scale=1.0, offset=0.0)``, where
     ``raw * scale + offset`` is the value in its unit (metres for depth).
-    8-bit files with scale 1 stay uint8, all else becomes float32. With
-    ``channels=[3]`` a modality is these channels of a file, which is read
-    once for all the modalities that it holds.
+    8-bit files with scale 1 stay uint8, all else becomes float32.
+    ``file_format.py`` has all keys. A path may be a list of several, whose
+    channels are stacked; a file that holds several modalities is read once.
 
     Args:
         modalities: the stack.
         absent_file: ``'error'``, or ``'missing'`` to mark a file that is
             really absent as not present (its values are zeros).
+        cache_dir: folder that keeps decoded files; see
+            :class:`~mmseg_missing.datasets.transforms.caching.CachedReader`.
     """
 
     def __init__(
-        self, modalities: Sequence[dict], absent_file: str = 'error'
+        self,
+        modalities: Sequence[dict],
+        absent_file: str = 'error',
+        cache_dir: str | None = None,
     ) -> None:
         if absent_file not in ('error', 'missing'):
             raise ValueError(
@@ -43,20 +49,23 @@ class LoadModalities(BaseTransform):
             )
         self.stack = Stack(modalities)
         self.absent_file = absent_file
+        self.read = CachedReader(cache_dir) if cache_dir else read_array
 
     def transform(self, results: dict) -> dict:
         """Add ``modalities``, ``present``, ``img_shape`` and ``ori_shape``."""
-        paths = {m.name: self._path(results, m.name) for m in self.stack}
+        files = {m.name: self._files(results, m.name) for m in self.stack}
         formats = results.get('modality_formats', {})
-        read = cache(read_array)
+        columns = results.get('columns')
+        read = cache(self.read)
         arrays = {
             m.name: load_modality(
-                paths[m.name], m, formats.get(m.name, {}), read
+                files[m.name], m, formats.get(m.name, {}), columns, read
             )
             for m in self.stack
-            if self.absent_file == 'error' or Path(paths[m.name]).is_file()
+            if self.absent_file == 'error'
+            or all(Path(file).is_file() for file in files[m.name])
         }
-        height, width = _common_size(arrays, paths)
+        height, width = _common_size(arrays, files)
         results['modalities'] = {
             m.name: arrays[m.name]
             if m.name in arrays
@@ -67,13 +76,20 @@ class LoadModalities(BaseTransform):
         results['img_shape'] = results['ori_shape'] = (height, width)
         return results
 
-    def _path(self, results: dict, name: str) -> str:
+    def _files(self, results: dict, name: str) -> list[str]:
         if name not in results['modality_paths']:
             raise KeyError(
                 f'the data set gives {list(results["modality_paths"])}, not '
                 f"'{name}'; give it the same `modalities` as LoadModalities"
             )
-        return results['modality_paths'][name]
+        paths = results['modality_paths'][name]
+        if paths is None and self.absent_file == 'error':
+            raise FileNotFoundError(
+                f"a sample has no '{name}', only "
+                f'{list(filter(None, results["modality_paths"].values()))}; '
+                "`absent_file='missing'` of LoadModalities takes it"
+            )
+        return file_list(paths) or ['']
 
 
 @TRANSFORMS.register_module()
@@ -81,15 +97,19 @@ class LoadLabel(BaseTransform):
     """Read the label map: one class index per pixel, 255 = ignore.
 
     With the data set's ``reduce_zero_label`` the file counts classes from 1
-    and 0 is void; the file may then not hold more than ``num_classes``. An
-    image without a label file (``labelled`` is False) gets 255 everywhere.
+    and 0 is void; the file may then not hold more than ``num_classes``. With
+    its ``label_channel`` a file may have several channels, of which this one
+    holds the class. An image without a label file (``labelled`` is False)
+    gets 255 everywhere.
 
     Args:
         num_classes: number of classes in the files.
+        cache_dir: as in :class:`LoadModalities`.
     """
 
-    def __init__(self, num_classes: int) -> None:
+    def __init__(self, num_classes: int, cache_dir: str | None = None) -> None:
         self.num_classes = num_classes
+        self.read = CachedReader(cache_dir) if cache_dir else read_array
 
     def transform(self, results: dict) -> dict:
         """Add ``gt_seg_map``, (H, W) uint8."""
@@ -103,7 +123,7 @@ class LoadLabel(BaseTransform):
 
     def _load(self, results: dict) -> np.ndarray:
         path = results['seg_map_path']
-        raw = self._read(path, results['ori_shape'])
+        raw = self._read(path, results)
         label = raw
         if results.get('reduce_zero_label'):
             label = np.where(raw == IGNORE, IGNORE, raw - np.uint8(1))
@@ -112,14 +132,19 @@ class LoadLabel(BaseTransform):
             raise ValueError(self._outside(path, raw[outside].max(), results))
         return _remap(label, results.get('label_map'))
 
-    def _read(self, path: str, shape: tuple[int, int]) -> np.ndarray:
-        array = read_array(path)
+    def _read(self, path: str, results: dict) -> np.ndarray:
+        array = self.read(path)
+        channel = results.get('label_channel')
+        if channel is not None:
+            array = array[..., channel : channel + 1]
         if array.dtype != np.uint8 or array.shape[2] != 1:
             raise ValueError(
                 f"label '{path}' must be 8-bit with one channel, got "
                 f'{array.dtype} with {array.shape[2]}; write class indices '
                 'as a grey png'
             )
+        array = cut_columns(array, results.get('columns'), path)
+        shape = results['ori_shape']
         if array.shape[:2] != tuple(shape):
             raise ValueError(
                 f"label '{path}' is {_size(array.shape)}, but its modalities "
@@ -137,86 +162,23 @@ class LoadLabel(BaseTransform):
         )
 
 
-def load_modality(
-    path: str,
-    modality: Modality,
-    form: dict,
-    read: Callable[[str], np.ndarray] = read_array,
-) -> np.ndarray:
-    """Read one modality and check it against what is declared.
-
-    Args:
-        path: the file.
-        modality: name and number of channels.
-        form: ``dtype`` of the file, ``scale`` and ``offset`` to its unit,
-            ``channels`` of the file, and ``encode`` for depth that is encoded.
-        read: from a path to (H, W, C).
-
-    Returns:
-        (H, W, C) uint8 or float32.
-
-    Raises:
-        ValueError: wrong dtype, wrong number of channels, NaN or infinity.
-    """
-    array = read(path)
-    dtype, name = form.get('dtype', 'uint8'), modality.name
-    if array.dtype != np.dtype(dtype):
-        raise ValueError(
-            f"file '{path}' holds {array.dtype}, but modality '{name}' is "
-            f'declared as {dtype}; set `formats=dict({name}=dict('
-            f"dtype='{array.dtype}', scale=...))` of the data set"
-        )
-    encoder = find_encoder(form, modality)
-    wanted = 1 if encoder else modality.channels
-    channels = form.get('channels', range(array.shape[2]))
-    if max(channels) >= array.shape[2] or len(channels) != wanted:
-        raise ValueError(
-            f"file '{path}' has {array.shape[2]} channels, but modality "
-            f"'{name}' has {wanted}{_taken(form)}; change "
-            '`channels` in `modalities`, or say which channels of the file '
-            f'to take by `formats=dict({name}=dict(channels=[...]))`'
-        )
-    if 'channels' in form:
-        array = np.take(array, channels, axis=2)
-    if array.dtype.kind == 'f' and not np.isfinite(array).all():
-        raise ValueError(
-            f"file '{path}' of modality '{name}' holds NaN or infinity; fill "
-            'these pixels (0 is usual for holes in depth)'
-        )
-    array = _to_unit(array, form.get('scale', 1.0), form.get('offset', 0.0))
-    return encoder(array) if encoder else array
-
-
-def _taken(form: dict) -> str:
-    taken = form.get('channels')
-    return f' and takes {list(taken)} of them' if taken else ''
-
-
-def _to_unit(array: np.ndarray, scale: float, offset: float) -> np.ndarray:
-    if array.dtype == np.uint8 and (scale, offset) == (1, 0):
-        return array
-    array = array.astype(np.float32)
-    array *= np.float32(scale)
-    array += np.float32(offset)
-    return array
-
-
 def _common_size(
-    arrays: dict[str, np.ndarray], paths: dict[str, str]
+    arrays: dict[str, np.ndarray], files: dict[str, list[str]]
 ) -> tuple[int, int]:
     if not arrays:
         raise FileNotFoundError(
-            f'not one modality of this sample exists: {list(paths.values())}; '
-            'check `data_root` of the data set'
+            'not one modality of this sample exists: '
+            f'{[file for some in files.values() for file in some]}; check '
+            '`data_root` of the data set'
         )
     first = next(iter(arrays))
     size = arrays[first].shape[:2]
     for name, array in arrays.items():
         if array.shape[:2] != size:
             raise ValueError(
-                f"file '{paths[name]}' is {_size(array.shape)}, but "
-                f"'{paths[first]}' is {_size(size)}; bring all modalities of "
-                'a sample to one size'
+                f"file '{files[name][0]}' is {_size(array.shape)}, but "
+                f"'{files[first][0]}' is {_size(size)}; bring all modalities "
+                'of a sample to one size'
             )
     return size
 

@@ -11,6 +11,8 @@ from mmseg.structures import SegDataSample
 
 from mmseg_missing.modality import Stack
 
+from .file_format import file_list
+
 META_KEYS = (
     'img_shape',
     'ori_shape',
@@ -58,9 +60,14 @@ class PackModalities(BaseTransform):
         present = results['present']
         metainfo['present'] = tuple(present[name] for name in self.stack.names)
         paths = results.get('modality_paths', {})
+        known = (
+            file
+            for name in self.stack.names
+            for file in file_list(paths.get(name))
+        )
         # Test-time augmentation and saved predictions need a name; data that
         # is made, not read, is named by its index.
-        metainfo['img_path'] = paths.get(
-            self.stack.names[0], f'sample_{results.get("sample_idx", 0):06d}'
+        metainfo['img_path'] = next(
+            known, f'sample_{results.get("sample_idx", 0):06d}'
         )
         return metainfo

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
+from mmseg_missing.datasets.transforms import LoadLabel, LoadModalities
 from mmseg_missing.datasets.transforms.caching import CachedReader
 from mmseg_missing.datasets.transforms.reading import read_array
 
@@ -55,3 +56,29 @@ def test_says_what_is_wrong_with_the_source(tmp_path, reader):
     with pytest.raises(ValueError, match='truncated'):
         reader(tmp_path / 'cut.png')
     assert not reader.folder.exists()
+
+
+def test_loading_steps_keep_what_they_read(source, tmp_path, monkeypatch):
+    modalities = [{'name': 'depth', 'channels': 1}]
+    label = tmp_path / 'label.png'
+    cv2.imwrite(str(label), np.ones((5, 7), np.uint8))
+    sample = {
+        'modality_paths': {'depth': str(source)},
+        'modality_formats': {'depth': {'dtype': 'uint16', 'scale': 0.1}},
+        'seg_map_path': str(label),
+    }
+    steps = [
+        LoadModalities(modalities, cache_dir=str(tmp_path / 'kept')),
+        LoadLabel(2, cache_dir=str(tmp_path / 'kept')),
+    ]
+
+    def load():
+        result = dict(sample)
+        for step in steps:
+            result = step(result)
+        return result['modalities']['depth'], result['gt_seg_map']
+
+    first = load()
+    monkeypatch.setattr(cv2, 'imdecode', None)
+    for ours, expected in zip(load(), first, strict=True):
+        np.testing.assert_array_equal(ours, expected)

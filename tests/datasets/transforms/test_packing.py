@@ -98,3 +98,9 @@ def test_test_time_augmentation_comes_back(modalities, sample, direction):
         torch.testing.assert_close(
             back.seg_logits.data[3], label, atol=1e-4, rtol=0
         )
+
+
+def test_image_path_of_a_modality_in_two_files(sample, modalities):
+    paths = {'rgb': ['sin.npy', 'cos.npy'], 'depth': 'b.png'}
+    packed = PackModalities(modalities)({**sample, 'modality_paths': paths})
+    assert packed['data_samples'].img_path == 'sin.npy'

@@ -1,0 +1,59 @@
+# SUN RGB-D with 37 classes, RGB and depth in metres. Size, and mean and std of
+# the refined depth: ESANet's; augmentation: as CMNeXt trains on NYUv2.
+# docs/datasets.md says where the files go.
+modalities = [
+    dict(
+        name='rgb',
+        mean=[123.675, 116.28, 103.53],
+        std=[58.395, 57.12, 57.375],
+    ),
+    dict(
+        name='depth',
+        channels=1,
+        mean=[2.378],
+        std=[1.235],
+        interpolation='nearest',
+    ),
+]
+scale = (640, 480)
+train_pipeline = [
+    dict(type='LoadModalities'),
+    dict(type='LoadLabel', num_classes=37),
+    dict(
+        type='RandomApply',
+        transforms=[dict(type='RGBPhotoMetricDistortion')],
+        prob=0.2,
+    ),
+    dict(type='RandomFlipModalities', prob=0.5),
+    dict(type='RandomResizeModalities', scale=scale, ratio_range=(0.5, 2.0)),
+    dict(type='RandomCropModalities', crop_size=scale[::-1]),
+    dict(type='PadModalities', size=scale[::-1]),
+    dict(type='PackModalities'),
+]
+test_pipeline = [
+    dict(type='LoadModalities'),
+    dict(type='ResizeModalities', scale=scale),
+    dict(type='LoadLabel', num_classes=37),
+    dict(type='PackModalities'),
+]
+dataset = dict(
+    type='SUNRGBDDataset',
+    data_root='data/sunrgbd',
+    modalities=modalities,
+)
+train_dataloader = dict(
+    batch_size=4,
+    num_workers=4,
+    persistent_workers=True,
+    drop_last=True,
+    sampler=dict(type='DefaultSampler', shuffle=True),
+    dataset=dict(split='trainval', pipeline=train_pipeline, **dataset),
+)
+test_dataloader = dict(
+    batch_size=1,
+    num_workers=2,
+    sampler=dict(type='DefaultSampler', shuffle=False, round_up=False),
+    dataset=dict(split='test', pipeline=test_pipeline, **dataset),
+)
+test_cfg = dict(type='CombinationTestLoop')
+test_evaluator = dict(type='CombinationIoUMetric')

@@ -1,0 +1,207 @@
+"""Read every file of a data set as its pipeline would, on all cores."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import cv2
+import numpy as np
+from torch.utils.data import ConcatDataset, DataLoader, Dataset
+
+from mmseg_missing.modality import Stack
+
+from ..transforms import LoadLabel, LoadModalities, PackModalities
+from .statistics import ChannelStatistics
+
+
+@dataclass
+class SampleCheck:
+    """What the files of one sample hold.
+
+    Args:
+        size: (H, W) in pixels; None where the files do not agree.
+        statistics: of every modality that could be read, in its unit.
+        absent: modalities without a file, where the pipeline allows it.
+        label_pixels: (256,) number of pixels per label value after loading,
+            255 = ignored; None without a label that could be read.
+        problems: a sentence for each file that is not as it should be.
+    """
+
+    size: tuple[int, int] | None = None
+    statistics: dict[str, ChannelStatistics] = field(default_factory=dict)
+    absent: list[str] = field(default_factory=list)
+    label_pixels: np.ndarray | None = None
+    problems: list[str] = field(default_factory=list)
+
+
+class SampleChecks:
+    """One :class:`SampleCheck` per sample, in order.
+
+    Files are read at their own size, each on its own, as ``LoadModalities``
+    and ``LoadLabel`` of the data set's pipeline read them; the other steps
+    are not run. The label of a sample without any readable modality is not
+    looked at.
+
+    Args:
+        dataset: of MMEngine; joined and repeated ones are looked into, every
+            sample of theirs once.
+        workers: processes; 0 reads in this one.
+
+    Raises:
+        ValueError: a data set without samples or ``LoadModalities``, or with
+            other classes than its ``LoadLabel``.
+    """
+
+    def __init__(self, dataset: Any, workers: int = 0) -> None:
+        self.parts = [_Part(leaf) for leaf in _leaves(dataset)]
+        self.stack = self.parts[0].stack
+        self.classes = self.parts[0].dataset.metainfo.get('classes') or ()
+        self.formats = self.parts[0].formats
+        self.workers = workers
+
+    def __len__(self) -> int:
+        return sum(map(len, self.parts))
+
+    def __iter__(self) -> Iterator[SampleCheck]:
+        return iter(
+            DataLoader(
+                ConcatDataset(self.parts),
+                batch_size=None,
+                num_workers=self.workers,
+                collate_fn=_as_it_is,
+                worker_init_fn=_use_one_thread,
+            )
+        )
+
+
+def _as_it_is(check: SampleCheck) -> SampleCheck:
+    return check
+
+
+def _use_one_thread(worker: int) -> None:
+    cv2.setNumThreads(0)
+
+
+def _leaves(dataset: Any) -> Iterator[Any]:
+    """Yield the data sets that read files."""
+    if hasattr(dataset, 'datasets'):
+        for part in dataset.datasets:
+            yield from _leaves(part)
+    elif hasattr(dataset, 'dataset'):
+        yield from _leaves(dataset.dataset)
+    else:
+        yield dataset
+
+
+class _Part(Dataset):
+    """The checks of one data set that reads its samples, or makes them."""
+
+    def __init__(self, dataset: Any) -> None:
+        self.dataset = dataset
+        name, steps = type(dataset).__name__, dataset.pipeline.transforms
+        first = dataset.get_data_info(0) if len(dataset) else {}
+        is_made = 'modalities' in first
+        source = _first(steps, PackModalities if is_made else LoadModalities)
+        if source is None:
+            raise ValueError(
+                f'there is nothing to check in {name}: it has {len(dataset)} '
+                'samples and a pipeline of '
+                f'{[type(step).__name__ for step in steps]}; it needs '
+                'LoadModalities'
+            )
+        self.stack: Stack = source.stack
+        self.formats = first.get('modality_formats', {})
+        self.may_be_absent = getattr(source, 'absent_file', '') == 'missing'
+        self.load_alone = {m.name: LoadModalities([m]) for m in self.stack}
+        self.load_label = _first(steps, LoadLabel)
+        self._check_classes(name)
+
+    def _check_classes(self, name: str) -> None:
+        classes = self.dataset.metainfo.get('classes') or ()
+        if not (self.load_label and classes) or self.dataset.label_map:
+            return
+        if self.load_label.num_classes != len(classes):
+            raise ValueError(
+                f'LoadLabel has num_classes={self.load_label.num_classes}, '
+                f'but {name} has {len(classes)} classes; write the same '
+                'number into both'
+            )
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __getitem__(self, index: int) -> SampleCheck:
+        info, check = self.dataset.get_data_info(index), SampleCheck()
+        if 'modalities' in info:  # made, not read
+            arrays, label = info['modalities'], info['gt_seg_map']
+        else:
+            arrays = self._read_modalities(info, check)
+            label = self._read_label(info, arrays, check)
+        check.statistics = {
+            name: ChannelStatistics.of(array) for name, array in arrays.items()
+        }
+        sizes = {array.shape[:2] for array in arrays.values()}
+        check.size = sizes.pop() if len(sizes) == 1 else None
+        if label is not None:
+            check.label_pixels = np.bincount(label.ravel(), minlength=256)
+        return check
+
+    def _read_modalities(
+        self, info: dict, check: SampleCheck
+    ) -> dict[str, np.ndarray]:
+        """Return what can be read; write down what cannot."""
+        arrays = {}
+        for name, load in self.load_alone.items():
+            try:
+                arrays[name] = load(dict(info))['modalities'][name]
+            except FileNotFoundError as error:
+                if self.may_be_absent:
+                    check.absent.append(name)
+                else:
+                    check.problems.append(_line(error))
+            except (OSError, ValueError) as error:
+                check.problems.append(_line(error))
+        paths = info['modality_paths']
+        if len(check.absent) == len(self.load_alone):
+            check.problems.append(
+                f'a sample has no modality at all: {list(paths.values())}; '
+                'leave it out'
+            )
+        if len({array.shape[:2] for array in arrays.values()}) > 1:
+            check.problems.append(_sizes(arrays, paths))
+        return arrays
+
+    def _read_label(
+        self, info: dict, arrays: dict[str, np.ndarray], check: SampleCheck
+    ) -> np.ndarray | None:
+        is_labelled = self.load_label and info.get('labelled', True)
+        if not is_labelled or not arrays:  # no size to compare with
+            return None
+        size = next(iter(arrays.values())).shape[:2]
+        try:
+            loaded = self.load_label({**info, 'ori_shape': size})
+        except (OSError, ValueError) as error:
+            check.problems.append(_line(error))
+            return None
+        return loaded['gt_seg_map']
+
+
+def _first(steps: list, kind: type) -> Any:
+    return next((step for step in steps if isinstance(step, kind)), None)
+
+
+def _sizes(arrays: dict[str, np.ndarray], paths: dict[str, Any]) -> str:
+    found = [
+        f"{array.shape[0]} x {array.shape[1]} in '{paths[name]}'"
+        for name, array in arrays.items()
+    ]
+    return (
+        f'a sample has several sizes: {", ".join(found)}; bring its '
+        'modalities to one height x width'
+    )
+
+
+def _line(error: Exception) -> str:
+    return ' '.join(str(error).split())

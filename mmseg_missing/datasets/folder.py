@@ -1,0 +1,155 @@
+"""A data set of one's own: any modalities, in folders or in a manifest."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mmseg.registry import DATASETS
+
+from .listing import folder_rows
+from .manifest import LABEL, Row, manifest_rows
+from .multi_modal import MultiModalDataset, modality_names
+from .palette import voc_palette
+
+LABEL_KEYS = {'folder', 'suffix'}
+
+
+@DATASETS.register_module()
+class FolderDataset(MultiModalDataset):
+    """Any modalities, one file each per sample, and one label.
+
+    In folders, a file is ``<folder>/<name><suffix>`` below ``data_root``; a
+    name may hold folders itself (``berlin/0001``). In a manifest, a sample is
+    a row of paths, see :func:`manifest_rows`. Labels are class indices in 8
+    bits and one channel, 255 = ignore.
+
+    Files may be absent where the pipeline's ``LoadModalities`` has
+    ``absent_file='missing'``.
+
+    Args:
+        modalities: names in stack order, or the config's list of dicts.
+        data_root: folder of the data set; beside a manifest it is where paths
+            begin (default: the manifest's folder).
+        names: of the samples; or a list file below ``data_root``, one name
+            per line; default: all that the label folder holds (without
+            labels: all that the modalities' folders hold), sorted.
+        manifest: a .csv or .json file, below ``data_root`` if that is given.
+        split: takes the rows whose column ``split`` says so; default: all.
+        formats: per modality, and for ``label``, where the files are and how
+            they are stored, ``dict(folder='ir', suffix='_ir.png',
+            dtype='uint16', scale=0.01, offset=-273.15)``; defaults: folder =
+            name, '.png', 'uint8', 1, 0. For a manifest folder and suffix mean
+            nothing, for a label nothing else does.
+        labelled: False leaves the labels aside, as if there were none.
+        metainfo: ``dict(classes=(...), palette=[...])``, the palette one RGB
+            colour per class (default: PASCAL VOC's).
+        **kwargs: of ``BaseSegDataset``: ``pipeline``, ``test_mode``,
+            ``reduce_zero_label``, ...
+
+    Raises:
+        FileNotFoundError: a folder, list or manifest is not there.
+        ValueError: keys that contradict each other, no sample, or names that
+            fit no file.
+    """
+
+    def __init__(
+        self,
+        modalities: Sequence[str | Mapping],
+        data_root: str | None = None,
+        names: Sequence[str] | str | None = None,
+        manifest: str | None = None,
+        split: str | None = None,
+        formats: Mapping[str, Mapping[str, Any]] | None = None,
+        labelled: bool = True,
+        metainfo: Mapping[str, Any] | None = None,
+        **kwargs,
+    ) -> None:
+        _check_source(data_root, names, manifest, split)
+        kinds = [*modality_names(modalities), *([LABEL] if labelled else [])]
+        formats = _completed(kinds, formats or {})
+        if manifest is None:
+            self.rows = folder_rows(data_root, formats, names)
+        else:
+            self.rows = manifest_rows(manifest, data_root, kinds, split)
+        super().__init__(
+            data_root=data_root,
+            modalities=modalities,
+            names=range(len(self.rows)),
+            formats=formats,
+            label_folder=None,
+            metainfo=_completed_metainfo(metainfo or {}, labelled),
+            **kwargs,
+        )
+        source = names if isinstance(names, str) else manifest
+        self._metainfo['split'] = split or source or 'all'
+
+    def load_data_list(self) -> list[dict]:
+        """Return one dict per sample; a row may lack its label."""
+        samples = super().load_data_list()
+        for sample in samples:
+            sample['labelled'] = sample['seg_map_path'] is not None
+        return samples
+
+    def _paths(self, name: int) -> Row:
+        """Return the paths of a row, which is named by its number."""
+        return {kind: self.rows[name][kind] for kind in self.formats}
+
+    def _label_path(self, name: int) -> str | None:
+        return self.rows[name].get(LABEL)
+
+
+def _check_source(
+    data_root: str | None, names: Any, manifest: str | None, split: str | None
+) -> None:
+    if manifest is None and (data_root is None or split is not None):
+        raise ValueError(
+            'FolderDataset needs `data_root` (and `names`, a list file of the '
+            'split), or a `manifest` (and `split`, which picks its rows); got '
+            f'data_root={data_root!r}, split={split!r} and no manifest'
+        )
+    if manifest is not None and names is not None:
+        raise ValueError(
+            'FolderDataset takes its samples from `names` or from a '
+            f'`manifest`, got both ({manifest!r}); leave one out'
+        )
+
+
+def _completed(
+    kinds: Sequence[str], formats: Mapping[str, Mapping]
+) -> dict[str, dict]:
+    """Return a format for each of ``kinds``, defaults filled in."""
+    beyond = set(formats.get(LABEL, {})) - LABEL_KEYS
+    if beyond:
+        raise ValueError(
+            f'`formats` of the label takes {sorted(LABEL_KEYS)}, got also '
+            f'{sorted(beyond)}; labels are 8-bit class indices'
+        )
+    completed = {
+        kind: {'folder': kind, 'suffix': '.png', **formats.get(kind, {})}
+        for kind in kinds
+    }
+    for kind, form in completed.items():
+        if not isinstance(form['folder'], str):
+            raise ValueError(
+                f"'{kind}' of FolderDataset lies in one folder, got "
+                f'{form["folder"]!r}; make each folder a modality'
+            )
+    return completed
+
+
+def _completed_metainfo(metainfo: Mapping, labelled: bool) -> dict:
+    """Return ``metainfo`` with a palette, checked."""
+    classes = metainfo.get('classes', ())
+    if labelled and not classes:
+        raise ValueError(
+            'FolderDataset does not know what the labels mean; give '
+            "`metainfo=dict(classes=('road', ...))`, in the order of their "
+            'indices'
+        )
+    palette = metainfo.get('palette') or voc_palette(len(classes))
+    if len(palette) != len(classes):
+        raise ValueError(
+            f'`metainfo` of FolderDataset has {len(classes)} classes but '
+            f'{len(palette)} colours in `palette`; give one RGB colour per '
+            'class, or no palette'
+        )
+    return {**metainfo, 'palette': palette}

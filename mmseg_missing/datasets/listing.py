@@ -1,0 +1,124 @@
+"""Samples as files in folders that share their names."""
+
+import os
+import warnings
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+
+from .manifest import LABEL, Row
+
+
+def folder_rows(
+    data_root: str,
+    formats: Mapping[str, Mapping[str, str]],
+    names: Sequence[str] | str | None = None,
+) -> list[Row]:
+    """Return a row per name: ``<folder>/<name><suffix>`` for each kind.
+
+    Args:
+        data_root: folder that the folders are relative to.
+        formats: ``folder`` and ``suffix`` of each modality, and of the label
+            if there are labels.
+        names: of the samples, or a list file below ``data_root``; default:
+            what has a label or, without labels, any modality.
+
+    Raises:
+        FileNotFoundError: a folder or the list is not there.
+        ValueError: no names, or names that fit no file of some kind.
+    """
+    root = Path(data_root)
+    for kind, form in formats.items():
+        if not (root / form['folder']).is_dir():
+            raise FileNotFoundError(
+                f"'{root}' has no folder '{form['folder']}' for '{kind}'; "
+                'check `data_root` and '
+                f'`formats=dict({kind}=dict(folder=...))`'
+            )
+    if names is None:
+        names = _found_names(root, formats)
+    elif isinstance(names, str):
+        names = _listed_names(root / names)
+    rows = [
+        {
+            kind: str(root / form['folder'] / (name + form['suffix']))
+            for kind, form in formats.items()
+        }
+        for name in names
+    ]
+    for kind, form in formats.items():
+        _check_some_exist(rows, kind, root / form['folder'])
+    return rows
+
+
+def _listed_names(list_file: Path) -> list[str]:
+    if not list_file.is_file():
+        raise FileNotFoundError(
+            f"no list of names '{list_file}'; check `names`, which is "
+            'relative to `data_root`'
+        )
+    lines = map(str.strip, list_file.read_text('utf-8').splitlines())
+    names = [line for line in lines if line]
+    if not names:
+        raise ValueError(
+            f"'{list_file}' is empty; it needs one name per line, without "
+            'suffix'
+        )
+    return names
+
+
+def _found_names(root: Path, formats: Mapping[str, Mapping]) -> list[str]:
+    found = {
+        kind: _names_in(root / form['folder'], form['suffix'])
+        for kind, form in formats.items()
+    }
+    every = set().union(*found.values())
+    names = found.get(LABEL, every)
+    if not names:
+        kind = LABEL if LABEL in formats else next(iter(formats))
+        folder = root / formats[kind]['folder']
+        raise ValueError(
+            f"'{folder}' holds no file that ends in "
+            f"'{formats[kind]['suffix']}', but {_example(folder)}; check "
+            f'`formats=dict({kind}=dict(suffix=...))`'
+        )
+    beyond = sorted(every - names)
+    if beyond:
+        warnings.warn(
+            f"{len(beyond)} names in '{root}', such as '{beyond[0]}', have no "
+            'label and are left out; `names` chooses others, '
+            '`labelled=False` takes them without',
+            stacklevel=2,
+        )
+    return sorted(names)
+
+
+def _names_in(folder: Path, suffix: str) -> set[str]:
+    return {
+        file.removesuffix(suffix)
+        for file in _files_below(folder)
+        if file.endswith(suffix)
+    }
+
+
+def _check_some_exist(rows: Sequence[Row], kind: str, folder: Path) -> None:
+    """Tell names and files that never meet from files that are absent."""
+    if not any(Path(row[kind]).is_file() for row in rows):
+        raise ValueError(
+            f"none of {len(rows)} names has a file for '{kind}': there is no "
+            f"'{rows[0][kind]}', but '{folder}' holds {_example(folder)}; "
+            'check `names` and '
+            f'`formats=dict({kind}=dict(folder=..., suffix=...))`'
+        )
+
+
+def _example(folder: Path) -> str:
+    return next((f"'{file}'" for file in _files_below(folder)), 'nothing')
+
+
+def _files_below(folder: Path) -> Iterator[str]:
+    """Yield the paths of visible files, relative to ``folder``."""
+    for parent, folders, files in os.walk(folder, followlinks=True):
+        folders[:] = sorted(f for f in folders if not f.startswith('.'))
+        for file in sorted(files):
+            if not file.startswith('.'):
+                yield Path(parent, file).relative_to(folder).as_posix()

@@ -1,0 +1,128 @@
+"""Samples as rows of one table: the path of each modality and the label."""
+
+import csv
+import io
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeAlias
+
+# The path of each kind of file; None where it is known to be absent.
+Row: TypeAlias = dict[str, str | None]
+
+LABEL = 'label'
+SPLIT = 'split'
+
+
+def manifest_rows(
+    manifest: str,
+    data_root: str | None,
+    kinds: Sequence[str],
+    split: str | None = None,
+) -> list[Row]:
+    """Return the rows of a table with one column per modality.
+
+    The columns are named as the modalities, ``label`` and ``split``; others
+    may stand beside them. A cell is a path, empty where there is no such
+    file. JSON holds a list of objects with these keys; null and a key that is
+    left out mean the same as an empty cell.
+
+    Args:
+        manifest: .csv (commas, names of the columns first) or .json.
+        data_root: where the manifest and relative paths in it begin; None:
+            paths begin in the manifest's folder.
+        kinds: the columns to take: modalities, and the label if wanted.
+        split: what the column ``split`` must say; None takes every row.
+
+    Raises:
+        FileNotFoundError: the manifest is not there.
+        ValueError: it is no such table, or has no row that can be taken.
+    """
+    path = Path(data_root or '', manifest)
+    if not path.is_file():
+        raise FileNotFoundError(
+            f"no manifest '{path}'; check `manifest` and `data_root`"
+        )
+    table = _read_json(path) if path.suffix == '.json' else _read_csv(path)
+    columns = [*kinds, *([] if split is None else [SPLIT])]
+    _check_columns(path, table, columns)
+    root = path.parent if data_root is None else Path(data_root)
+    rows = [
+        _row(root, entry, kinds, f"sample {number} of '{path}'")
+        for number, entry in enumerate(table, start=1)
+        if split is None or entry.get(SPLIT) == split
+    ]
+    if not rows:
+        splits = sorted({str(entry.get(SPLIT)) for entry in table})
+        raise ValueError(
+            f"manifest '{path}' has samples of the splits {splits}, not of "
+            f'{split!r}; check `split`'
+        )
+    for kind in kinds:
+        _check_some_exist(path, kind, rows)
+    return rows
+
+
+def _read_csv(path: Path) -> list[dict]:
+    # Spreadsheets begin a file with a byte order mark.
+    table = list(csv.DictReader(io.StringIO(path.read_text('utf-8-sig'))))
+    if any(None in entry for entry in table):
+        raise ValueError(
+            f"manifest '{path}' has a line with more cells than columns; put "
+            'a path that holds a comma in quotes'
+        )
+    return table
+
+
+def _read_json(path: Path) -> list[dict]:
+    try:
+        table = json.loads(path.read_text('utf-8-sig'))
+    except json.JSONDecodeError as error:
+        raise ValueError(f"manifest '{path}' is no JSON: {error}") from error
+    if not isinstance(table, list) or not all(
+        isinstance(entry, dict) for entry in table
+    ):
+        raise ValueError(
+            f"manifest '{path}' must hold a list of objects such as "
+            '[{"rgb": "rgb/1.png", "label": "label/1.png"}]'
+        )
+    return table
+
+
+def _check_columns(
+    path: Path, table: Sequence[Mapping], columns: Sequence[str]
+) -> None:
+    found = list(dict.fromkeys(key for entry in table for key in entry))
+    lacking = [name for name in columns if name not in found]
+    if lacking:
+        raise ValueError(
+            f"manifest '{path}' with {len(table)} samples needs the columns "
+            f'{list(columns)}, got {found}; add {lacking[0]!r}, or change '
+            '`modalities`, `split` or `labelled`'
+        )
+
+
+def _row(root: Path, entry: Mapping, kinds: Sequence[str], where: str) -> Row:
+    row = {kind: _joined(root, entry.get(kind)) for kind in kinds}
+    modalities = [kind for kind in kinds if kind != LABEL]
+    if not any(row[name] for name in modalities):
+        raise ValueError(
+            f'{where} has none of {modalities}; fill one of these cells or '
+            'delete the row'
+        )
+    return row
+
+
+def _check_some_exist(path: Path, kind: str, rows: Sequence[Row]) -> None:
+    files = [row[kind] for row in rows if row[kind]]
+    if files and not any(Path(file).is_file() for file in files):
+        raise FileNotFoundError(
+            f"none of {len(files)} files in column {kind!r} of '{path}' "
+            f"exists, such as '{files[0]}'; paths begin in `data_root` or, "
+            "without one, in the manifest's folder"
+        )
+
+
+def _joined(root: Path, cell: Any) -> str | None:
+    cell = str(cell or '').strip()
+    return str(root / cell) if cell else None

@@ -1,0 +1,108 @@
+"""Read every file of a config's data sets and say whether all is well.
+
+Exit code 0: no problem; 1: problems, which are listed; 2: a mistake in the
+command or in the config, so that nothing could be checked.
+"""
+
+import argparse
+import os
+import sys
+from typing import Any
+
+from mmengine.registry import init_default_scope
+from mmseg.registry import DATASETS
+from rich.progress import track
+
+from mmseg_missing.apis.cli import ConfigOptions, run_tool
+from mmseg_missing.apis.model import read_config
+from mmseg_missing.datasets.checks import (
+    SampleChecks,
+    Summary,
+    modality_lines,
+    problem_lines,
+    summary_tables,
+)
+
+SPLITS = ('train', 'val', 'test')
+
+
+def parse_args() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument('config', help='config file')
+    parser.add_argument(
+        '--split',
+        choices=SPLITS,
+        help='whose dataloader; default: every one that the config has',
+    )
+    parser.add_argument(
+        '--workers',
+        type=int,
+        default=_cores(),
+        help='processes that read files; default: one per core; 0: none',
+    )
+    parser.add_argument(
+        '--cfg-options',
+        nargs='+',
+        action=ConfigOptions,
+        help='override config entries, key=value',
+    )
+    return parser.parse_args()
+
+
+def _cores() -> int:
+    if hasattr(os, 'sched_getaffinity'):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def main() -> None:
+    args = parse_args()
+    cfg = read_config(args.config, args.cfg_options)
+    init_default_scope(cfg.get('default_scope', 'mmseg'))
+    found = chosen_datasets(cfg, args)
+    problems = {}
+    for split, options in found.items():
+        same = [s for s in problems if found[s] == options]
+        if same:
+            print(f'{split}: the data set of {same[0]}')
+            continue
+        problems[split] = check(split, options, args.workers)
+    if any(problems.values()):
+        sys.exit(1)
+
+
+def chosen_datasets(cfg: dict, args: argparse.Namespace) -> dict[str, Any]:
+    """Return the options of each split's data set."""
+    splits = [args.split] if args.split else SPLITS
+    found = {
+        split: cfg[f'{split}_dataloader'].dataset
+        for split in splits
+        if cfg.get(f'{split}_dataloader')
+    }
+    if not found:
+        raise KeyError(
+            f'config {args.config} has no '
+            f'{" or ".join(f"`{split}_dataloader`" for split in splits)}; '
+            'choose another --split or config'
+        )
+    return found
+
+
+def check(split: str, options: dict, workers: int) -> list[str]:
+    """Print what a data set holds; return its problems."""
+    checks = SampleChecks(DATASETS.build(options), workers)
+    # Worker processes start with iter(), before the thread that draws.
+    bar = track(iter(checks), f'reading {split}', len(checks))
+    summary = Summary(checks.stack, bar)
+    title = f'{split} ({options["type"]})'
+    print(summary_tables(summary, title, checks.classes, checks.formats))
+    if split == 'train':
+        print(modality_lines(summary))
+    print(f'{split}: {problem_lines(summary.problems)}')
+    return summary.problems
+
+
+if __name__ == '__main__':
+    run_tool(main)
