@@ -61,10 +61,6 @@ NETWORKS = {
     'cmx': (CMX, [8, 16, 40, 64]),
     'mmsformer': (MMSFORMER, [8, 16, 40, 64]),
     'resnet streams': (streams(RESNET), EIGHTS),
-    'concatenated resnets': (
-        streams(RESNET, fusion={'type': 'ConcatFusion'}),
-        EIGHTS,
-    ),
     'exchanging resnets': (
         streams(RESNET, fusion={'type': 'TokenExchangeFusion'}),
         EIGHTS,
