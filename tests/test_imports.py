@@ -13,7 +13,7 @@ PACKAGE = Path(mmseg_missing.__file__).parent
 FILES = sorted(PACKAGE.rglob('*.py'))
 
 COMMON = {'compat', 'version'}
-CORE = {'modality', 'sampling', 'adapters'}
+CORE = {'modality', 'sampling', 'corruptions', 'adapters'}
 STACKED = {'models', 'datasets', 'engine', 'evaluation', 'analysis'}
 OWN = {
     **{part: CORE | {'version'} for part in CORE},
@@ -97,6 +97,7 @@ import sys
 for name in ('mmengine', 'mmcv', 'mmseg', 'numpy', 'cv2'):
     sys.modules[name] = None
 import mmseg_missing, mmseg_missing.adapters, mmseg_missing.sampling
+import mmseg_missing.corruptions
 print(mmseg_missing.__version__)
 for statement in (
     'mmseg_missing.models',

@@ -1,4 +1,4 @@
-"""Dissolve adapters into a plain network for one combination."""
+"""Dissolve adapters and BatchNorms into one combination's plain network."""
 
 import argparse
 from pathlib import Path
@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 
 from mmseg_missing import __version__
-from mmseg_missing.adapters import adapted, fold
+from mmseg_missing.adapters import fold_network
 from mmseg_missing.apis import init_model
 from mmseg_missing.apis.cli import run_tool
 from mmseg_missing.apis.model import configure, load_config
@@ -22,6 +22,11 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--combination', required=True, help='what will be present, e.g. rgb'
     )
+    parser.add_argument(
+        '--keep-norms',
+        action='store_true',
+        help='leave BatchNorms as they are',
+    )
     return parser.parse_args()
 
 
@@ -30,27 +35,13 @@ def main() -> None:
     out = Path(args.out)
     check_writable(out.parent)
     model = init_model(args.config, args.checkpoint, args.adapter)
-    roots = list(adapted(model))
-    if not roots:
-        raise ValueError('there are no adapters to fold; give --adapter')
-    fill = {
-        name: vector.tolist()
-        for _, root in roots
-        for name, vector in (root.adapters.fill or {}).items()
-    }
-    biases = [
-        f'{name}.{layer}' if name else layer
-        for name, root in roots
-        for layer in fold(root, args.combination)
-    ]
-    combination = model.stack.format(model.stack.parse(args.combination))
+    image = torch.zeros(1, model.stack.num_channels, 64, 64)
+    folded = fold_network(
+        model, args.combination, None if args.keep_norms else image
+    )
     meta = {
         'mmseg_missing_version': __version__,
-        'folded': {
-            'combination': combination,
-            'biases': biases,
-            'fill': fill,
-        },
+        'folded': folded,
         'fill': model.fill,
     }
     torch.save({'state_dict': model.state_dict(), 'meta': meta}, out)
@@ -58,8 +49,10 @@ def main() -> None:
     configure(cfg, {'meta': meta, 'state_dict': {}})
     cfg.dump(out.with_suffix('.py'))
     print(
-        f'{out}: a plain network for {combination}; {len(biases)} layers '
-        f'gained a bias, as {out.with_suffix(".py")} says'
+        f'{out}: a plain network for {folded["combination"]}; '
+        f'{len(folded["biases"])} layers gained a bias, '
+        f'{len(folded["norms"])} BatchNorms went into the convolution before '
+        f'them, as {out.with_suffix(".py")} says'
     )
 
 

@@ -18,6 +18,8 @@ from mmseg_missing.apis.model import (
     load_weights,
     network_of,
 )
+from mmseg_missing.apis.protocols import PROTOCOLS, conditions, run_protocol
+from mmseg_missing.corruptions import FAULTS, SEVERITIES
 from mmseg_missing.engine.checkpoints import read_checkpoint
 from mmseg_missing.evaluation import check_writable
 
@@ -44,16 +46,40 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--present',
         nargs='+',
-        default=['every'],
-        help='every (default), full, or combinations such as rgb+depth',
+        help='every, full, or combinations such as rgb+depth (default: every; '
+        'full under NM and faults)',
     )
     parser.add_argument(
         '--fill',
         help='what stands in for an absent modality: zero, black, noise, '
         'copy:<modality>; default: the one of the config or adapter file',
     )
+    parser.add_argument(
+        '--protocol',
+        choices=PROTOCOLS,
+        default='EMM',
+        help='EMM (default): modalities are missing; RMM: their values are, '
+        'by chance; NM: noise; faults: each fault on each modality',
+    )
+    parser.add_argument(
+        '--faults',
+        nargs='+',
+        default=list(FAULTS),
+        help=f'of the protocol faults: {", ".join(FAULTS)} (default: all)',
+    )
+    parser.add_argument(
+        '--severities',
+        nargs='+',
+        type=int,
+        default=list(SEVERITIES),
+        help='of the protocol faults: 1 to 5 (default: all)',
+    )
     parser.add_argument('--tta', action='store_true', help='multi-scale, flip')
-    parser.add_argument('--out', help='folder for report.json, .csv and .png')
+    parser.add_argument(
+        '--out',
+        help='folder for report.json, .csv and .png; '
+        'with a protocol, for its table: rmm.json, rmm.csv and so on',
+    )
     add_runner_arguments(parser)
     return parser.parse_args()
 
@@ -70,17 +96,27 @@ def main() -> None:
     load_weights(
         network_of(runner.model), checkpoint, args.checkpoint, args.adapter
     )
-    runner.test()
+    if args.protocol == 'EMM':
+        runner.test()
+    else:
+        stack = network_of(runner.model).stack
+        states = conditions(
+            args.protocol, stack.names, args.faults, args.severities
+        )
+        run_protocol(runner, args.protocol, states, args.out)
 
 
 def apply_arguments(cfg: Config, args: argparse.Namespace) -> None:
     """Write the command line into the config, in place."""
-    one = args.present[0] if len(args.present) == 1 else args.present
-    cfg.test_cfg.present = one
+    whole = args.protocol in ('NM', 'faults')
+    present = args.present or ['full' if whole else 'every']
+    cfg.test_cfg.present = present[0] if len(present) == 1 else present
     if args.fill:
         cfg.model.fill = args.fill
     if args.out:
         cfg.test_evaluator.out_dir = str(check_writable(args.out))
+    if args.protocol != 'EMM':  # one table, not a report per condition
+        cfg.test_evaluator.out_dir = None
     if args.tta:
         if not (cfg.get('tta_pipeline') and cfg.get('tta_model')):
             raise ValueError(

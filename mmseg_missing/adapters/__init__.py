@@ -18,6 +18,8 @@ from .file import (
 )
 from .file_checks import check_metadata
 from .fold import add_biases, fold
+from .fold_network import fold_network
+from .fold_norms import drop_norms, find_foldable_norms, fold_norms
 from .frozen import adapter_prefixes, base_state, fingerprint, load_base
 from .library import load_adapters, read_rows
 from .methods import (
@@ -56,10 +58,14 @@ __all__ = [
     'check_hooks',
     'check_metadata',
     'detach',
+    'drop_norms',
     'exactly',
+    'find_foldable_norms',
     'find_sites',
     'fingerprint',
     'fold',
+    'fold_network',
+    'fold_norms',
     'freeze',
     'load_adapter',
     'load_adapters',

@@ -135,7 +135,7 @@ def find_sites(
         names = [n for n in layers if n not in silent and _inside(n, within)]
         names = [n for n in names if fits(n)]
     else:
-        names = _named_by_user(root, list(filter(fits, layers)), patterns)
+        names = _named_by_user(root, list(layers), patterns, fits)
         dead = silent.intersection(names)
         if dead:
             raise ValueError(
@@ -203,12 +203,15 @@ def read_sites(path: str | Path) -> list[str]:
 
 
 def _named_by_user(
-    root: nn.Module, names: Sequence[str], patterns: Sequence[str]
+    root: nn.Module,
+    names: Sequence[str],
+    patterns: Sequence[str],
+    fits: Callable[[str], bool],
 ) -> list[str]:
     """Return those of ``names`` that the patterns name, all checked."""
     chosen = set()
     for pattern in patterns:
-        found = [name for name in names if matches(pattern, name)]
+        found = [n for n in names if matches(pattern, n) and fits(n)]
         if not found:
             raise ValueError(
                 f'adapter site {pattern!r} matched no layer of '

@@ -10,7 +10,7 @@ import torch
 from mmseg.registry import MODELS
 from torch import nn
 
-from ..adapters import adapted, base_state, fold
+from ..adapters import adapted, base_state, fold_network
 from ..modality import Stack, parse_fill
 
 KINDS = ('base', 'adapted', 'folded', 'finetune')
@@ -101,15 +101,11 @@ class Variants:
     def _fold(self, combination: str) -> nn.Module:
         """Return the plain network that a folded checkpoint gives."""
         twin = copy.deepcopy(self._adapted)
-        biases = [
-            f'{name}.{layer}' if name else layer
-            for name, root in list(adapted(twin))
-            for layer in fold(root, combination)
-        ]
-        return self._build(
-            twin.state_dict(),
-            folded={'combination': combination, 'biases': biases},
+        image = torch.zeros(
+            1, self.stack.num_channels, 64, 64, device=self.device
         )
+        folded = fold_network(twin, combination, image)
+        return self._build(twin.state_dict(), folded=folded)
 
 
 def parse_present(present: Sequence[str], stack: Stack) -> tuple[str, ...]:

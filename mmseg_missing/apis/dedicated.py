@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import MutableMapping, MutableSequence
+from collections.abc import (
+    Iterator,
+    MutableMapping,
+    MutableSequence,
+    Sequence,
+)
 from typing import Any
 
 from mmengine.config import Config
@@ -36,9 +41,24 @@ def keep_modalities(cfg: Config, combination: str) -> None:
     names = [name for name, kept in zip(stack.names, keep) if kept]
     _cut(cfg._cfg_dict, names)
     backbone = cfg.model.backbone
-    if len(backbone.get('in_channels', ())) == len(stack):
-        pairs = zip(backbone.in_channels, keep)
-        backbone.in_channels = [c for c, kept in pairs if kept]
+    channels = backbone.get('in_channels')
+    if isinstance(channels, Sequence) and _count(channels) == len(stack):
+        backbone.in_channels = _kept(channels, iter(keep))
+
+
+def _count(channels: Sequence[int | Sequence[int]]) -> int:
+    return sum(1 if isinstance(c, int) else len(c) for c in channels)
+
+
+def _kept(
+    channels: Sequence[int | Sequence[int]], keep: Iterator[bool]
+) -> list:
+    """Return the channels of kept modalities; a list shares a stream."""
+    kept = [
+        (c if next(keep) else 0) if isinstance(c, int) else _kept(c, keep)
+        for c in channels
+    ]
+    return [c for c in kept if c]
 
 
 def _cut(node: Any, names: list[str]) -> None:

@@ -7,9 +7,18 @@ from typing import Any
 import numpy as np
 from mmseg.datasets import BaseSegDataset
 
+from .depth import DepthEncoder
 from .pipeline import complete_pipeline
 
-FORMAT_KEYS = ('folder', 'suffix', 'dtype', 'scale', 'offset', 'channels')
+FORMAT_KEYS = (
+    'folder',
+    'suffix',
+    'dtype',
+    'scale',
+    'offset',
+    'channels',
+    'encode',
+)
 
 
 class MultiModalDataset(BaseSegDataset):
@@ -22,7 +31,11 @@ class MultiModalDataset(BaseSegDataset):
     ``dict(folder='Depth', suffix='.png', dtype='uint16', scale=0.001)``. The
     value in its unit is ``raw * scale + offset`` (defaults: dtype 'uint8',
     scale 1, offset 0). ``channels=[3]`` takes these channels of the file
-    (default: all), so one file may hold several modalities.
+    (default: all), so one file may hold several modalities. Depth that the
+    network is to see otherwise is encoded while it is read:
+    ``hha=dict(folder='Depth', ..., encode=dict(encoding='hha',
+    camera='nyuv2'))``; see
+    :class:`mmseg_missing.datasets.depth.DepthEncoder`.
 
     Args:
         data_root: folder of the data set.
@@ -58,7 +71,7 @@ class MultiModalDataset(BaseSegDataset):
         formats = {
             modality: {
                 key: form[key]
-                for key in ('dtype', 'scale', 'offset', 'channels')
+                for key in ('dtype', 'scale', 'offset', 'channels', 'encode')
                 if key in form
             }
             for modality, form in self.formats.items()
@@ -139,4 +152,6 @@ def _checked_format(name: str, formats: Mapping[str, Mapping]) -> dict:
             f'file, from 0, got {channels}; check `formats`'
         )
     np.dtype(formats[name].get('dtype', 'uint8'))  # unknown: TypeError, early
+    if formats[name].get('encode'):
+        DepthEncoder(**formats[name]['encode'])  # wrong: ValueError, early
     return dict(formats[name])

@@ -16,6 +16,8 @@ from torch import nn
 from mmseg_missing.adapters import adapted, check_hooks
 from mmseg_missing.modality import Stack
 
+from .failures import parse_failure
+
 
 class _CombinationLoop:
     """What the two loops share; comes before ``TestLoop`` or ``ValLoop``."""
@@ -29,6 +31,7 @@ class _CombinationLoop:
         evaluator: Any,
         fp16: bool = False,
         present: str | Sequence[str] = 'every',
+        failure: str | None = None,
     ) -> None:
         super().__init__(runner, dataloader, evaluator, fp16=fp16)
         _check_sampler(self.dataloader.sampler)
@@ -44,6 +47,31 @@ class _CombinationLoop:
             'modalities': self.stack.names,
             'combinations': self.combinations,
             'fill': _describe(network.fill),
+        }
+        self.set_failure(failure)
+
+    def set_failure(
+        self, failure: str | None, name: str | None = None
+    ) -> None:
+        """Spoil batches from now on, or not; reports carry its name.
+
+        Args:
+            failure: As the loop takes it.
+            name: Of what the data suffer besides, for reports; default:
+                ``failure``.
+
+        Raises:
+            ValueError: unknown, or on top of test-time augmentation.
+        """
+        self.failure = parse_failure(failure)
+        if self.failure and self.is_augmented:
+            raise ValueError(
+                f'{failure} spoils a batch that is normalised, which '
+                'test-time augmentation does later; leave one of them out'
+            )
+        self.evaluator.dataset_meta = {
+            **self.evaluator.dataset_meta,
+            'condition': name or failure or '',
         }
 
     @torch.no_grad()
@@ -79,8 +107,16 @@ class _CombinationLoop:
         batch = self.model.data_preprocessor(batch, False)
         samples = batch['data_samples']
         for name, chosen in self._choose(samples):
+            inputs = batch['inputs'][chosen]
+            if self.failure:
+                seeds = [
+                    samples[i].metainfo.get('sample_idx', i) for i in chosen
+                ]
+                inputs = self.failure(
+                    inputs, self.stack, self.stack.parse(name), seeds
+                )
             yield self.model(
-                batch['inputs'][chosen],
+                inputs,
                 [self._restrict(samples[i], name) for i in chosen],
                 mode='predict',
             )
@@ -119,11 +155,14 @@ class _CombinationLoop:
                 yield name, chosen
 
     def _restrict(self, sample: BaseDataElement, name: str) -> BaseDataElement:
-        """Return a copy of ``sample`` that may use this combination only."""
+        """Return a copy of ``sample`` that may use this combination only.
+
+        After a failure that shows what remains it may use all it has.
+        """
         sample = sample.new()
-        sample.set_metainfo(
-            {'present': self.stack.parse(name), 'combination': name}
-        )
+        sample.set_metainfo({'combination': name})
+        if not (self.failure and self.failure.shows_all):
+            sample.set_metainfo({'present': self.stack.parse(name)})
         return sample
 
 
@@ -142,14 +181,17 @@ class CombinationTestLoop(_CombinationLoop, TestLoop):
         present: ``every``, ``full``, a combination such as ``rgb+depth``, or
             a list of combinations. For a folded network ``every`` is the one
             it was folded for.
+        failure: ``RMM 0.75`` (a rate) or ``NM low`` (``mid``, ``high``): the
+            protocols of arXiv:2503.18445; see
+            :mod:`mmseg_missing.corruptions.benchmark`.
 
     Attributes:
         combinations: Names of the combinations that are scored.
 
     Raises:
         TypeError: the model has no stack.
-        ValueError: unknown combination, one that the folded network does
-            not serve, or a sampler that repeats samples.
+        ValueError: unknown combination or failure, a combination that the
+            folded network does not serve, or a sampler that repeats samples.
     """
 
     stage = 'test'

@@ -9,6 +9,7 @@ from .chart import bar_chart
 from .comparing import compare
 from .comparison import Comparison
 from .comparison_tables import comparison_table
+from .conditions import ConditionTable
 from .confusion import (
     class_accuracy,
     class_iou,
@@ -34,6 +35,7 @@ __all__ = [
     'CombinationIoUMetric',
     'CombinationScores',
     'Comparison',
+    'ConditionTable',
     'Cost',
     'Report',
     'bar_chart',

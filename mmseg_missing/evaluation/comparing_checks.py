@@ -101,6 +101,7 @@ def group_seeds(runs: Sequence[Run]) -> list[list[Run]]:
 READ = {
     'rule': lambda report: report.rule,
     'split': lambda report: report.split,
+    'condition': lambda report: report.condition,
     'classes': lambda report: report.classes,
 }
 

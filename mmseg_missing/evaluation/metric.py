@@ -197,6 +197,7 @@ class CombinationIoUMetric(BaseMetric):
                 for n in asked
                 if n in matrices
             ),
+            condition=meta.get('condition', ''),
         )
 
     def _warn_unscored(self, names: Sequence[str]) -> None:

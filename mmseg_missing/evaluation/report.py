@@ -80,6 +80,8 @@ class Report:
         split: What was scored, such as ``test``.
         missing_rates: p of each E(p).
         combinations: In canonical order.
+        condition: What the data suffered besides absence, such as
+            ``RMM 0.75``; empty: nothing.
 
     Raises:
         ValueError: unknown rule.
@@ -92,6 +94,7 @@ class Report:
     split: str
     missing_rates: tuple[float, ...]
     combinations: tuple[CombinationScores, ...]
+    condition: str = ''
 
     def __post_init__(self) -> None:
         check_rule(self.rule)
@@ -131,6 +134,12 @@ class Report:
     @property
     def settings(self) -> str:
         """The words that every table of these numbers must carry."""
+        condition = f', {self.condition}' if self.condition else ''
+        return self.measured + condition
+
+    @property
+    def measured(self) -> str:
+        """The same without the condition."""
         return (
             f"mIoU by the rule '{self.rule}', fill {self.fill}, "
             f'split {self.split}'

@@ -76,6 +76,7 @@ def attach_from_config(
         *settings.pop('batch_major', ()),
         *declared_batch_major(root),
     ]
+    declare_channel_dims(root)
     attach(root, stack, method, within=within, batch_major=majors, **settings)
 
 
@@ -91,3 +92,21 @@ def declared_batch_major(root: nn.Module) -> Iterator[str]:
             declared = ('.*',)
         for pattern in declared:
             yield (name.replace('.', r'\.') + r'\.' if name else '') + pattern
+
+
+def declare_channel_dims(root: nn.Module) -> None:
+    """Say where the channels of the norms in ConvNeXt of mmpretrain lie.
+
+    They are LayerNorm2d, whose caller decides: last in a block with linear
+    pointwise layers, first elsewhere.
+    """
+    for part in _of_kind(root, 'ConvNeXt'):
+        for norm in _of_kind(part, 'LayerNorm2d'):
+            norm.channel_dim = 1
+        for block in _of_kind(part, 'ConvNeXtBlock'):
+            for norm in _of_kind(block, 'LayerNorm2d'):
+                norm.channel_dim = -1 if block.linear_pw_conv else 1
+
+
+def _of_kind(root: nn.Module, kind: str) -> Iterator[nn.Module]:
+    return (m for m in root.modules() if type(m).__name__ == kind)

@@ -84,3 +84,28 @@ def test_a_hook_that_looks_on_keeps_what_it_saw(make):
     with torch.no_grad():
         run(network, x)
     assert torch.equal(seen[0], network.layer.forward(x))
+
+
+class ByCaller(nn.LayerNorm):
+    """Its caller says where the channels of a map lie."""
+
+    def forward(self, x, is_last=False):
+        if is_last:
+            return super().forward(x)
+        return super().forward(x.movedim(1, -1)).movedim(-1, 1)
+
+
+def test_gradients_of_a_norm_that_takes_more_than_its_input(stack, train_rows):
+    """It must not be run again on its input alone."""
+    layer = ByCaller(3)
+    layer.channel_dim = -1
+    network = Host(layer)
+    network.forward = lambda x: layer(x, is_last=True)
+    train_rows(attach(network, stack))
+    x = torch.randn(2, 3, 7, 3, requires_grad=True)
+    y = run(network, x)
+    y.square().sum().backward()
+    rows = network.adapters.rows.table.values()
+    for row, x_, y_ in zip(rows, x, y, strict=True):
+        slope = (2 * y_ * layer.forward(x_, is_last=True)).sum((0, 1))
+        torch.testing.assert_close(row.grad[:3], slope)

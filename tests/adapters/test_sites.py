@@ -169,9 +169,11 @@ def test_norm_of_unknown_layout_is_refused():
     class Norm2d(nn.LayerNorm):
         """Norms channel-first maps and does not say so."""
 
-    network = nn.Sequential(Norm2d(3))
-    with pytest.raises(ValueError, match=r"'0' is a Norm2d.*`channel_dim`"):
-        find_sites(network)
+    network = nn.Sequential(Norm2d(3), nn.Conv2d(3, 5, 1))
+    for patterns in (None, ['0']):
+        with pytest.raises(ValueError, match=r"'0' is a Norm2d.*`channel_di"):
+            find_sites(network, patterns)
+    assert names(find_sites(network, ['1'])) == ['1']
 
 
 def test_sites_from_a_file(make_network, tmp_path):

@@ -35,6 +35,21 @@ def test_the_stack_is_cut_wherever_it_is_stated():
     assert [m.name for m in dataset.pipeline[0].modalities] == names
 
 
+@pytest.mark.parametrize(
+    ('combination', 'left'),
+    [
+        ('rgb+depth', [[3, 1]]),
+        ('thermal', [2]),
+        ('depth+thermal', [[1], 2]),
+    ],
+)
+def test_a_stream_of_several_modalities(combination, left):
+    cfg = make()
+    cfg.model.backbone = {'type': 'CMX', 'in_channels': [[3, 1], 2]}
+    keep_modalities(cfg, combination)
+    assert cfg.model.backbone.in_channels == left
+
+
 def test_unknown_modality():
     with pytest.raises(ValueError, match='lidar'):
         keep_modalities(make(), 'lidar')

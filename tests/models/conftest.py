@@ -41,6 +41,8 @@ CMNEXT = {
     'depths': (1, 1, 1, 1),
     'in_channels': [3, 1],
 }
+CMX = {**CMNEXT, 'type': 'CMX'}
+MMSFORMER = {**CMNEXT, 'type': 'MMSFormer', 'extra_depths': (1, 2, 1, 1)}
 EIGHTS = [8, 16, 32, 64]
 
 
@@ -56,9 +58,15 @@ def streams(backbone, **settings):
 # Backbone and the channels of its levels.
 NETWORKS = {
     'cmnext': (CMNEXT, [8, 16, 40, 64]),
+    'cmx': (CMX, [8, 16, 40, 64]),
+    'mmsformer': (MMSFORMER, [8, 16, 40, 64]),
     'resnet streams': (streams(RESNET), EIGHTS),
-    'shared resnet': (
-        streams(RESNET, shared=True, fusion={'type': 'ConcatFusion'}),
+    'concatenated resnets': (
+        streams(RESNET, fusion={'type': 'ConcatFusion'}),
+        EIGHTS,
+    ),
+    'exchanging resnets': (
+        streams(RESNET, fusion={'type': 'TokenExchangeFusion'}),
         EIGHTS,
     ),
     'mobilenet streams': (

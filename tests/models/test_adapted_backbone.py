@@ -167,6 +167,31 @@ def test_declared_batch_major_sites(monkeypatch):
     assert majors == {'inner': True, 'outer': False}
 
 
+class LayerNorm2d(torch.nn.LayerNorm):
+    """Named as that of mmpretrain, whose caller says where channels lie."""
+
+
+class ConvNeXtBlock(torch.nn.Module):
+    def __init__(self, linear_pw_conv):
+        super().__init__()
+        self.linear_pw_conv = linear_pw_conv
+        self.norm = LayerNorm2d(3)
+
+
+class ConvNeXt(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.stem = LayerNorm2d(3)
+        self.linear, self.conv = ConvNeXtBlock(True), ConvNeXtBlock(False)
+
+
+def test_norms_of_convnext_are_known(monkeypatch):
+    monkeypatch.setitem(MODELS._module_dict, 'Stand-in', ConvNeXt)
+    network = build({**WRAPPER, 'backbone': {'type': 'Stand-in'}})
+    dims = {site.name: site.channel_dim for site in network.adapters.sites}
+    assert dims == {'stem': 1, 'linear.norm': -1, 'conv.norm': 1}
+
+
 def test_windows_of_swin_are_known(make_segmentor):
     model = make_segmentor('one swin', adapter={'type': 'ScaleShift'})
     majors = {s.name for s in model.adapters.sites if s.is_batch_major}

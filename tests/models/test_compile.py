@@ -28,6 +28,7 @@ slow = pytest.mark.slow
     params=[
         'one resnet',
         pytest.param('cmnext', marks=slow),
+        pytest.param('mmsformer', marks=slow),
         pytest.param('one swin', marks=slow),
     ],
 )

@@ -10,8 +10,9 @@ FULL, RGB, DEPTH = (True, True), (True, False), (False, True)
 # Where each modality's stream begins, and the part of it that is reused.
 PARTS = {
     'cmnext': ('stages.0', 'extra_stages.0'),
+    'cmx': ('streams.0.stages.0', 'streams.1.stages.0'),
+    'mmsformer': ('streams.0', 'streams.1'),
     'resnet streams': ('streams.0', 'streams.1'),
-    'shared resnet': ('inputs.0', 'inputs.1'),
     'mscan streams': ('streams.0', 'streams.1'),
 }
 
@@ -72,6 +73,36 @@ def test_a_batch_that_mixes_computes_everything(
     calls = [runs(part) for part in parts]
     model(inputs, make_samples([RGB, FULL]))
     assert [len(count) for count in calls] == [1, 1]
+
+
+@torch.no_grad()
+def test_a_stream_of_several_modalities_waits_for_all(
+    make_segmentor, runs, make_samples, inputs
+):
+    model = make_segmentor(
+        (
+            {
+                'type': 'CMX',
+                'embed_dims': (8, 16, 40, 64),
+                'depths': (1, 1, 1, 1),
+                'in_channels': [2, [1, 1]],
+            },
+            [8, 16, 40, 64],
+        ),
+        stack=[
+            {'name': name, 'channels': c} for name, c in zip('abc', (2, 1, 1))
+        ],
+    )
+    calls = runs(model.backbone.streams[1].stages[0])
+    for present, expected in {
+        (True, True, False): 2,
+        (True, False, True): 2,
+        (True, False, False): 1,
+    }.items():
+        calls.clear()
+        args = inputs[:1], make_samples([present])
+        assert torch.equal(model(*args), model(*args))
+        assert len(calls) == expected
 
 
 @torch.no_grad()

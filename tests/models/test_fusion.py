@@ -52,7 +52,82 @@ def test_rectify_fuse_takes_two_streams(num_streams):
         _build('RectifyFuse', num_streams)
 
 
-@pytest.mark.parametrize('name', ['SumFusion', 'ConcatFusion', 'RectifyFuse'])
+def _exchange(num_streams, threshold=0.5):
+    torch.manual_seed(0)
+    fusion = _build(
+        'TokenExchangeFusion', num_streams, threshold=threshold, sparsity=0.1
+    )
+    for score in fusion.scores:  # as they come they hardly look at the input
+        for weight in score.parameters():
+            torch.nn.init.normal_(weight)
+    return fusion
+
+
+@pytest.mark.parametrize('num_streams', [1, 2, 3])
+def test_token_exchange_position_by_position(num_streams):
+    fusion = _exchange(num_streams)
+    streams = _streams(num_streams)
+    fused = fusion(streams)
+    pairs = list(zip(fusion.scores, streams, strict=True))
+    replaced = 0
+    for position in torch.cartesian_prod(*map(torch.arange, (N, H, W))):
+        n, h, w = position.tolist()
+        at = [score(x)[n, 0, h, w] for score, x in pairs]
+        own = [s * x[n, :, h, w] for s, (_, x) in zip(at, pairs, strict=True)]
+        kept = []
+        for m, token in enumerate(own):
+            others = own[:m] + own[m + 1 :]
+            is_poor = at[m] < 0.5 and num_streams > 1
+            replaced += is_poor
+            kept.append(sum(others) / len(others) if is_poor else token)
+        expected = sum(kept) / num_streams
+        torch.testing.assert_close(fused[n, :, h, w], expected)
+    assert 0 < replaced < num_streams * N * H * W or num_streams == 1
+
+
+def test_token_exchange_learns_its_scores():
+    fusion = _exchange(2)
+    streams = [x.requires_grad_() for x in _streams(2)]
+    fusion(streams).square().sum().backward()
+    for tensor in (*streams, *fusion.parameters()):
+        assert tensor.grad.isfinite().all() and tensor.grad.any()
+
+
+def test_token_exchange_wants_few_tokens():
+    fusion, streams = _exchange(2), _streams(2)
+    fusion(streams)
+    assert fusion.take_losses() == {}  # in evaluation there is no loss
+    fusion.train()(streams)
+    pairs = zip(fusion.scores, streams, strict=True)
+    total = sum(score(x).sum() for score, x in pairs) / N
+    losses = fusion.take_losses()
+    torch.testing.assert_close(losses, {'loss_sparsity': 0.1 * total})
+    assert fusion.take_losses() == {}
+
+
+def test_token_exchange_loss_reaches_the_training(
+    make_segmentor, inputs, make_samples
+):
+    model = make_segmentor('exchanging resnets')
+    samples = make_samples([None, None])
+    assert 'loss_sparsity' not in model(inputs, samples, 'loss')
+    losses = model.train()(inputs, samples, 'loss')
+    assert losses['loss_sparsity'] > 0
+    losses['loss_sparsity'].backward()
+    for fusion in model.backbone.fusions:
+        assert fusion.scores[1][-1].weight.grad.any()
+
+
+@pytest.mark.parametrize(
+    'name',
+    [
+        'SumFusion',
+        'ConcatFusion',
+        'MultiScaleFusion',
+        'RectifyFuse',
+        'TokenExchangeFusion',
+    ],
+)
 def test_backbone_builds_one_fusion_per_level(name):
     cfg = {'type': 'MobileNetV2', 'widen_factor': 0.25, 'out_indices': (1, 6)}
     model = MultiStreamBackbone(cfg, [3, 1], fusion={'type': name}).eval()

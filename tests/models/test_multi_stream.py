@@ -143,20 +143,6 @@ def test_streams_that_are_not_named_load_nothing(pretrained_resnet, key):
     assert not torch.equal(model.streams[1].layer1[0].conv1.weight, weight)
 
 
-def test_shared_stream_serves_all_modalities(pretrained_resnet):
-    plain, cfg = pretrained_resnet
-    model = _eval(MultiStreamBackbone(cfg, [3, 1], shared=True))
-    adds = dict(model.named_parameters()).keys() - {
-        f'streams.0.{name}' for name, _ in plain.named_parameters()
-    }
-    assert adds == {'inputs.1.weight'}
-    rgb, depth = torch.randn(2, 3, 64, 64), torch.randn(2, 1, 64, 64)
-    levels = model(torch.cat((rgb, depth), 1))
-    expected = zip(plain(rgb), plain(depth.expand(-1, 3, -1, -1)), strict=True)
-    for level, (of_rgb, of_depth) in zip(levels, expected, strict=True):
-        torch.testing.assert_close(level, of_rgb + of_depth)
-
-
 def test_weights_are_fitted_on_initialisation_only():
     of_rgb_hha = MultiStreamBackbone(RESNET, [3, 3]).state_dict()
     model = MultiStreamBackbone(RESNET, [3, 1])

@@ -47,8 +47,11 @@ def test_folded_is_no_larger_than_the_base_but_for_biases(folded, trained):
     base = torch.load(trained.base, weights_only=False)['state_dict']
     file = torch.load(folded, weights_only=False)
     assert file['meta']['folded']['combination'] == 'rgb'
-    gained = {f'{n}.bias' for n in file['meta']['folded']['biases']}
-    assert gained and set(file['state_dict']) == set(base) | gained
+    folded = file['meta']['folded']
+    gained = {f'{name}.bias' for name in folded['biases']}
+    lost = {k for k in base if k.rpartition('.')[0] in folded['norms']}
+    assert gained and lost
+    assert set(file['state_dict']) == set(base) - lost | gained
 
 
 def test_folded_serves_nothing_else(refused, folded, trained):

@@ -5,8 +5,9 @@
 SRC has SegFormer's original names or MMSegmentation's. The result is the
 `checkpoint` of `init_cfg=dict(type='Pretrained', checkpoint=DST)`, in `CMNeXt`
 for the main stream (the branch of the other modalities starts from scratch,
-as published), in `MixTransformer` for the whole, and so for every stream of a
-`MultiStreamBackbone` over it.
+as published), in `CMX` for both streams, in `MMSFormer` for the main stream
+and as `extra_init_cfg` for the others, in `MixTransformer` for the whole, and
+so for every stream of a `MultiStreamBackbone` over it.
 """
 
 import argparse

@@ -93,8 +93,9 @@ def is_frozen_norm(call: Call) -> bool:
     layer, inputs = call.layer, call.inputs
     return (
         isinstance(layer, (_NormBase, nn.LayerNorm, nn.GroupNorm))
-        # A class of one's own may take more than its input.
-        and (type(layer) in FRESH or hasattr(layer, 'channel_dim'))
+        # A class of one's own may take more than its input, unless the class
+        # itself says where its channels lie.
+        and (type(layer) in FRESH or hasattr(type(layer), 'channel_dim'))
         and not layer.training
         and not any(p.requires_grad for p in layer.parameters())
         and inputs is not None

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import cv2
 import numpy as np
 from mmcv.transforms import BaseTransform
 from mmseg.datasets.transforms import PhotoMetricDistortion
@@ -32,17 +33,39 @@ class RGBPhotoMetricDistortion(BaseTransform):
         hue_delta: int = 18,
     ) -> None:
         self.modality = modality
-        self.distortion = PhotoMetricDistortion(
+        self.distortion = _Distortion(
             brightness_delta, contrast_range, saturation_range, hue_delta
         )
 
     def transform(self, results: dict) -> dict:
         """Replace the RGB values."""
         rgb = results['modalities'][self.modality]
-        rgb = np.clip(np.rint(rgb), 0, 255).astype(np.uint8)
-        # The distortion takes BGR; a negative stride does not suit OpenCV.
-        bgr = np.ascontiguousarray(rgb[..., ::-1])
+        if rgb.dtype != np.uint8:
+            rgb = np.clip(np.rint(rgb), 0, 255).astype(np.uint8)
+        # The distortion takes BGR.
+        bgr = cv2.cvtColor(np.ascontiguousarray(rgb), cv2.COLOR_RGB2BGR)
         bgr = self.distortion.transform({'img': bgr})['img']
-        changed = {self.modality: np.ascontiguousarray(bgr[..., ::-1])}
+        changed = {self.modality: cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)}
         results['modalities'] = {**results['modalities'], **changed}
         return results
+
+
+class _Distortion(PhotoMetricDistortion):
+    """The same draws and numbers, looked up in tables of 256 entries."""
+
+    def convert(
+        self, img: np.ndarray, alpha: float = 1, beta: float = 0
+    ) -> np.ndarray:
+        """Return ``alpha * img + beta``, cut to 0..255."""
+        table = super().convert(np.arange(256, dtype=np.uint8), alpha, beta)
+        return cv2.LUT(img, table)
+
+    def hue(self, img: np.ndarray) -> np.ndarray:
+        """Return ``img`` with its hue turned, or as it is."""
+        if not np.random.randint(2):
+            return img
+        hsv = cv2.cvtColor(img, cv2.COLOR_BGR2HSV)
+        turn = np.random.randint(-self.hue_delta, self.hue_delta)
+        table = (np.arange(256) + turn) % 180
+        hsv[..., 0] = cv2.LUT(hsv[..., 0], table.astype(np.uint8))
+        return cv2.cvtColor(hsv, cv2.COLOR_HSV2BGR)

@@ -10,6 +10,7 @@ from mmseg.registry import TRANSFORMS
 
 from mmseg_missing.modality import Modality, Stack
 
+from .encoding import find_encoder
 from .reading import read_array
 
 IGNORE = 255
@@ -155,7 +156,7 @@ def load_modality(
         path: the file.
         modality: name and number of channels.
         form: ``dtype`` of the file, ``scale`` and ``offset`` to its unit,
-            ``channels`` of the file.
+            ``channels`` of the file, and ``encode`` for depth that is encoded.
         read: from a path to (H, W, C).
 
     Returns:
@@ -172,11 +173,13 @@ def load_modality(
             f'declared as {dtype}; set `formats=dict({name}=dict('
             f"dtype='{array.dtype}', scale=...))` of the data set"
         )
+    encoder = find_encoder(form, modality)
+    wanted = 1 if encoder else modality.channels
     channels = form.get('channels', range(array.shape[2]))
-    if max(channels) >= array.shape[2] or len(channels) != modality.channels:
+    if max(channels) >= array.shape[2] or len(channels) != wanted:
         raise ValueError(
             f"file '{path}' has {array.shape[2]} channels, but modality "
-            f"'{name}' has {modality.channels}{_taken(form)}; change "
+            f"'{name}' has {wanted}{_taken(form)}; change "
             '`channels` in `modalities`, or say which channels of the file '
             f'to take by `formats=dict({name}=dict(channels=[...]))`'
         )
@@ -187,7 +190,8 @@ def load_modality(
             f"file '{path}' of modality '{name}' holds NaN or infinity; fill "
             'these pixels (0 is usual for holes in depth)'
         )
-    return _to_unit(array, form.get('scale', 1.0), form.get('offset', 0.0))
+    array = _to_unit(array, form.get('scale', 1.0), form.get('offset', 0.0))
+    return encoder(array) if encoder else array
 
 
 def _taken(form: dict) -> str:

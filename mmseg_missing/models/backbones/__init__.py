@@ -1,7 +1,19 @@
 """Backbones for several modalities."""
 
 from .cmnext import CMNeXt
+from .cmx import CMX
+from .early_fusion import EarlyFusionBackbone
 from .mix_transformer import MixTransformer
+from .mmsformer import MMSFormer
 from .multi_stream import MultiStreamBackbone
+from .shared_stream import SharedStreamBackbone
 
-__all__ = ['CMNeXt', 'MixTransformer', 'MultiStreamBackbone']
+__all__ = [
+    'CMX',
+    'CMNeXt',
+    'EarlyFusionBackbone',
+    'MMSFormer',
+    'MixTransformer',
+    'MultiStreamBackbone',
+    'SharedStreamBackbone',
+]

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-import torch
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
@@ -10,6 +9,7 @@ from ..constant_streams import ConstantStreams
 from ..fusion.rectify import FeatureFusion, FeatureRectification
 from .extra_stream import ExtraStage, next_inputs
 from .mix_transformer import STRIDES, MixTransformer
+from .split import split_stack
 
 MLP_RATIOS = (8, 8, 4, 4)  # of the extra branch; source: CMNeXt's code
 
@@ -104,7 +104,7 @@ class CMNeXt(MixTransformer):
         Raises:
             ValueError: If the number of channels differs from the stack's.
         """
-        x, *extras = self._split(x)
+        x, *extras = split_stack(x, self.in_channels, 'CMNeXt')
         if not extras:
             return super().forward(x)
         outs = []
@@ -123,21 +123,3 @@ class CMNeXt(MixTransformer):
             return main[0](x), *others[0](extras)
         run, m = self.constant.run, len(self.in_channels)
         return run(main, [0], x), *run(others, range(1, m), extras)
-
-    def _split(self, x: Tensor) -> list[Tensor]:
-        if x.shape[1] != sum(self.in_channels):
-            raise ValueError(
-                f'CMNeXt expects {sum(self.in_channels)} channels for '
-                f'`backbone.in_channels={self.in_channels}`, got '
-                f'{x.shape[1]}; it must list the channels of `modalities`'
-            )
-        return [
-            _repeat(part).contiguous(memory_format=torch.channels_last)
-            for part in x.split(self.in_channels, 1)
-        ]
-
-
-def _repeat(x: Tensor) -> Tensor:
-    """Repeat the channels of (n, c, h, w) in turn up to at least 3."""
-    c = x.shape[1]
-    return x if c >= 3 else x[:, [i % c for i in range(3)]]

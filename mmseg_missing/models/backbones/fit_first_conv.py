@@ -42,18 +42,27 @@ def fit_first_conv(backbone: nn.Module, in_channels: int) -> str:
     Raises:
         ValueError: if no convolution takes three channels.
     """
-    name = _first_conv(backbone)
-    conv = backbone.get_submodule(name)
+    name = first_conv(backbone)
+    fit_conv(backbone.get_submodule(name), in_channels)
+    return name
+
+
+def fit_conv(conv: nn.Conv2d, in_channels: int) -> None:
+    """Let a convolution over RGB take ``in_channels``, in place."""
     if in_channels != 3:
         conv.in_channels = in_channels
         conv.weight = nn.Parameter(
             fit_weight(conv.weight.detach(), in_channels),
             requires_grad=conv.weight.requires_grad,
         )
-    return name
 
 
-def _first_conv(backbone: nn.Module) -> str:
+def first_conv(backbone: nn.Module) -> str:
+    """Return the dotted name of the first convolution over RGB.
+
+    Raises:
+        ValueError: if no convolution takes three channels.
+    """
     for name, module in backbone.named_modules():
         if isinstance(module, nn.Conv2d) and module.in_channels == 3:
             return name

@@ -65,15 +65,21 @@ class MiTBlock(nn.Module):
         num_heads: Heads, a divisor of ``dim``.
         sr_ratio: See :class:`EfficientAttention`.
         drop_path: Rate of stochastic depth.
+        norm_eps: Of both norms.
     """
 
     def __init__(
-        self, dim: int, num_heads: int, sr_ratio: int, drop_path: float
+        self,
+        dim: int,
+        num_heads: int,
+        sr_ratio: int,
+        drop_path: float,
+        norm_eps: float = 1e-5,
     ) -> None:
         super().__init__()
-        self.norm1 = nn.LayerNorm(dim)
+        self.norm1 = nn.LayerNorm(dim, norm_eps)
         self.attn = EfficientAttention(dim, num_heads, sr_ratio)
-        self.norm2 = nn.LayerNorm(dim)
+        self.norm2 = nn.LayerNorm(dim, norm_eps)
         self.ffn = MixFFN(dim, 4 * dim)
         self.drop_path = DropPath(drop_path)
 
@@ -119,6 +125,7 @@ class MiTStage(nn.Module):
         num_heads: Heads, a divisor of ``dim``.
         sr_ratio: See :class:`EfficientAttention`.
         drop_paths: Rate of stochastic depth, one per block.
+        norm_eps: Of the norms in the blocks and after them.
     """
 
     def __init__(
@@ -129,13 +136,15 @@ class MiTStage(nn.Module):
         num_heads: int,
         sr_ratio: int,
         drop_paths: list[float],
+        norm_eps: float = 1e-5,
     ) -> None:
         super().__init__()
         self.embed = PatchEmbed(in_channels, dim, stride)
         self.blocks = nn.ModuleList(
-            MiTBlock(dim, num_heads, sr_ratio, rate) for rate in drop_paths
+            MiTBlock(dim, num_heads, sr_ratio, rate, norm_eps)
+            for rate in drop_paths
         )
-        self.norm = nn.LayerNorm(dim)
+        self.norm = nn.LayerNorm(dim, norm_eps)
 
     def forward(self, x: Tensor) -> Tensor:
         """(n, c, h, w) -> (n, dim, h / stride, w / stride), rounded up."""

@@ -39,6 +39,8 @@ class MixTransformer(BaseModule):
         drop_path_rate: Stochastic depth of the last block; 0 at the first.
         init_cfg: MMEngine's; ``dict(type='Pretrained', checkpoint=...)``
             takes a file of ``tools/model_converters/mit2cmnext.py``.
+        norm_eps: Of the norms in the blocks and after them; 1e-6 in the code
+            of SegFormer and CMX, 1e-5 in CMNeXt's.
 
     Raises:
         ValueError: If a size does not fit; the message names the key.
@@ -59,6 +61,7 @@ class MixTransformer(BaseModule):
         in_channels: int = 3,
         drop_path_rate: float = 0.1,
         init_cfg: dict | list[dict] | None = None,
+        norm_eps: float = 1e-5,
     ) -> None:
         super().__init__(init_cfg)
         dims, depths = _sizes(variant, embed_dims, depths)
@@ -80,7 +83,9 @@ class MixTransformer(BaseModule):
             self.drop_paths,
             strict=True,
         )
-        self.stages = nn.ModuleList(MiTStage(*level) for level in levels)
+        self.stages = nn.ModuleList(
+            MiTStage(*level, norm_eps=norm_eps) for level in levels
+        )
 
     def init_weights(self) -> None:
         """Draw new weights, then apply ``init_cfg``."""

@@ -10,7 +10,7 @@ from mmseg.registry import MODELS
 from torch import Tensor, nn
 
 from ..constant_streams import ConstantStreams
-from .fit_first_conv import fit_first_conv, fit_weight, fitted_loading
+from .fit_first_conv import fit_first_conv, fitted_loading
 
 
 @MODELS.register_module()
@@ -29,9 +29,6 @@ class MultiStreamBackbone(BaseModule):
         fusion: Config of the module that makes one map of all streams; it is
             built once per level with ``dim`` and ``num_streams``. Default:
             ``SumFusion``.
-        shared: One stream with one set of weights and of BatchNorm
-            statistics serves all modalities; those that do not have three
-            channels first pass a 1x1 convolution to three.
         pretrained_streams: Streams that load the pretrained weights named in
             ``backbone``; the others start like an untrained backbone.
             Default: all.
@@ -49,26 +46,16 @@ class MultiStreamBackbone(BaseModule):
         backbone: dict,
         in_channels: Sequence[int],
         fusion: dict | None = None,
-        shared: bool = False,
         pretrained_streams: Sequence[int] | None = None,
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
         super().__init__(init_cfg)
-        self.in_channels = list(in_channels)
-        if not self.in_channels or min(self.in_channels) < 1:
-            raise ValueError(
-                'a modality has at least one channel, got '
-                f'`backbone.in_channels={self.in_channels}`'
-            )
-        self.shared = shared
+        channels = self.in_channels = checked_channels(in_channels)
         self.constant = ConstantStreams()
-        channels = [3] if shared else self.in_channels
         cfgs = _stream_cfgs(backbone, len(channels), pretrained_streams)
         self.streams = ModuleList(MODELS.build(cfg) for cfg in cfgs)
         self._stems = list(map(fit_first_conv, self.streams, channels))
-        if shared:
-            self.inputs = ModuleList(_to_rgb(c) for c in self.in_channels)
-        levels = list(map(_level_channels, self.streams, channels))
+        levels = list(map(level_channels, self.streams, channels))
         self.out_channels = levels[0]
         fusion = fusion or {'type': 'SumFusion'}
         self.fusions = ModuleList(
@@ -93,17 +80,9 @@ class MultiStreamBackbone(BaseModule):
         Raises:
             ValueError: if the number of channels differs.
         """
-        if x.shape[1] != sum(self.in_channels):
-            raise ValueError(
-                f'`backbone.in_channels={self.in_channels}` expects '
-                f'{sum(self.in_channels)} channels, got {x.shape[1]}; it must '
-                'list the channels of `modalities` in order'
-            )
-        # A quarter faster on a CPU: 1x1 convolutions copy nothing.
-        x = x.contiguous(memory_format=torch.channels_last)
         streams = [
-            self._run(m, image)
-            for m, image in enumerate(x.split(self.in_channels, 1))
+            levels_of(self.constant.run([self.streams[m]], [m], image))
+            for m, image in enumerate(split_images(x, self.in_channels))
         ]
         levels = zip(*streams, strict=True)
         return tuple(
@@ -111,16 +90,44 @@ class MultiStreamBackbone(BaseModule):
             for fusion, level in zip(self.fusions, levels, strict=True)
         )
 
-    def _run(self, m: int, image: Tensor) -> Sequence[Tensor]:
-        if self.shared:
-            parts = [self.inputs[m], self.streams[0]]
-        else:
-            parts = [self.streams[m]]
-        return _levels(self.constant.run(parts, [m], image))
+
+def checked_channels(in_channels: Sequence[int]) -> list[int]:
+    """Return the channels per modality.
+
+    Raises:
+        ValueError: no modality, or one without a channel.
+    """
+    if not in_channels or min(in_channels) < 1:
+        raise ValueError(
+            'a modality has at least one channel, got '
+            f'`backbone.in_channels={list(in_channels)}`'
+        )
+    return list(in_channels)
 
 
-def _levels(features: Tensor | Sequence[Tensor]) -> Sequence[Tensor]:
-    # Several backbones return the tensor itself when they have one level.
+def split_images(x: Tensor, in_channels: list[int]) -> tuple[Tensor, ...]:
+    """Return one image per modality, channels-last views of one tensor.
+
+    Args:
+        x: (n, sum of ``in_channels``, h, w).
+        in_channels: Channels per modality.
+
+    Raises:
+        ValueError: if the number of channels differs.
+    """
+    if x.shape[1] != sum(in_channels):
+        raise ValueError(
+            f'`backbone.in_channels={in_channels}` expects '
+            f'{sum(in_channels)} channels, got {x.shape[1]}; it must '
+            'list the channels of `modalities` in order'
+        )
+    # A quarter faster on a CPU: 1x1 convolutions copy nothing.
+    x = x.contiguous(memory_format=torch.channels_last)
+    return x.split(in_channels, 1)
+
+
+def levels_of(features: Tensor | Sequence[Tensor]) -> Sequence[Tensor]:
+    """Return the levels; several backbones return one level as it is."""
     return (features,) if isinstance(features, Tensor) else features
 
 
@@ -151,17 +158,7 @@ def _untrained(backbone: dict) -> dict:
     return dict(cfg, init_cfg=inits) if inits else cfg
 
 
-def _to_rgb(in_channels: int) -> nn.Module:
-    """Return what brings a modality to the three channels of a stream."""
-    if in_channels == 3:
-        return nn.Identity()
-    conv = nn.Conv2d(in_channels, 3, 1, bias=False)
-    identity = torch.eye(3)[:, :, None, None]
-    conv.weight = nn.Parameter(fit_weight(identity, in_channels))
-    return conv
-
-
-def _level_channels(stream: nn.Module, in_channels: int) -> list[int]:
+def level_channels(stream: nn.Module, in_channels: int) -> list[int]:
     """Return the channels per level; the stream stays as it was.
 
     The flag is set by hand: ``train()`` of several backbones does more.
@@ -171,7 +168,7 @@ def _level_channels(stream: nn.Module, in_channels: int) -> list[int]:
         module.training = False
     try:
         with torch.no_grad():
-            levels = _levels(stream(torch.zeros(1, in_channels, 64, 64)))
+            levels = levels_of(stream(torch.zeros(1, in_channels, 64, 64)))
     except RuntimeError as error:
         raise ValueError(
             f'{type(stream).__name__} cannot be a stream over {in_channels} '

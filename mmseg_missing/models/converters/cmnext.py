@@ -1,19 +1,21 @@
 """CMNeXt, from its authors' names to this project's."""
 
 from collections.abc import Mapping
+from functools import partial
 
 from torch import Tensor
 
+from .authors import RECTIFY_FUSE, from_authors
 from .mit import SEGFORMER
-from .renaming import Rules, check_names, rename
-from .sizes import backbone_for, head_for
+from .renaming import rename
+from .sizes import backbone_for
 
 BACKBONE = (
     (r'^extra_block(\d)\.(\d+)\.layer_scale_', r'extra_block\1.\2.scale'),
     (r'^extra_block(\d)\.(\d+)\.c_nets\.0\.', r'extra_block\1.\2.channel.'),
     (r'\.attn\.conv0\.', '.attn.local.'),
     (r'\.attn\.conv4\.', '.attn.mix.'),
-    (r'^FRMs\.(\d)\.(channel|spatial)_weights\.mlp\.', r'rectify.\1.\2.'),
+    *RECTIFY_FUSE,
     *SEGFORMER,
     (r'^extra_block(\d)\.', r'extra_stages.<\1>.blocks.'),
     (r'^extra_norm(\d)\.', r'extra_stages.<\1>.norm.'),
@@ -24,17 +26,6 @@ BACKBONE = (
         r'^extra_score_predictor\.(\d)\.score_nets\.',
         r'extra_stages.\1.scores.',
     ),
-    (r'^FFMs\.', 'fuse.'),
-    (r'\.cross\.channel_proj(\d)\.', r'.cross.in\1.'),
-    (r'\.cross\.cross_attn\.', '.cross.attn.'),
-    (r'\.cross\.end_proj(\d)\.', r'.cross.out\1.'),
-    (r'\.channel_emb\.channel_embed\.', '.embed.'),
-    (r'\.channel_emb\.', '.'),
-)
-HEAD = (
-    (r'^linear_c(\d)\.proj\.', r'project.<\1>.'),
-    (r'^linear_fuse\.bn\.', 'norm.'),
-    (r'^linear_pred\.', 'conv_seg.'),
 )
 
 
@@ -47,48 +38,5 @@ def cmnext_from_authors(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     Raises:
         ValueError: if names or shapes are not those of CMNeXt.
     """
-    backbone = _renamed(weights, 'backbone.', BACKBONE)
-    head = _split_fuse(_renamed(weights, 'decode_head.', HEAD))
-    others = {
-        name: tensor
-        for name, tensor in weights.items()
-        if not name.startswith(('backbone.', 'decode_head.'))
-    }
-    converted = _segmentor(backbone, head) | others
-    expected = _segmentor(
-        backbone_for(backbone).state_dict(), head_for(head).state_dict()
-    )
-    check_names(converted, expected, 'CMNeXt')
-    return converted
-
-
-def _renamed(
-    weights: Mapping[str, Tensor], prefix: str, rules: Rules
-) -> dict[str, Tensor]:
-    return {
-        rename(name.removeprefix(prefix), rules): tensor
-        for name, tensor in weights.items()
-        if name.startswith(prefix)
-    }
-
-
-def _split_fuse(head: dict[str, Tensor]) -> dict[str, Tensor]:
-    """Give each level its part of the convolution over all levels."""
-    fuse = head.pop('linear_fuse.conv.weight', None)
-    if fuse is None:
-        return head
-    # The authors concatenate the coarsest level first.
-    parts = reversed(fuse.flatten(1).chunk(4, 1))
-    names = (f'fuse.{level}.weight' for level in range(4))
-    return head | dict(zip(names, map(Tensor.contiguous, parts), strict=True))
-
-
-def _segmentor(
-    backbone: Mapping[str, Tensor], head: Mapping[str, Tensor]
-) -> dict[str, Tensor]:
-    parts = {'backbone.': backbone, 'decode_head.': head}
-    return {
-        prefix + name: tensor
-        for prefix, part in parts.items()
-        for name, tensor in part.items()
-    }
+    own_name = partial(rename, rules=BACKBONE)
+    return from_authors(weights, own_name, backbone_for, 'CMNeXt')

@@ -11,29 +11,45 @@ from ..heads import SegFormerMLPHead
 LEVELS = range(4)
 
 
-def backbone_for(weights: Mapping[str, Tensor]) -> CMNeXt:
-    """Return an empty `CMNeXt` of the sizes that its weights have.
+def mit_sizes(
+    weights: Mapping[str, Tensor], prefix: str = ''
+) -> dict[str, list[int]]:
+    """Return the sizes of a Mix Transformer, as arguments of a backbone.
+
+    Args:
+        weights: Tensors that hold one.
+        prefix: Where its names begin.
 
     Raises:
         ValueError: if there is not a patch embedding for each of four levels.
     """
-    stems = [f'stages.{level}.embed.proj.weight' for level in LEVELS]
+    stages = [f'{prefix}stages.{level}' for level in LEVELS]
+    stems = [f'{stage}.embed.proj.weight' for stage in stages]
     if not set(stems) <= set(weights):
         some = ', '.join(sorted(weights)[:3]) or 'none'
         raise ValueError(
             'expected patch embeddings of four levels, found them not among '
             f'{len(weights)} tensors ({some}, ...); check SRC'
         )
+    return {
+        'embed_dims': [weights[name].shape[0] for name in stems],
+        'depths': [_depth(weights, f'{stage}.blocks.') for stage in stages],
+        'num_heads': [1] * 4,  # no tensor depends on them
+        'sr_ratios': [_sr_ratio(weights, stage) for stage in stages],
+    }
+
+
+def backbone_for(weights: Mapping[str, Tensor]) -> CMNeXt:
+    """Return an empty `CMNeXt` of the sizes that its weights have.
+
+    Raises:
+        ValueError: if there is not a patch embedding for each of four levels.
+    """
+    sizes = mit_sizes(weights)
     extras = [n for n in weights if n.startswith('extra_stages.0.embed.norms')]
     modalities = 1 + len({name.split('.')[4] for name in extras})
     with torch.device('meta'):
-        return CMNeXt(
-            embed_dims=[weights[name].shape[0] for name in stems],
-            depths=[_depth(weights, f'stages.{k}.blocks.') for k in LEVELS],
-            num_heads=[1] * 4,  # no tensor depends on them
-            sr_ratios=[_sr_ratio(weights, level) for level in LEVELS],
-            in_channels=[3] * modalities,
-        )
+        return CMNeXt(**sizes, in_channels=[3] * modalities)
 
 
 def head_for(weights: Mapping[str, Tensor]) -> SegFormerMLPHead:
@@ -61,6 +77,6 @@ def _depth(weights: Mapping[str, Tensor], prefix: str) -> int:
     return len({name.removeprefix(prefix).split('.')[0] for name in blocks})
 
 
-def _sr_ratio(weights: Mapping[str, Tensor], level: int) -> int:
-    sr = weights.get(f'stages.{level}.blocks.0.attn.sr.weight')
+def _sr_ratio(weights: Mapping[str, Tensor], stage: str) -> int:
+    sr = weights.get(f'{stage}.blocks.0.attn.sr.weight')
     return 1 if sr is None else sr.shape[-1]

@@ -12,12 +12,13 @@ from mmengine.dist import all_reduce, get_rank
 from mmengine.logging import MessageHub
 from torch import Tensor
 
-from ...adapters import adapted, add_biases
+from ...adapters import adapted, add_biases, drop_norms
 from ...modality import Modality, Stack, fill_absent, parse_fill
 from ...sampling import Present, build_sampler
 from ..adapting import attach_from_config
 from ..constant_streams import constant_streams
 from ..losses import Output
+from .side_losses import taken_losses
 from .teaching import build_teacher, is_labelled, run, student_losses
 
 # Children of a segmentor whose layers the paper's rule adapts; heads are not.
@@ -25,11 +26,13 @@ ENCODERS = ('backbone', 'neck')
 
 
 class MissingModalityMixin:
-    """Fill what is absent and tell the adapters; put before a segmentor.
+    """Fill what is absent and tell who has what; put before a segmentor.
 
     ``present`` is read from the metainfo (default: everything). In training
     the student's combination is a draw from what is present; its teacher,
-    if there is one, is the bare base on all that is present.
+    if there is one, is the bare base on all that is present. It is told to
+    the adapters and to every module with a method ``told``, such as
+    ``SharedStreamBackbone``.
 
     Args:
         stack: The modalities, or dicts of their fields.
@@ -42,9 +45,10 @@ class MissingModalityMixin:
         adapter: ``dict(type='ScaleShift', sites=None, combinations=None)``:
             freeze the whole network and adapt it; further keys as in
             :func:`mmseg_missing.adapters.attach`.
-        folded: ``dict(combination=..., biases=[...], fill=...)``: build the
-            plain network that takes a folded checkpoint; ``fill`` holds the
-            learned vectors, where there are some.
+        folded: ``dict(combination=..., biases=[...], norms=[...],
+            fill=...)``: build the plain network that takes a folded
+            checkpoint; ``fill`` holds the learned vectors, where there are
+            some.
         teacher: Losses against the teacher, such as
             ``[dict(type='LogitKL')]``; see :mod:`mmseg_missing.models.losses`.
             Needs ``adapter``.
@@ -90,15 +94,17 @@ class MissingModalityMixin:
                 '`model.folded` and `model.adapter` exclude each other'
             )
         if folded is not None:
-            if set(folded) - {'fill'} != {'combination', 'biases'}:
+            if set(folded) - {'fill', 'norms'} != {'combination', 'biases'}:
                 raise ValueError(
-                    '`model.folded` takes combination, biases and fill, got '
-                    f'{sorted(folded)}; copy it from the folded config'
+                    '`model.folded` takes combination, biases, norms and '
+                    f'fill, got {sorted(folded)}; copy it from the folded '
+                    'config'
                 )
             self._folded_fill = dict(folded.get('fill') or {})
             combination = stack.parse(folded['combination'])
             self.folded = stack.format(combination)
             add_biases(self, folded['biases'])
+            drop_norms(self, folded.get('norms', ()))
         if adapter is not None:
             attach_from_config(self, stack, adapter, within=ENCODERS)
         # Found once; a tuple keeps the banks from being registered twice.
@@ -110,6 +116,12 @@ class MissingModalityMixin:
                     f'`model.stack` {stack.full}; give both the same '
                     '`modalities`'
                 )
+        # Backbones whose computation depends on who has what.
+        self._listeners = tuple(
+            part
+            for part in self.modules()
+            if hasattr(part, 'told') and part not in self._banks
+        )
         self._learn_fill()
         self._constant = tuple(constant_streams(self))
         self.teacher = build_teacher(self, teacher)
@@ -159,6 +171,7 @@ class MissingModalityMixin:
                 losses = super().loss(filled, data_samples)
             else:
                 losses = student_losses(self, filled, data_samples, teacher)
+        losses.update(taken_losses(self))
         if torch.is_grad_enabled():  # a validation loss teaches no row
             for bank in self._banks:
                 count = bank.count(present)
@@ -252,6 +265,8 @@ class MissingModalityMixin:
             inputs, mask, self.stack, self.fill, seeds or None, learned
         )
         with ExitStack() as blocks:
+            for part in self._listeners:
+                blocks.enter_context(part.told(present))
             for bank in self._banks:
                 blocks.enter_context(
                     bank.bypassed() if bare else bank.told(present)

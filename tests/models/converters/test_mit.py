@@ -7,7 +7,7 @@ from mmseg.models.backbones import MixVisionTransformer
 from torch import nn
 from torch.testing import assert_close
 
-from mmseg_missing.models import CMNeXt
+from mmseg_missing.models import CMX, CMNeXt
 from mmseg_missing.models.backbones import MultiStreamBackbone
 from mmseg_missing.models.converters.mit import mit_to_cmnext
 
@@ -78,6 +78,28 @@ def test_main_stream_loads_by_config(published, tmp_path, in_channels):
         ours.stages[0].embed.proj.weight,
         published.state_dict()['layers.0.0.projection.weight'],
     )
+
+
+@pytest.mark.parametrize('in_channels', [[3, 1], [[1, 1], [3, 3]]])
+def test_both_streams_of_cmx_load_by_config(published, tmp_path, in_channels):
+    path = tmp_path / 'mit.pth'
+    torch.save(mit_to_cmnext(published.state_dict()), path)
+    ours = CMX(
+        embed_dims=DIMS,
+        depths=DEPTHS,
+        in_channels=in_channels,
+        init_cfg={'type': 'Pretrained', 'checkpoint': str(path)},
+    )
+    ours.init_weights()
+    given = torch.load(path)
+    for stream in ours.streams:
+        loaded = stream.state_dict()
+        assert loaded.keys() == given.keys()
+        for name, weight in given.items():
+            if loaded[name].shape != weight.shape:
+                # Six channels see each of three twice, at half the weight.
+                weight = weight.repeat(1, 2, 1, 1) / 2
+            assert torch.equal(loaded[name], weight), name
 
 
 def test_all_streams_load_by_config(published, tmp_path):

@@ -1,0 +1,14 @@
+# python tools/train.py configs/cmnext/cmnext_mit-b4_1xb4-500e_nyuv2-40-rgb-hha-computed-480x640.py
+# Result: not run yet
+_base_ = [
+    '../_base_/default_runtime.py',
+    '../_base_/models/cmnext_b4.py',
+    '../_base_/datasets/nyuv2-40_rgb-hha-computed_480x640.py',
+    '../_base_/schedules/500e.py',
+]
+model = dict(
+    stack=_base_.modalities,
+    backbone=dict(in_channels=[3, 3]),
+    decode_head=dict(num_classes=40),
+)
+default_hooks = dict(checkpoint=dict(interval=10))

@@ -1,0 +1,127 @@
+"""Dissolve frozen BatchNorms into the convolutions before them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.modules.conv import _ConvNd
+
+
+def find_foldable_norms(
+    root: nn.Module, run: Callable[[], Tensor]
+) -> dict[str, str]:
+    """Return each BatchNorm that sees just what one convolution gives.
+
+    Which layer follows which is written in forward functions, so one run is
+    watched: a BatchNorm counts if its input is the output of a convolution,
+    untouched, and nothing else uses that output.
+
+    Args:
+        root: A network in evaluation mode, without adapters.
+        run: Runs it on an input that requires a gradient; returns what it
+            gives.
+
+    Returns:
+        Names of BatchNorms and of their convolutions, in order of running.
+    """
+    nodes: dict[nn.Module, list] = {}
+
+    def watch(layer: nn.Module, inputs: tuple, output: Tensor) -> None:
+        seen = output if isinstance(layer, _ConvNd) else inputs[0]
+        nodes.setdefault(layer, []).append(seen.grad_fn)
+
+    names = {module: name for name, module in root.named_modules()}
+    handles = [
+        module.register_forward_hook(watch)
+        for module in names
+        if isinstance(module, (_ConvNd, _BatchNorm))
+    ]
+    try:
+        with torch.enable_grad():
+            uses = _uses(run())
+    finally:
+        for handle in handles:
+            handle.remove()
+    made_by = {
+        tuple(fns): layer
+        for layer, fns in nodes.items()
+        if isinstance(layer, _ConvNd)
+        and not layer.transposed
+        and all(fn is not None and uses[fn] == 1 for fn in fns)
+    }
+    return {
+        names[layer]: names[made_by[tuple(fns)]]
+        for layer, fns in nodes.items()
+        if isinstance(layer, _BatchNorm)
+        and layer.running_mean is not None
+        and tuple(fns) in made_by
+    }
+
+
+def _uses(output: Tensor) -> Counter:
+    """Return how often each step of a computation is used."""
+    uses: Counter = Counter()
+    todo, seen = [output.grad_fn], {output.grad_fn}
+    while todo:
+        for fn, _ in todo.pop().next_functions:
+            uses[fn] += 1
+            if fn is not None and fn not in seen:
+                seen.add(fn)
+                todo.append(fn)
+    return uses
+
+
+@torch.no_grad()
+def fold_norms(root: nn.Module, norms: Mapping[str, str]) -> list[str]:
+    """Let convolutions do what the BatchNorms after them did, in place.
+
+    y = g (W x + b - m) / s + t  becomes  (g / s W) x + (g (b - m) / s + t),
+    with running mean m and s the root of running variance plus epsilon.
+
+    Args:
+        root: The network.
+        norms: From :func:`find_foldable_norms`.
+
+    Returns:
+        Names of the convolutions that gained a bias. A fresh network takes
+        the weights after :func:`add_biases` and :func:`drop_norms`.
+    """
+    gained = []
+    for norm_name, conv_name in norms.items():
+        norm = root.get_submodule(norm_name)
+        conv = root.get_submodule(conv_name)
+        scale = (norm.running_var + norm.eps).rsqrt()
+        if norm.weight is not None:
+            scale *= norm.weight
+        shift = -norm.running_mean * scale
+        if norm.bias is not None:
+            shift += norm.bias
+        conv.weight.mul_(scale.view(-1, *[1] * (conv.weight.ndim - 1)))
+        if conv.bias is None:
+            conv.bias = nn.Parameter(shift, requires_grad=False)
+            gained.append(conv_name)
+        else:
+            conv.bias.mul_(scale).add_(shift)
+    drop_norms(root, norms)
+    return gained
+
+
+def drop_norms(root: nn.Module, names: Iterable[str]) -> None:
+    """Put an identity in the place of each named norm.
+
+    Raises:
+        ValueError: a name that ``root`` lacks.
+    """
+    for name in names:
+        parent, _, child = name.rpartition('.')
+        try:
+            setattr(root.get_submodule(parent), child, nn.Identity())
+        except AttributeError as error:
+            raise ValueError(
+                f'{type(root).__name__} has no layer {name!r}; the folded '
+                'file was made from another network'
+            ) from error

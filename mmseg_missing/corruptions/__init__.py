@@ -1,0 +1,26 @@
+"""What goes wrong with a modality besides its absence. Torch only.
+
+``faults``: one image in raw units, weather and sensors, severity 1 to 5.
+``benchmark``: the protocols of arXiv:2503.18445 on normalised batches.
+"""
+
+from .benchmark import (
+    NM_LEVELS,
+    RMM_RATES,
+    NoisyLevel,
+    add_sensor_noise,
+    drop_values,
+)
+from .faults import FAULTS, SEVERITIES, check_fault, corrupt
+
+__all__ = [
+    'FAULTS',
+    'NM_LEVELS',
+    'RMM_RATES',
+    'SEVERITIES',
+    'NoisyLevel',
+    'add_sensor_noise',
+    'check_fault',
+    'corrupt',
+    'drop_values',
+]

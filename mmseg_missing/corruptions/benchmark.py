@@ -1,0 +1,116 @@
+"""The robustness benchmark's faults, on batches after normalisation.
+
+EMM, the entire modality missing, is what combinations are: nothing to do.
+
+Source: Liao et al., Benchmarking multi-modal semantic segmentation under
+sensor failures, 2025, arXiv:2503.18445. The rates and densities are theirs.
+Which values salt and pepper take, and that noise counts in the standard
+deviation of the data set, is not stated there and chosen here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Generator, Tensor
+
+from ..modality import Stack
+
+RMM_RATES = (0.75, 0.5, 0.25)
+GAUSSIAN_NAMES = ('rgb', 'depth', 'hha', 'lidar')
+
+
+@dataclass(frozen=True)
+class NoisyLevel:
+    """One level of NM.
+
+    Args:
+        density: Share of the pixels that are salt or pepper.
+        sigma: Of the Gaussian noise, after normalisation.
+    """
+
+    density: float
+    sigma: float
+
+
+NM_LEVELS = {
+    'low': NoisyLevel(0.05, 0.1),
+    'mid': NoisyLevel(0.1, 0.2),
+    'high': NoisyLevel(0.2, 0.5),
+}
+
+
+def drop_values(
+    inputs: Tensor,
+    stack: Stack,
+    available: Sequence[bool],
+    rate: float,
+    seeds: Sequence[int],
+) -> Tensor:
+    """RMM: set each value of the failed modalities to 0 by chance.
+
+    Args:
+        inputs: (n, sum C, h, w), normalised, in stack order.
+        stack: The modalities.
+        available: M flags; the others failed.
+        rate: Probability of a value to be lost.
+        seeds: n numbers, so that an image meets the same fault in any batch.
+
+    Returns:
+        (n, sum C, h, w), a new tensor.
+    """
+    outputs = inputs.clone()
+    for index, name in enumerate(stack.names):
+        if available[index]:
+            continue
+        part = outputs[:, stack.slices[name]]
+        for image, generator in zip(part, _generators(seeds, index)):
+            kept = torch.rand(image.shape, generator=generator) >= rate
+            image *= kept.to(image.device)
+    return outputs
+
+
+def add_sensor_noise(
+    inputs: Tensor, stack: Stack, level: NoisyLevel, seeds: Sequence[int]
+) -> Tensor:
+    """NM: salt and pepper on all modalities, then Gaussian noise on some.
+
+    Salt is the largest value of the image's modality, pepper the smallest.
+    Gaussian noise falls on those of :data:`GAUSSIAN_NAMES` (HHA is a form
+    of depth).
+
+    Args:
+        inputs: (n, sum C, h, w), normalised, in stack order.
+        stack: The modalities.
+        level: One of :data:`NM_LEVELS`.
+        seeds: n numbers, as in :func:`drop_values`.
+
+    Returns:
+        (n, sum C, h, w), a new tensor.
+    """
+    outputs = inputs.clone()
+    for index, name in enumerate(stack.names):
+        part = outputs[:, stack.slices[name]]
+        for image, generator in zip(part, _generators(seeds, index)):
+            _salt_and_pepper(image, level.density, generator)
+            if name in GAUSSIAN_NAMES:
+                noise = torch.randn(image.shape, generator=generator)
+                image += level.sigma * noise.to(image)
+    return outputs
+
+
+def _salt_and_pepper(
+    image: Tensor, density: float, generator: Generator
+) -> None:
+    """Write the extremes of (C, h, w) into it, half of the density each."""
+    low, high = image.aminmax()
+    drawn = torch.rand(image.shape[1:], generator=generator).to(image.device)
+    image[:, drawn < density / 2] = low
+    image[:, drawn > 1 - density / 2] = high
+
+
+def _generators(seeds: Sequence[int], index: int) -> list[Generator]:
+    """Return one generator per image, different for each modality."""
+    return [Generator().manual_seed(1009 * int(s) + index) for s in seeds]

@@ -1,0 +1,102 @@
+"""A pinhole camera: from pixels and depth to points."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+
+import numpy as np
+from numpy.typing import NDArray
+
+ASPECT_TOLERANCE = 0.02
+
+
+@dataclass(frozen=True)
+class Camera:
+    """Intrinsics at one image size; axes: x right, y down, z forward.
+
+    Args:
+        fx: Focal length in pixels, horizontal.
+        fy: The same, vertical.
+        cx: Column of the optical axis; the first pixel's centre is 0.
+        cy: Row of the optical axis.
+        size: (height, width) that these numbers are for.
+
+    Raises:
+        ValueError: a focal length or a size that is not positive.
+    """
+
+    fx: float
+    fy: float
+    cx: float
+    cy: float
+    size: tuple[int, int]
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, 'size', tuple(self.size))
+        if len(self.size) != 2 or min(self.fx, self.fy, *self.size) <= 0:
+            raise ValueError(
+                'a camera needs positive `fx`, `fy` and `size=(height, '
+                f'width)`, got {self}'
+            )
+
+    def resized(self, size: tuple[int, int]) -> 'Camera':
+        """Return the camera of the same picture at (height, width)."""
+        down, across = (new / old for new, old in zip(size, self.size))
+        return Camera(
+            fx=self.fx * across,
+            fy=self.fy * down,
+            cx=(self.cx + 0.5) * across - 0.5,
+            cy=(self.cy + 0.5) * down - 0.5,
+            size=size,
+        )
+
+    def fits(self, size: tuple[int, int]) -> bool:
+        """Say whether ``size`` has this aspect ratio, to 2 %."""
+        down, across = (new / old for new, old in zip(size, self.size))
+        return abs(down / across - 1) <= ASPECT_TOLERANCE
+
+    def points(self, depth_m: NDArray) -> NDArray:
+        """Return (H, W, 3) metres of (H, W) metres along the optical axis."""
+        height, width = depth_m.shape
+        points = np.empty((height, width, 3), depth_m.dtype)
+        points[..., 0] = (np.arange(width) - self.cx) / self.fx * depth_m
+        column = (np.arange(height)[:, None] - self.cy) / self.fy
+        points[..., 1] = column * depth_m
+        points[..., 2] = depth_m
+        return points
+
+
+# Pixels count from 1 in the toolbox, from 0 here.
+CAMERAS = {
+    'nyuv2': Camera(
+        fx=518.857901,
+        fy=519.469611,
+        cx=325.582449 - 1,
+        cy=253.736166 - 1,
+        size=(480, 640),
+    ),
+}
+"""Known cameras by name.
+
+``nyuv2``: the Kinect's colour camera, into which the labelled depth of NYU
+Depth V2 is projected; camera_params.m of the data set's toolbox (Silberman
+et al., ECCV 2012).
+"""
+
+
+def as_camera(camera: str | Mapping | Camera) -> Camera:
+    """Return a camera from its name in ``CAMERAS`` or a dict of its fields.
+
+    Raises:
+        ValueError: unknown name, or other fields.
+    """
+    if isinstance(camera, Camera):
+        return camera
+    if isinstance(camera, str) and camera in CAMERAS:
+        return CAMERAS[camera]
+    names = {field.name for field in fields(Camera)}
+    if not isinstance(camera, Mapping) or set(camera) != names:
+        raise ValueError(
+            f'`camera` must be one of {list(CAMERAS)} or dict(fx=..., '
+            f'fy=..., cx=..., cy=..., size=(height, width)), got {camera!r}'
+        )
+    return Camera(**camera)

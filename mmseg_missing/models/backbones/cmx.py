@@ -1,0 +1,135 @@
+"""CMX: two equal streams that correct each other level by level."""
+
+import itertools
+from collections.abc import Sequence
+from contextlib import ExitStack
+
+from mmengine.model import BaseModule, ModuleList
+from mmseg.registry import MODELS
+from torch import Tensor, nn
+
+from ..constant_streams import ConstantStreams
+from ..fusion.rectify import FeatureFusion, FeatureRectification
+from ..weight_init import init_transformer
+from .fit_first_conv import fitted_loading
+from .mix_transformer import MixTransformer
+from .split import split_stack
+
+
+@MODELS.register_module()
+class CMX(BaseModule):
+    """Backbone for RGB and one other input; for one, a Mix Transformer.
+
+    At every level both streams correct each other and go on corrected; what
+    leaves the backbone is their fusion. An input of fewer than 3 channels is
+    repeated to 3.
+
+    Args:
+        variant: ``'b0'`` to ``'b5'``, or None for the sizes below.
+        embed_dims: Channels of the four levels.
+        depths: Blocks of the four levels, in each stream.
+        num_heads: Heads of attention and fusion per level.
+        sr_ratios: How much coarser keys and values are, per level.
+        in_channels: Channels of each modality. A list among them, such as
+            ``[1, 1]``, is one input: modalities that share a stream as
+            channels of one image.
+        drop_path_rate: Stochastic depth of the last block; 0 at the first.
+        init_cfg: Of each stream, see :class:`MixTransformer`: as published,
+            both start from the same ImageNet weights. They are fitted to
+            inputs of more than 3 channels.
+        norm_eps: See :class:`MixTransformer`.
+
+    Raises:
+        ValueError: If a size does not fit; the message names the key.
+
+    Source: Zhang et al., CMX, T-ITS 2023, arXiv:2203.04838; epsilon from its
+    code.
+    """
+
+    keeps_outputs = True
+    # Where stages end, for adapters behind stages; the streams name theirs.
+    stage_sites = (r'fuse\.\d+\.norm',)
+
+    def __init__(
+        self,
+        variant: str | None = None,
+        embed_dims: Sequence[int] | None = None,
+        depths: Sequence[int] | None = None,
+        num_heads: Sequence[int] = (1, 2, 5, 8),
+        sr_ratios: Sequence[int] = (8, 4, 2, 1),
+        in_channels: Sequence[int | Sequence[int]] = (3, 3),
+        drop_path_rate: float = 0.1,
+        init_cfg: dict | list[dict] | None = None,
+        norm_eps: float = 1e-6,
+    ) -> None:
+        super().__init__()
+        groups = _groups(in_channels)
+        self.in_channels = list(map(sum, groups))
+        count = itertools.count()
+        self._modalities = [[next(count) for _ in group] for group in groups]
+        self.constant = ConstantStreams()
+        self.streams = ModuleList(
+            MixTransformer(
+                variant,
+                embed_dims,
+                depths,
+                num_heads,
+                sr_ratios,
+                max(channels, 3),
+                drop_path_rate,
+                init_cfg,
+                norm_eps,
+            )
+            for channels in self.in_channels
+        )
+        self.out_channels = self.streams[0].out_channels
+        if len(self.streams) == 2:
+            dims = self.out_channels
+            self.rectify = nn.ModuleList(map(FeatureRectification, dims))
+            self.fuse = nn.ModuleList(map(FeatureFusion, dims, num_heads))
+
+    def init_weights(self) -> None:
+        """Draw new weights, then apply ``init_cfg`` to each stream."""
+        init_transformer(self)
+        with ExitStack() as stack:
+            for stream in self.streams:
+                stem = stream.stages[0].embed.proj
+                stack.enter_context(fitted_loading(stem))
+            super().init_weights()
+
+    def forward(self, x: Tensor) -> tuple[Tensor, ...]:
+        """Return the fused maps at 1/4, 1/8, 1/16 and 1/32.
+
+        Args:
+            x: All modalities, stacked along channels, (n, sum c, h, w).
+
+        Raises:
+            ValueError: If the number of channels differs from the stack's.
+        """
+        xs = split_stack(x, self.in_channels, 'CMX')
+        if len(xs) == 1:
+            return self.streams[0](*xs)
+        outs = []
+        for level, rectify in enumerate(self.rectify):
+            xs = [self._stage(i, level, x) for i, x in enumerate(xs)]
+            xs = rectify(*xs)
+            outs.append(self.fuse[level](*xs))
+        return tuple(outs)
+
+    def _stage(self, stream: int, level: int, x: Tensor) -> Tensor:
+        stage = self.streams[stream].stages[level]
+        if level:
+            return stage(x)
+        return self.constant.run([stage], self._modalities[stream], x)
+
+
+def _groups(in_channels: Sequence[int | Sequence[int]]) -> list[list[int]]:
+    """Return the channels of the modalities of each input."""
+    groups = [[c] if isinstance(c, int) else [*c] for c in in_channels]
+    smallest = [min(group, default=0) for group in groups]
+    if len(groups) not in (1, 2) or min(smallest) < 1:
+        raise ValueError(
+            'CMX has one input or two, each of at least one channel, got '
+            f'`backbone.in_channels={list(in_channels)}`'
+        )
+    return groups

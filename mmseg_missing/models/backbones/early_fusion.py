@@ -1,0 +1,60 @@
+"""All modalities through the first convolution of one plain backbone."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mmengine.logging import print_log
+from mmseg.registry import MODELS
+from torch import nn
+from torch.nn.functional import pad
+
+from .fit_first_conv import fit_first_conv
+from .multi_stream import checked_channels, level_channels
+
+
+@MODELS.register_module()
+def EarlyFusionBackbone(
+    backbone: Mapping[str, Any], in_channels: Sequence[int]
+) -> nn.Module:
+    """Build a backbone for RGB whose first convolution sees all modalities.
+
+    It returns that same backbone, so its names stay and an RGB checkpoint of
+    it loads, through ``init_cfg`` as through ``load_from``: the weights of
+    the other channels then are zero, and the network starts as the RGB
+    network, whatever the other modalities hold.
+
+    Args:
+        backbone: Config of any backbone over three channels.
+        in_channels: Channels per modality, in stack order, RGB first.
+
+    Returns:
+        The backbone, over the sum of ``in_channels``.
+
+    Raises:
+        ValueError: the first modality has not three channels, or this
+            backbone cannot take another number of them.
+    """
+    if checked_channels(in_channels)[0] != 3:
+        raise ValueError(
+            'the first modality keeps the RGB weights, so it needs three '
+            f'channels, got `backbone.in_channels={list(in_channels)}`; put '
+            '`rgb` first'
+        )
+    network = MODELS.build(dict(backbone))
+    name = fit_first_conv(network, sum(in_channels))
+    level_channels(network, sum(in_channels))  # raises if it cannot run
+    conv = network.get_submodule(name)
+    conv.register_load_state_dict_pre_hook(_widen_loaded)
+    return network
+
+
+def _widen_loaded(conv: nn.Conv2d, state: dict, prefix: str, *_: Any) -> None:
+    key = f'{prefix}weight'
+    others = conv.in_channels - 3
+    if key in state and state[key].shape[1] == 3 and others:
+        state[key] = pad(state[key], (0, 0, 0, 0, 0, others))
+        print_log(
+            f'{key!r} is made for RGB; the other {others} channels start at '
+            'zero',
+            logger='current',
+        )
