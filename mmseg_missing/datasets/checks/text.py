@@ -94,7 +94,9 @@ def _stored(form: Mapping[str, Any] | None) -> str:
         for dtype, scale in scales.items()
     ]
     offset = form.get('offset', 0)
-    return ' or '.join(words) + (f' {offset:+g}' if offset else '')
+    text = ' or '.join(words) + (f' {offset:+g}' if offset else '')
+    encode = form.get('encode')
+    return f'{text} as {encode["encoding"]}' if encode else text
 
 
 def _class_table(summary: Summary, classes: Sequence[str]) -> str:

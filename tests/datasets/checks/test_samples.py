@@ -1,8 +1,12 @@
+from pathlib import Path
+
 import cv2
 import numpy as np
 import pytest
+from mmengine.config import Config
 from mmseg.registry import DATASETS
 
+import mmseg_missing
 from mmseg_missing.datasets.checks import SampleChecks, Summary
 
 SIZE = (5, 7)
@@ -179,6 +183,18 @@ def test_data_that_is_made(options):
     assert summary.images == {'rgb': 2, 'depth': 2}
     assert summary.label_pixels.sum() == 2 * SIZE[0] * SIZE[1]
     assert summary.problems == []
+
+
+def test_a_published_layout_by_its_base_config(folders_root):
+    top = Path(mmseg_missing.__file__).parents[1]
+    file = top / 'configs/_base_/datasets/nyuv2-40_rgbd_480x640.py'
+    train = Config.fromfile(file).train_dataloader.dataset
+    summary = summarize({**train, 'data_root': str(folders_root)})
+    assert summary.samples == 12 and summary.problems == []
+    depth_m = summary.statistics['depth']
+    assert 0.7 <= depth_m.low[0] < depth_m.high[0] < 10
+    assert summary.label_pixels[:40].all() and not summary.label_pixels[40]
+    assert summary.label_pixels[255] == 12 * 4  # void is 0 in the files
 
 
 def test_other_classes_than_the_label_step(options):

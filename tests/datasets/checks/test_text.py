@@ -53,6 +53,12 @@ def test_tables(summary, checks):
     assert rows[-1] == ['255', '(ignored)', '20.00 of all', '4']
 
 
+def test_how_encoded_depth_is_stored(summary):
+    form = {'dtype': 'uint16', 'scale': 0.001, 'encode': {'encoding': 'hha'}}
+    text = summary_tables(summary, 'train', (), {'ir': form})
+    assert '| uint16 * 0.001 as hha |' in text
+
+
 def test_nothing_could_be_read(options, root, checks):
     for path in root.rglob('*.*'):
         path.write_bytes(b'')
