@@ -149,6 +149,7 @@ def _adapter_config(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         **first.get('options', {}),
         'rows': rows if len(found) == 1 else 'table',
         'sites': [exactly(name) for name, *_ in first['sites']],
+        'batch_major': [exactly(n) for n in first.get('batch_major', ())],
         # Additive rows serve more than they were trained for.
         'combinations': list(dict.fromkeys(names))
         if all(metadata['rows'] == 'table' for metadata in found)
