@@ -80,6 +80,19 @@ class ConfigOptions(DictAction):
         super().__call__(parser, namespace, values, option_string)
 
 
+def at_least(least: int) -> Callable[[str], int]:
+    """Return what reads a whole number from ``least`` on."""
+
+    def read(text: str) -> int:
+        if not text.isdecimal() or int(text) < least:
+            raise argparse.ArgumentTypeError(
+                f'a number from {least} on, got {text!r}'
+            )
+        return int(text)
+
+    return read
+
+
 def add_runner_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments that every tool with a Runner takes."""
     parser.add_argument(
