@@ -21,7 +21,7 @@ from mmseg_missing.analysis import (
     parse_present,
 )
 from mmseg_missing.apis.checks import check_device, require
-from mmseg_missing.apis.cli import ConfigOptions, at_least, run_tool
+from mmseg_missing.apis.cli import add_config_options, at_least, run_tool
 from mmseg_missing.apis.model import configure, load_config, load_weights
 from mmseg_missing.engine.checkpoints import read_checkpoint
 from mmseg_missing.evaluation import check_writable
@@ -64,13 +64,7 @@ def parse_args() -> argparse.Namespace:
     )
     add_placement_arguments(parser)
     parser.add_argument('--device', default='cpu')
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=ConfigOptions,
-        default={},
-        help='override config keys: key=value ...',
-    )
+    add_config_options(parser)
     return parser.parse_args()
 
 

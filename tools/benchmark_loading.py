@@ -8,7 +8,7 @@ from mmseg.registry import DATASETS
 
 from mmseg_missing.analysis.loading import loading_table, time_steps
 from mmseg_missing.apis.checks import require
-from mmseg_missing.apis.cli import ConfigOptions, at_least, run_tool
+from mmseg_missing.apis.cli import add_config_options, at_least, run_tool
 from mmseg_missing.apis.model import read_config
 from mmseg_missing.datasets.transforms.file_format import file_list
 from mmseg_missing.datasets.transforms.reading import read_array
@@ -26,12 +26,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--images', type=at_least(1), default=100, help='images to load'
     )
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=ConfigOptions,
-        help='override config entries, key=value',
-    )
+    add_config_options(parser)
     return parser.parse_args()
 
 

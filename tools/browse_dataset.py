@@ -9,7 +9,7 @@ from mmengine.utils import track_iter_progress
 from mmseg.registry import DATASETS
 
 from mmseg_missing.apis.checks import require
-from mmseg_missing.apis.cli import ConfigOptions, at_least, run_tool
+from mmseg_missing.apis.cli import add_config_options, at_least, run_tool
 from mmseg_missing.apis.model import read_config
 from mmseg_missing.evaluation.pictures import (
     colorize_label,
@@ -39,12 +39,7 @@ def parse_args() -> argparse.Namespace:
         default='train',
         help='whose dataloader, and so whose pipeline',
     )
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=ConfigOptions,
-        help='override config entries, key=value',
-    )
+    add_config_options(parser)
     return parser.parse_args()
 
 

@@ -14,7 +14,7 @@ from mmseg.registry import DATASETS
 from rich.progress import track
 
 from mmseg_missing.apis.checks import require
-from mmseg_missing.apis.cli import ConfigOptions, at_least, run_tool
+from mmseg_missing.apis.cli import add_config_options, at_least, run_tool
 from mmseg_missing.apis.model import read_config
 from mmseg_missing.datasets.checks import (
     SampleChecks,
@@ -43,12 +43,7 @@ def parse_args() -> argparse.Namespace:
         default=_cores(),
         help='processes that read files; default: one per core; 0: none',
     )
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=ConfigOptions,
-        help='override config entries, key=value',
-    )
+    add_config_options(parser)
     return parser.parse_args()
 
 

@@ -93,11 +93,8 @@ def at_least(least: int) -> Callable[[str], int]:
     return read
 
 
-def add_runner_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments that every tool with a Runner takes."""
-    parser.add_argument(
-        '--work-dir', help='default: work_dirs/<name of the config>'
-    )
+def add_config_options(parser: argparse.ArgumentParser) -> None:
+    """Add ``--cfg-options``, which every tool with a config takes."""
     parser.add_argument(
         '--cfg-options',
         nargs='+',
@@ -105,6 +102,14 @@ def add_runner_arguments(parser: argparse.ArgumentParser) -> None:
         default={},
         help='override config keys: key=value ...',
     )
+
+
+def add_runner_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that every tool with a Runner takes."""
+    parser.add_argument(
+        '--work-dir', help='default: work_dirs/<name of the config>'
+    )
+    add_config_options(parser)
     parser.add_argument(
         '--launcher',
         choices=['none', 'pytorch', 'slurm', 'mpi'],
