@@ -16,7 +16,7 @@ from ...adapters import adapted, add_biases, drop_norms
 from ...modality import Modality, Stack, fill_absent, parse_fill
 from ...sampling import Present, build_sampler
 from ..adapting import attach_from_config
-from ..constant_streams import constant_streams
+from ..constant_streams import ConstantStreams
 from ..losses import Output
 from .side_losses import taken_losses
 from .teaching import build_teacher, is_labelled, run, student_losses
@@ -123,7 +123,11 @@ class MissingModalityMixin:
             if hasattr(part, 'told') and part not in self._banks
         )
         self._learn_fill()
-        self._constant = tuple(constant_streams(self))
+        self._constant = tuple(
+            part
+            for part in self.modules()
+            if isinstance(part, ConstantStreams)
+        )
         self.teacher = build_teacher(self, teacher)
         if sampler is None or (sampler == 'round_robin' and self._banks):
             sampler = self._default_sampler()
@@ -273,6 +277,6 @@ class MissingModalityMixin:
                 )
             for streams in () if bare or self.training else self._constant:
                 blocks.enter_context(
-                    streams.told(present, self.fill, self._banks)
+                    streams.reusing(present, self.fill, self._banks)
                 )
             yield filled
