@@ -10,6 +10,9 @@ from .normals import surface_normals
 
 STAGES = ((45.0, 5), (15.0, 5))
 """(degrees, rounds): what counts as floor or wall, wide first, then narrow."""
+KEPT = 0.02
+"""Weight of the last axis beside all planes: it decides what they leave open,
+as one wall does, and moves nothing where the axis has settled."""
 ROWS = 120
 RADIUS = 2
 """At 120 rows: the 21 x 21 pixels that the authors take at 480."""
@@ -19,14 +22,14 @@ def estimate_down(depth_m: NDArray, camera: Camera) -> NDArray:
     """Return the unit vector of gravity in camera axes, (3,) float32.
 
     Found where the camera is tilted and rolled by less than about 45
-    degrees; without any plane in sight it is the picture's down.
+    degrees; what the planes in sight leave open is the picture's down.
 
     Args:
         depth_m: (H, W) metres.
         camera: Of this picture at this size.
 
     Source: Gupta et al., CVPR 2013, with the thresholds of the code of
-    arXiv:1407.5736.
+    arXiv:1407.5736; the weight of the last axis is ours.
     """
     small = _shrunk(depth_m)
     normals = surface_normals(small, camera.resized(small.shape), RADIUS)
@@ -55,7 +58,7 @@ def _align(normals: NDArray, down: NDArray) -> NDArray:
     Each round takes the (N, 3) normals that look like floor or ceiling and
     like wall, and then the axis that is most along the first and across the
     second: the smallest eigenvector of the walls' sum of n n' less the
-    floors'.
+    floors', and less a little of the last axis' own.
     """
     for degrees, rounds in STAGES:
         angle = np.radians(degrees)
@@ -63,9 +66,11 @@ def _align(normals: NDArray, down: NDArray) -> NDArray:
             along = abs(normals @ down)
             floor = normals[along > np.cos(angle)]
             wall = normals[along < np.sin(angle)]
-            if not len(floor) + len(wall):
+            count = len(floor) + len(wall)
+            if not count:
                 return down
             scatter = wall.T @ wall - floor.T @ floor
+            scatter -= KEPT * count * np.outer(down, down)
             axis = np.linalg.eigh(scatter)[1][:, 0]
             down = axis if axis @ down > 0 else -axis
     return down

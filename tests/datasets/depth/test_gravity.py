@@ -19,6 +19,26 @@ def test_a_room_through_a_turned_camera(
     assert degrees_between(down, seen.down) < 1
 
 
+@pytest.mark.parametrize('noise', [0, 0.002])
+@pytest.mark.parametrize('turned', [-0.3, 0, 0.3])
+def test_one_wall_tells_no_more_than_the_picture(
+    camera, plane, turned, noise, degrees_between
+):
+    """Any direction along it could be down."""
+    seen = plane((turned, 0, 1), 2)
+    scale = 1 + default_rng(0).normal(0, noise, camera.size)
+    down = estimate_down(np.float32(seen.depth_m * scale), camera)
+    assert degrees_between(down, (0, 1, 0)) < 5
+
+
+@pytest.mark.parametrize('tilt', [15, 30])
+def test_the_floor_alone_is_enough(camera, room, tilt, degrees_between):
+    seen = room(tilt, names=['floor', 'front'])
+    seen.depth_m[seen.which == 1] = 0
+    down = estimate_down(seen.depth_m, camera)
+    assert degrees_between(down, seen.down) < 1
+
+
 def test_holes_and_noise(camera, room, degrees_between):
     seen, rng = room(20, 5), default_rng(0)
     noise = rng.normal(0, 0.004, camera.size)
