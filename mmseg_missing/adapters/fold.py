@@ -6,6 +6,8 @@ from collections.abc import Iterable
 
 import torch
 from torch import nn
+from torch.nn.modules.conv import _ConvNd
+from torch.nn.utils.parametrize import is_parametrized
 
 from .attach import BANK, detach
 
@@ -55,6 +57,12 @@ def fold(root: nn.Module, combination: str) -> list[str]:
                 'site and cannot be folded; leave one of them out of '
                 '`model.adapter.sites`'
             )
+        if not _uses_its_weight(layer):
+            raise ValueError(
+                f'{site.kind} {site.name!r} cannot be folded: it computes '
+                'with another weight than it holds; leave it out of '
+                '`model.adapter.sites`'
+            )
         folded.add(id(layer.weight))
         if getattr(layer, 'transposed', False):
             raise ValueError(
@@ -70,6 +78,28 @@ def fold(root: nn.Module, combination: str) -> list[str]:
             gained.append(site.name)
     detach(root)
     return gained
+
+
+def _uses_its_weight(layer: nn.Module) -> bool:
+    """Say whether twice the weight gives twice the output, bias aside.
+
+    Not so where the weight is normalised first (``weight_norm``, ``ConvWS``).
+    """
+    if is_parametrized(layer) or hasattr(layer, 'weight_g'):
+        return False
+    if not isinstance(layer, _ConvNd) or type(layer).__module__ == (
+        nn.Conv2d.__module__
+    ):
+        return True
+    size = [2 * k for k in layer.kernel_size]
+    x = torch.rand(1, layer.in_channels, *size).to(layer.weight)
+    bias, layer.bias = layer.bias, None
+    once = layer.forward(x)  # without hooks, so without the adapter
+    layer.weight.mul_(2)
+    twice = layer.forward(x)
+    layer.weight.div_(2)
+    layer.bias = bias
+    return torch.allclose(twice, 2 * once, rtol=1e-4)
 
 
 def add_biases(root: nn.Module, names: Iterable[str]) -> None:

@@ -106,3 +106,44 @@ def test_tied_weights_are_refused(stack):
     bank.samples_seen += 1
     with pytest.raises(ValueError, match=r"'second' shares its weight"):
         fold(network, 'rgb')
+
+
+class Standardised(nn.Conv2d):
+    """As mmcv's ConvWS: the weight is normalised before it is used."""
+
+    def forward(self, x):
+        weight = self.weight - self.weight.mean((1, 2, 3), keepdim=True)
+        weight = weight / weight.std((1, 2, 3), keepdim=True)
+        return nn.functional.conv2d(x, weight, self.bias)
+
+
+class Padded(nn.Conv2d):
+    """As mmcv's Conv2dAdaptivePadding: only the input is changed."""
+
+    def forward(self, x):
+        return super().forward(nn.functional.pad(x, (0, 1, 0, 1)))
+
+
+@pytest.mark.parametrize(
+    ('stem', 'is_folded'),
+    [
+        (Standardised(4, 6, 3, bias=False), False),
+        (nn.utils.parametrizations.weight_norm(nn.Conv2d(4, 6, 3)), False),
+        (Padded(4, 6, 3, bias=False), True),
+    ],
+)
+def test_only_layers_that_use_their_weight(
+    make_network, stack, train_rows, x, stem, is_folded
+):
+    network = make_network()
+    network.stem = copy.deepcopy(stem)
+    network.eval()
+    train_rows(attach(network, stack), ['rgb'])
+    with network.adapters.told([RGB] * len(x)), torch.no_grad():
+        expected = network(x)
+    if not is_folded:
+        with pytest.raises(ValueError, match=r"'stem' cannot be folded"):
+            fold(network, 'rgb')
+        return
+    fold(network, 'rgb')
+    torch.testing.assert_close(network(x), expected)
