@@ -294,6 +294,36 @@ def without(key):
     return lambda table: [row.pop(key) for row in table]
 
 
+def test_a_list_of_names_from_a_spreadsheet(root):
+    (root / 'all.txt').write_text('\n'.join(NAMES), 'utf-8-sig')
+    assert len(open_folder(data_root=str(root), names='all.txt')) == 3
+    (root / 'all.txt').write_text('küche/1', 'latin-1')
+    with pytest.raises(ValueError, match=r"all\.txt' is not encoded in UTF-8"):
+        open_folder(data_root=str(root), names='all.txt')
+
+
+def test_a_dead_sensor_needs_no_files(root, table):
+    """In folders and in a manifest without its column."""
+    for file in (root / 'ir').rglob('*.png'):
+        file.unlink()
+    with pytest.raises(ValueError, match=r'`formats=dict\(ir=None\)`'):
+        open_folder(data_root=str(root), pipeline=steps('missing'))
+    formats = {**FORMATS, 'ir': None}
+    without('ir')(table)
+    write_json(root / 'all.json', table)
+    sources = (
+        (open_folder, {'data_root': str(root)}),
+        (open_manifest, {'manifest': str(root / 'all.json')}),
+    )
+    for opened, source in sources:
+        dataset = opened(**source, formats=formats, pipeline=steps('missing'))
+        assert dataset[1]['data_samples'].present == (True, False)
+        assert values(dataset)[1] == (11, 20, 30, 0, 1)
+        dataset = opened(**source, formats=formats, pipeline=steps())
+        with pytest.raises(FileNotFoundError, match="`absent_file='missing'`"):
+            dataset[1]
+
+
 MANIFEST_MISTAKES = {
     'column': (without('ir'), {}, r"got \['rgb', 'label', .*add 'ir'"),
     'label column': (without('label'), {}, r"add 'label', .*`labelled`"),
