@@ -1,0 +1,182 @@
+"""Every config takes two iterations on its data set's real layout.
+
+Images, crops and networks are tiny, the rest is the config's own: its
+pipelines, loss, optimizer, schedule and hooks. Adapters get the checkpoint
+that the run of their base wrote.
+"""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from mmseg.registry import DATASETS
+
+import mmseg_missing
+from mmseg_missing.apis.cli import build_runner
+from mmseg_missing.apis.model import load_config
+from mmseg_missing.engine.checkpoints import read_state
+
+ROOT = Path(mmseg_missing.__file__).parents[1] / 'configs'
+CONFIGS = sorted(set(ROOT.rglob('*.py')) - set(ROOT.rglob('_base_/**/*.py')))
+CROP = (32, 64)  # height, width
+WIDTHS = [32, 64, 160, 256]  # of B0
+# What is smaller in a backbone of this kind, and its channels then.
+SMALLER = {
+    'EarlyFusionBackbone': ({}, WIDTHS),
+    'MixVisionTransformer': (
+        {'embed_dims': 32, 'num_layers': [1] * 4},
+        WIDTHS,
+    ),
+    'mmpretrain.ConvNeXt': ({}, [96, 192, 384, 768]),
+    'MobileNetV2': ({}, [24, 32, 96, 320]),
+    'MSCAN': ({'depths': [1] * 4}, WIDTHS),
+    'ResNetV1c': ({'depth': 18}, [64, 128, 256, 512]),
+    'SwinTransformer': (
+        {'embed_dims': 24, 'depths': [1] * 4},
+        [24, 48, 96, 192],
+    ),
+}
+# By `data_root`: a fixture, or what each image of a training list is.
+LAYOUTS = {
+    'data/nyuv2': 'folders_root',
+    'data/nyuv2_240x320': 'compact_root',
+    'data/mcubes': 'mcubes_root',
+    'data/deliver': 'deliver_root',
+    'data/sunrgbd': 'sunrgbd_root',
+    'data/mfnet': {'images': 4, 'labels': 0},
+    'data/pst900': {'train/rgb': 3, 'train/thermal': 1, 'train/labels': 0},
+    'data/fmb': {
+        'train/Visible': 3,
+        'train/Infrared': 3,
+        'train/Label': 0,
+    },
+    'data/ombria_128': {
+        's1_before': 1,
+        's1_after': 1,
+        's2_before': 3,
+        's2_after': 3,
+        'mask': 0,
+    },
+}
+MCUBES_COLUMNS = (5, 18)  # of the files in conftest.py
+
+
+def write_images(root, folders, write):
+    """Four images per folder and a list; no channels mean a label."""
+    names = [f'{i:05d}D' for i in range(4)]
+    for number, name in enumerate(names):
+        rng = np.random.default_rng(number)
+        for folder, channels in folders.items():
+            top = 256 if channels else 2
+            shape = (*CROP, channels) if channels > 1 else CROP
+            image = rng.integers(0, top, shape, dtype=np.uint8)
+            write(root / folder / f'{name}.png', image)
+    (root / 'train.txt').write_text('\n'.join(names))
+
+
+@pytest.fixture
+def data_root(request, tmp_path, write_image):
+    """Return a function that writes the data of a config's data set."""
+
+    def make(published):
+        layout = LAYOUTS[published]
+        if isinstance(layout, str):
+            return request.getfixturevalue(layout)
+        write_images(tmp_path, layout, write_image)
+        return tmp_path
+
+    return make
+
+
+def shrink_network(cfg):
+    backbone, head = cfg.model.backbone, cfg.model.decode_head
+    inner = backbone.get('backbone', backbone)
+    for part in (backbone, inner):
+        part.pop('init_cfg', None)
+        part.pop('extra_init_cfg', None)
+    if inner.type in SMALLER:
+        changes, widths = SMALLER[inner.type]
+        inner.update(changes)
+        head.update(in_channels=widths, channels=16)
+    elif inner.get('variant'):
+        inner.variant = 'b0'
+        head.update(in_channels=WIDTHS, channels=16)
+
+
+def shrink_pipeline(steps):
+    sizes = {'scale': CROP[::-1], 'crop_size': CROP, 'size': CROP}
+    for step in steps:
+        step.update({key: sizes[key] for key in sizes if key in step})
+
+
+def shrink_data(cfg, data_root):
+    """Let an epoch be two batches of two."""
+    loader = cfg.train_dataloader
+    dataset = loader.dataset
+    if dataset.type == 'SceneDataset':
+        dataset.update(size=CROP, num_scenes=4)
+    else:
+        dataset.data_root = str(data_root(dataset.data_root))
+    if dataset.get('columns'):
+        dataset.columns = MCUBES_COLUMNS
+    shrink_pipeline(dataset.pipeline)
+    found = len(DATASETS.build(dataset))
+    if dataset.type != 'SceneDataset':
+        dataset.indices = next(n for n in (4, 2, 1) if n <= found)
+        times = 4 // dataset.indices
+        loader.dataset = {
+            'type': 'RepeatDataset',
+            'times': times,
+            'dataset': dataset,
+        }
+    loader.update(batch_size=2, num_workers=0, persistent_workers=False)
+
+
+@pytest.fixture(scope='module')
+def works(tmp_path_factory):
+    return tmp_path_factory.mktemp('works')
+
+
+@pytest.fixture
+def train(works, data_root, forgetting):
+    """Return a function that gives the checkpoint of a config's short run."""
+
+    def train(path):
+        work = works / path.stem
+        checkpoint = work / 'epoch_1.pth'
+        if checkpoint.is_file():
+            return checkpoint
+        cfg = load_config(path)
+        shrink_network(cfg)
+        shrink_data(cfg, data_root)
+        cfg.train_cfg.max_epochs = 1
+        cfg.default_hooks.checkpoint.interval = 1
+        cfg.merge_from_dict({'work_dir': str(work), 'launcher': 'none'})
+        for hook in cfg.custom_hooks:
+            if hook.type == 'AdapterCheckpointHook':
+                base = path.with_name(f'{Path(hook.base).parent.name}.py')
+                hook.base = str(train(base))
+        with forgetting():
+            runner = build_runner(cfg)
+            runner.train()
+        assert runner.iter == 2
+        return checkpoint
+
+    return train
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    'path', CONFIGS, ids=lambda path: str(path.relative_to(ROOT))
+)
+def test_config_takes_two_iterations(path, train):
+    if 'mmpretrain.' in str(load_config(path).model):
+        pytest.importorskip('mmpretrain.models', exc_type=ImportError)
+    state = read_state(train(path))
+    assert all(torch.isfinite(w).all() for w in state.values())
+    rows = [w for key, w in state.items() if 'adapters.rows.' in key]
+    if '-ssf' in path.stem:
+        assert any(w.any() for w in rows)
+    else:
+        assert not rows
