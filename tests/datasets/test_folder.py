@@ -256,6 +256,10 @@ FOLDER_MISTAKES = {
         {'formats': changed(label={'suffix': '.gif'})},
         r"ends in '\.gif', but 'berlin/01_label\.png'.*label=dict\(suffix",
     ),
+    'label step': (
+        {'metainfo': {'classes': ('road', 'person', 'sky')}},
+        'num_classes=2, but FolderDataset has 3 classes',
+    ),
     'names': ({'names': ['paris/01']}, 'none of 1 names'),
     'list': ({'names': 'val.txt'}, r'no list of names .*val\.txt'),
     'empty list': ({'names': 'empty.txt'}, r'empty\.txt.* is empty'),
