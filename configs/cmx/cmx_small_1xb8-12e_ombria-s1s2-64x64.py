@@ -1,5 +1,5 @@
 # python tools/train.py configs/cmx/cmx_small_1xb8-12e_ombria-s1s2-64x64.py
-# Result: not run yet
+# Result: mIoU 80.09 (all), 59.64 (mean over the 15 combinations); docs/results/networks.md
 _base_ = [
     '../_base_/default_runtime.py',
     '../_base_/models/cmx_small.py',
