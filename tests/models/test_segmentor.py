@@ -406,6 +406,18 @@ def test_channels_that_fit(channels):
     check_in_channels(stack, None)
 
 
+@pytest.mark.parametrize('mode', ['tensor', 'predict', 'loss'])
+def test_a_head_for_other_levels(
+    make_config, make_segmentor, inputs, make_samples, mode
+):
+    head = make_config('one resnet')['decode_head']
+    head['in_channels'] = [8, 16, 32, 32]
+    model = make_segmentor('one resnet', decode_head=head)
+    words = r'decode_head.in_channels.*32, 32\].*gives \[8, 16, 32, 64\]'
+    with pytest.raises(ValueError, match=words):
+        model(inputs, make_samples([FULL, FULL]), mode)
+
+
 def test_unknown_key(make_segmentor):
     with pytest.raises(TypeError, match='adaptor'):
         make_segmentor('one resnet', adaptor={})

@@ -1,4 +1,4 @@
-"""A segmentor's stack against its backbone and its data."""
+"""What a segmentor must share with its backbone, head and data."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
@@ -39,6 +39,29 @@ def check_in_channels(stack: Stack, backbone: Any) -> None:
 def _flat(channels: Sequence) -> Iterator[int]:
     for entry in channels:
         yield from _flat(entry) if isinstance(entry, Sequence) else [entry]
+
+
+def check_levels(head: Any, levels: Sequence[Any]) -> None:
+    """Refuse a backbone with other levels than the head was built for.
+
+    Args:
+        head: A decode head; one that takes a single level checks itself.
+        levels: Of the backbone, (n, c, h, w) each.
+
+    Raises:
+        ValueError: other channels, or too few levels.
+    """
+    wanted, index = head.in_channels, head.in_index
+    if not all(isinstance(x, (list, tuple)) for x in (wanted, index, levels)):
+        return
+    found = [level.shape[1] for level in levels]
+    last = max(index)
+    if last >= len(found) or [found[i] for i in index] != list(wanted):
+        raise ValueError(
+            f'`model.decode_head.in_channels` is {list(wanted)} for the '
+            f'levels {list(index)}, but the backbone gives {found}; write '
+            'those of the backbone'
+        )
 
 
 def check_names(stack: Stack, metas: Sequence[Mapping[str, Any]]) -> None:
