@@ -219,13 +219,18 @@ def parse_fill(stack: Stack, fill: str | Mapping[str, str]) -> dict[str, str]:
         fill if isinstance(fill, Mapping) else dict.fromkeys(stack.names, fill)
     )
     for name, kind in given.items():
-        stack.index(name)
-        if isinstance(kind, str) and kind.startswith('copy:'):
-            stack.index(kind.removeprefix('copy:'))
-        elif kind not in FILLS:
+        is_copy = isinstance(kind, str) and kind.startswith('copy:')
+        source = kind.removeprefix('copy:') if is_copy else name
+        for used in (name, source):
+            if used not in stack.names:
+                raise ValueError(
+                    f'unknown modality {used!r} in `model.fill`; this stack '
+                    f'has {stack.full}'
+                )
+        if not is_copy and kind not in FILLS:
             raise ValueError(
-                f'unknown fill {kind!r} for {name!r}; use one of '
-                f'{", ".join(FILLS)}'
+                f'unknown fill {kind!r} for {name!r} in `model.fill`; use '
+                f'one of {", ".join(FILLS)}'
             )
     return {
         # A modality that is its own source has nothing to copy.

@@ -1,5 +1,6 @@
 """Shared by all tests."""
 
+import os
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -10,13 +11,29 @@ import torch
 torch.set_num_threads(1)
 
 
+def outside(name):
+    """Return a folder that stays outside the project, or skip the test.
+
+    It lies in ``shared`` beside the project, or where the environment
+    variable ``MMSEG_MISSING_<NAME>`` says.
+    """
+    default = Path(__file__).parents[2] / 'shared' / name
+    path = Path(os.environ.get(f'MMSEG_MISSING_{name.upper()}', default))
+    if not path.is_dir():
+        pytest.skip(f'no folder {path}')
+    return path
+
+
 @pytest.fixture
 def golden_dir():
-    """Reference outputs of published code, which stay outside the project."""
-    path = Path(__file__).parents[2] / 'shared' / 'golden'
-    if not path.is_dir():
-        pytest.skip(f'no reference outputs in {path}')
-    return path
+    """Reference outputs of published code."""
+    return outside('golden')
+
+
+@pytest.fixture
+def weights_dir():
+    """Published weights."""
+    return outside('weights')
 
 
 @pytest.fixture(scope='session')

@@ -90,6 +90,7 @@ def test_wheel_carries_configs_and_tools_for_mim(wheel):
     files = [ROOT / 'model-index.yml']
     for folder in ('configs', 'tools'):
         files += (ROOT / folder).rglob('*.py')
+    files += (ROOT / 'configs').rglob('metafile.yml')
     assert len(files) > 1
     expected = {f'mmseg_missing/.mim/{p.relative_to(ROOT)}' for p in files}
     assert expected <= wheel

@@ -20,7 +20,8 @@ from mmseg_missing.analysis import (
     networks_of,
     parse_present,
 )
-from mmseg_missing.apis.cli import ConfigOptions, run_tool
+from mmseg_missing.apis.checks import check_device, require
+from mmseg_missing.apis.cli import add_config_options, at_least, run_tool
 from mmseg_missing.apis.model import configure, load_config, load_weights
 from mmseg_missing.engine.checkpoints import read_checkpoint
 from mmseg_missing.evaluation import check_writable
@@ -47,11 +48,11 @@ def parse_args() -> argparse.Namespace:
         choices=['train', 'val'],
         help='whose images, without augmentation; nothing is chosen on test',
     )
-    parser.add_argument('--images', type=positive, default=200)
-    parser.add_argument('--batch-size', type=positive, default=8)
+    parser.add_argument('--images', type=at_least(1), default=200)
+    parser.add_argument('--batch-size', type=at_least(1), default=8)
     parser.add_argument(
         '--batches',
-        type=positive,
+        type=at_least(1),
         default=16,
         help='batches for the gradients, default: 16',
     )
@@ -63,13 +64,7 @@ def parse_args() -> argparse.Namespace:
     )
     add_placement_arguments(parser)
     parser.add_argument('--device', default='cpu')
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=ConfigOptions,
-        default={},
-        help='override config keys: key=value ...',
-    )
+    add_config_options(parser)
     return parser.parse_args()
 
 
@@ -97,27 +92,22 @@ def add_placement_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         '--controls',
-        type=int,
+        type=at_least(0),
         default=3,
         help='random choices of the same size to compare with, default: 3',
     )
 
 
-def positive(text: str) -> int:
-    """Read a number of at least 1."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f'a number from 1 on, got {text!r}')
-    return int(text)
-
-
 def main() -> None:
     args = parse_args()
+    check_device(args.device)
     out = check_writable(args.out)
     placement = Placement(
         args.by, args.budget, args.budget_of, args.missing_rate
     )
     start = time.perf_counter()
     cfg = load_config(args.config, args.cfg_options)
+    require(cfg, 'model.stack')
     init_default_scope(cfg.get('default_scope', 'mmseg'))
     analyzer, setting = measure(cfg, args)
     setting['seconds'] = round(time.perf_counter() - start, 1)
@@ -149,6 +139,7 @@ def build(
     """Build the networks with their weights, and the data set."""
     from mmseg.registry import DATASETS, MODELS
 
+    dataset = DATASETS.build(dataset_config(cfg, args.split))
     checkpoint = read_checkpoint(args.checkpoint)
     configure(cfg, checkpoint, args.adapter)
     network = MODELS.build(cfg.model)
@@ -156,7 +147,6 @@ def build(
     networks = networks_of(network, cfg.model)
     names = incomplete(args.present, network.stack)
     probe = build_probe(network, cfg.model, args.sites, names)
-    dataset = DATASETS.build(dataset_config(cfg, args.split))
     analyzer = ModalityAnalyzer(
         {name: net.to(args.device) for name, net in networks.items()},
         probe.to(args.device),
@@ -190,16 +180,13 @@ def dataset_config(cfg: Config, split: str) -> dict[str, Any]:
     Raises:
         ValueError: the config has no such split, or wraps its data set.
     """
-    loader = cfg.get(f'{split}_dataloader')
-    if not loader:
-        raise ValueError(f'the config has no `{split}_dataloader`')
-    dataset = dict(loader.dataset)
+    dataset = dict(require(cfg, f'{split}_dataloader.dataset'))
     if 'pipeline' not in dataset:
         raise ValueError(
             f'`{split}_dataloader.dataset` is a {dataset.get("type")} without '
             'a `pipeline` to replace; give a plain data set by --cfg-options'
         )
-    pipeline = cfg.test_dataloader.dataset.pipeline
+    pipeline = require(cfg, 'test_dataloader.dataset.pipeline')
     return {**dataset, 'pipeline': pipeline}
 
 

@@ -19,11 +19,11 @@ from mmseg_missing.analysis import (
     Benchmark,
     Measurement,
     Variants,
-    check_device,
     cost_table,
     parse_present,
 )
-from mmseg_missing.apis.cli import ConfigOptions, run_tool
+from mmseg_missing.apis.checks import check_device, require
+from mmseg_missing.apis.cli import add_config_options, at_least, run_tool
 from mmseg_missing.apis.model import configure, load_config, load_weights
 from mmseg_missing.engine.checkpoints import read_checkpoint
 from mmseg_missing.evaluation import check_writable
@@ -43,38 +43,25 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--shape',
         nargs=2,
-        type=positive,
+        type=at_least(1),
         default=[240, 320],
         metavar=('H', 'W'),
     )
-    parser.add_argument('--batch-size', type=positive, default=1)
+    parser.add_argument('--batch-size', type=at_least(1), default=1)
     parser.add_argument(
-        '--repeats', type=positive, default=10, help='rounds, default: 10'
+        '--repeats', type=at_least(1), default=10, help='rounds, default: 10'
     )
     parser.add_argument('--what', nargs='+', default=KINDS, choices=KINDS)
     parser.add_argument('--device', default='cpu')
-    parser.add_argument('--threads', type=positive, help='of a CPU')
+    parser.add_argument('--threads', type=at_least(1), help='of a CPU')
     parser.add_argument('--out', help='JSON file to write')
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=ConfigOptions,
-        default={},
-        help='override config keys: key=value ...',
-    )
+    add_config_options(parser)
     return parser.parse_args()
-
-
-def positive(text: str) -> int:
-    """Read a number of at least 1."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f'a number from 1 on, got {text!r}')
-    return int(text)
 
 
 def main() -> None:
     args = parse_args()
-    check_device(args.device)
+    check_device(args.device, MEASURED_BY)
     if args.out:
         check_writable(Path(args.out).parent)
     if args.threads:
@@ -94,10 +81,9 @@ def measure(args: argparse.Namespace) -> list[Measurement]:
     from rich.console import Console
     from rich.progress import Progress
 
+    benchmark = build(args)
     with Progress(console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task('building the networks', total=None)
-        benchmark = build(args)
-        progress.update(task, total=benchmark.num_steps)
+        task = progress.add_task('', total=benchmark.num_steps)
 
         def advance(text: str) -> None:
             progress.update(task, advance=1, description=text)
@@ -114,6 +100,7 @@ def build(args: argparse.Namespace) -> Benchmark:
     from mmengine.registry import init_default_scope
 
     cfg = load_config(args.config, args.cfg_options)
+    require(cfg, 'model.stack')
     init_default_scope(cfg.get('default_scope', 'mmseg'))
     if args.checkpoint:
         found = read_checkpoint(args.checkpoint)

@@ -4,12 +4,13 @@ import argparse
 from pathlib import Path
 
 import cv2
-from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS
 
 from mmseg_missing.analysis.loading import loading_table, time_steps
-from mmseg_missing.apis.cli import ConfigOptions, run_tool
+from mmseg_missing.apis.checks import require
+from mmseg_missing.apis.cli import add_config_options, at_least, run_tool
+from mmseg_missing.apis.model import read_config
 from mmseg_missing.datasets.transforms.file_format import file_list
 from mmseg_missing.datasets.transforms.reading import read_array
 
@@ -24,14 +25,9 @@ def parse_args() -> argparse.Namespace:
         help='whose dataloader, and so whose pipeline',
     )
     parser.add_argument(
-        '--images', type=int, default=100, help='images to load'
+        '--images', type=at_least(1), default=100, help='images to load'
     )
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=ConfigOptions,
-        help='override config entries, key=value',
-    )
+    add_config_options(parser)
     return parser.parse_args()
 
 
@@ -55,10 +51,9 @@ def main() -> None:
     """Print a table of steps."""
     args = parse_args()
     cv2.setNumThreads(1)
-    cfg = Config.fromfile(args.config)
-    cfg.merge_from_dict(args.cfg_options or {})
+    cfg = read_config(args.config, args.cfg_options)
     init_default_scope(cfg.get('default_scope', 'mmseg'))
-    dataset = DATASETS.build(cfg[f'{args.split}_dataloader'].dataset)
+    dataset = DATASETS.build(require(cfg, f'{args.split}_dataloader.dataset'))
     indices = [i % len(dataset) for i in range(args.images + 1)]
     print(loading_table(time_steps(dataset, indices, decode)))
 

@@ -8,7 +8,8 @@ from mmengine.registry import init_default_scope
 from mmengine.utils import track_iter_progress
 from mmseg.registry import DATASETS
 
-from mmseg_missing.apis.cli import ConfigOptions, run_tool
+from mmseg_missing.apis.checks import require
+from mmseg_missing.apis.cli import add_config_options, at_least, run_tool
 from mmseg_missing.apis.model import read_config
 from mmseg_missing.evaluation.pictures import (
     colorize_label,
@@ -27,7 +28,10 @@ def parse_args() -> argparse.Namespace:
         help='png to write; default: work_dirs/browse/CONFIG_SPLIT.png',
     )
     parser.add_argument(
-        '--num', type=int, default=6, help='samples, spread over the split'
+        '--num',
+        type=at_least(1),
+        default=6,
+        help='samples, spread over the split',
     )
     parser.add_argument(
         '--split',
@@ -35,12 +39,7 @@ def parse_args() -> argparse.Namespace:
         default='train',
         help='whose dataloader, and so whose pipeline',
     )
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=ConfigOptions,
-        help='override config entries, key=value',
-    )
+    add_config_options(parser)
     return parser.parse_args()
 
 
@@ -69,14 +68,9 @@ def main() -> None:
     args = parse_args()
     cfg = read_config(args.config, args.cfg_options)
     init_default_scope(cfg.get('default_scope', 'mmseg'))
-    if 'modalities' not in cfg or f'{args.split}_dataloader' not in cfg:
-        raise KeyError(
-            f'config {args.config} needs `modalities` and '
-            f'`{args.split}_dataloader`; choose another --split or config'
-        )
-    stack = Stack(cfg.modalities)
-    dataset = DATASETS.build(cfg[f'{args.split}_dataloader'].dataset)
-    num = min(max(args.num, 1), len(dataset))
+    stack = Stack(require(cfg, 'modalities'))
+    dataset = DATASETS.build(require(cfg, f'{args.split}_dataloader.dataset'))
+    num = min(args.num, len(dataset))
     indices = np.linspace(0, len(dataset) - 1, num).round().tolist()
     palette = dataset.metainfo['palette']
     rows = [

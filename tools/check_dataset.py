@@ -13,7 +13,8 @@ from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS
 from rich.progress import track
 
-from mmseg_missing.apis.cli import ConfigOptions, run_tool
+from mmseg_missing.apis.checks import require
+from mmseg_missing.apis.cli import add_config_options, at_least, run_tool
 from mmseg_missing.apis.model import read_config
 from mmseg_missing.datasets.checks import (
     SampleChecks,
@@ -38,16 +39,11 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument(
         '--workers',
-        type=int,
+        type=at_least(0),
         default=_cores(),
         help='processes that read files; default: one per core; 0: none',
     )
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=ConfigOptions,
-        help='override config entries, key=value',
-    )
+    add_config_options(parser)
     return parser.parse_args()
 
 
@@ -77,7 +73,7 @@ def chosen_datasets(cfg: dict, args: argparse.Namespace) -> dict[str, Any]:
     """Return the options of each split's data set."""
     splits = [args.split] if args.split else SPLITS
     found = {
-        split: cfg[f'{split}_dataloader'].dataset
+        split: require(cfg, f'{split}_dataloader.dataset')
         for split in splits
         if cfg.get(f'{split}_dataloader')
     }

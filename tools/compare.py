@@ -43,7 +43,8 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--base',
         '--reference',
-        help='work folder or config of the pretrained network',
+        help='work folder or config of the pretrained network; named among '
+        'the methods as well, it still has one line',
     )
     parser.add_argument(
         '--dedicated',
@@ -57,7 +58,8 @@ def parse_args() -> argparse.Namespace:
         nargs='+',
         type=int,
         default=[None],
-        help='seeds with which configs are run; default: their own',
+        help='seeds with which configs are run; default: their own; work '
+        'folders are taken as they are',
     )
     parser.add_argument(
         '--name-pattern',
@@ -95,15 +97,26 @@ def collect(args: argparse.Namespace) -> Comparison:
         for entry in args.what
         for seed in (args.seeds if is_config(entry) else [None])
     ]
-    run_missing([*base, *what], args.no_run)
     folders = [folder_of(*pair) for pair in what]
     for folder in folders:
         if folders.count(folder) > 1:
             raise ValueError(f'{str(folder)!r} is given twice')
-    base = folder_of(*base[0]) if base else None
+    reference = folder_of(*base[0]) if base else None
+    folders = [folder for folder in folders if folder != reference]
+    if not folders:
+        raise ValueError(
+            f'{str(reference)!r} is the base itself; name what to compare it '
+            'with as well'
+        )
+    if args.seeds != [None] and not any(map(is_config, args.what)):
+        raise ValueError(
+            '--seeds is for configs, which are run with them; leave it out '
+            'for work folders'
+        )
+    run_missing([*base, *what], args.no_run)
     return compare(
-        find_runs([f for f in folders if f != base], args.name_pattern),
-        base and find_base(base),
+        find_runs(folders, args.name_pattern),
+        reference and find_base(reference),
         find_dedicated(args.dedicated) if args.dedicated else (),
     )
 

@@ -5,7 +5,9 @@ from pathlib import Path
 
 from mmseg_missing.adapters import adapted, save_adapter
 from mmseg_missing.apis import init_model
+from mmseg_missing.apis.checks import require
 from mmseg_missing.apis.cli import run_tool
+from mmseg_missing.apis.model import load_config
 from mmseg_missing.evaluation import check_writable
 
 
@@ -25,7 +27,9 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
     check_writable(Path(args.out).parent)
-    model = init_model(args.config, args.checkpoint)
+    cfg = load_config(args.config)
+    require(cfg, 'model.stack')
+    model = init_model(cfg, args.checkpoint)
     roots = dict(adapted(model))
     if len(roots) != 1:
         raise ValueError(

@@ -17,7 +17,8 @@ from mmseg_missing.adapters import (
 )
 from mmseg_missing.adapters.closed_form import FITS
 from mmseg_missing.adapters.norm_statistics import find_batch_norms
-from mmseg_missing.apis.cli import ConfigOptions, run_tool
+from mmseg_missing.apis.checks import check_device, require
+from mmseg_missing.apis.cli import add_config_options, at_least, run_tool
 from mmseg_missing.apis.model import configure, has_adapter, load_config
 from mmseg_missing.engine.checkpoints import read_checkpoint
 from mmseg_missing.engine.fitting import fit_segmentor
@@ -26,6 +27,13 @@ from mmseg_missing.evaluation import check_writable
 if TYPE_CHECKING:
     from mmengine.config import Config
     from torch import nn
+
+# Keys of the config.
+NEEDED = (
+    'model.stack',
+    'train_dataloader.dataset',
+    'train_dataloader.batch_size',
+)
 
 
 def parse_args() -> argparse.Namespace:
@@ -44,7 +52,7 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument(
         '--batches',
-        type=positive,
+        type=at_least(1),
         default=32,
         help='training batches to look at, default: 32',
     )
@@ -61,27 +69,17 @@ def parse_args() -> argparse.Namespace:
     )
     parser.add_argument('--device', default='cpu')
     parser.add_argument('--seed', type=int, default=0, help='default: 0')
-    parser.add_argument(
-        '--cfg-options',
-        nargs='+',
-        action=ConfigOptions,
-        default={},
-        help='override config keys: key=value ...',
-    )
+    add_config_options(parser)
     return parser.parse_args()
-
-
-def positive(text: str) -> int:
-    """Read a number of at least 1."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f'a number from 1 on, got {text!r}')
-    return int(text)
 
 
 def main() -> None:
     args = parse_args()
+    check_device(args.device)
     check_writable(Path(args.out).parent)
     cfg = load_config(args.config, args.cfg_options)
+    for key in NEEDED:
+        require(cfg, key)
     init_default_scope(cfg.get('default_scope', 'mmseg'))
     model = build_base(cfg, args).to(args.device)
     seen = fit(model, cfg, args)
@@ -125,8 +123,9 @@ def choose_sites(cfg: Config, args: argparse.Namespace) -> None:
             args.sites = batch_norms(cfg)
     adapter = cfg.model.get('adapter') or cfg.model.backbone.adapter
     if args.sites:
-        is_file = len(args.sites) == 1 and args.sites[0].endswith('.json')
-        adapter.sites = args.sites[0] if is_file else args.sites
+        first, *others = args.sites
+        is_file = Path(first).is_file() or first.endswith('.json')
+        adapter.sites = first if is_file and not others else args.sites
 
 
 def batch_norms(cfg: Config) -> list[str]:

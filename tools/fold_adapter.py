@@ -8,6 +8,7 @@ import torch
 from mmseg_missing import __version__
 from mmseg_missing.adapters import fold_network
 from mmseg_missing.apis import init_model
+from mmseg_missing.apis.checks import require
 from mmseg_missing.apis.cli import run_tool
 from mmseg_missing.apis.model import configure, load_config
 from mmseg_missing.evaluation import check_writable
@@ -34,7 +35,9 @@ def main() -> None:
     args = parse_args()
     out = Path(args.out)
     check_writable(out.parent)
-    model = init_model(args.config, args.checkpoint, args.adapter)
+    cfg = load_config(args.config)
+    require(cfg, 'model.stack')
+    model = init_model(cfg, args.checkpoint, args.adapter)
     image = torch.zeros(1, model.stack.num_channels, 64, 64)
     folded = fold_network(
         model, args.combination, None if args.keep_norms else image
@@ -45,7 +48,6 @@ def main() -> None:
         'fill': model.fill,
     }
     torch.save({'state_dict': model.state_dict(), 'meta': meta}, out)
-    cfg = load_config(args.config)
     configure(cfg, {'meta': meta, 'state_dict': {}})
     cfg.dump(out.with_suffix('.py'))
     print(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 from typing import TYPE_CHECKING
 
+from mmseg_missing.apis.checks import require
 from mmseg_missing.apis.cli import (
     add_runner_arguments,
     apply_runner_arguments,
@@ -25,6 +26,9 @@ from mmseg_missing.evaluation import check_writable
 
 if TYPE_CHECKING:
     from mmengine.config import Config
+
+# Keys of the config.
+NEEDED = ('model.stack', 'test_dataloader', 'test_cfg', 'test_evaluator')
 
 
 def parse_args() -> argparse.Namespace:
@@ -87,6 +91,8 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
     cfg = load_config(args.config, args.cfg_options)
+    for key in NEEDED:
+        require(cfg, key)
     if args.modalities:
         keep_modalities(cfg, args.modalities)
     checkpoint = read_checkpoint(args.checkpoint)

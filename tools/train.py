@@ -4,6 +4,7 @@ import argparse
 
 import torch
 
+from mmseg_missing.apis.checks import require
 from mmseg_missing.apis.cli import (
     add_runner_arguments,
     apply_runner_arguments,
@@ -12,6 +13,9 @@ from mmseg_missing.apis.cli import (
 )
 from mmseg_missing.apis.dedicated import keep_modalities
 from mmseg_missing.apis.model import check_classes, load_config, network_of
+
+# Keys of the config.
+NEEDED = ('train_dataloader', 'train_cfg', 'optim_wrapper')
 
 
 def parse_args() -> argparse.Namespace:
@@ -36,6 +40,8 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
     cfg = load_config(args.config, args.cfg_options)
+    for key in NEEDED:
+        require(cfg, key)
     if args.modalities:
         keep_modalities(cfg, args.modalities)
     apply_runner_arguments(cfg, args)

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import Tensor, nn
 
 from ..version import __version__
@@ -39,6 +39,7 @@ def describe(root: nn.Module) -> dict[str, Any]:
             [s.name, s.kind, width]
             for s, width in zip(bank.sites, bank.widths)
         ],
+        'batch_major': [s.name for s in bank.sites if s.is_batch_major],
         'identity': _digest(bank.identity),
         'base': fingerprint(root),
     }
@@ -123,9 +124,12 @@ def _write(
 ) -> None:
     tensors = {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
     texts = {k: json.dumps(v, default=float) for k, v in metadata.items()}
+    # safetensors' own files are for their owner alone, whatever the umask.
+    part = Path(f'{path}.part')
     try:
-        save_file(tensors, path, texts)
-    except SafetensorError as error:
+        part.write_bytes(save(tensors, texts))
+        part.replace(path)
+    except OSError as error:
         raise OSError(f'cannot write {str(path)!r}: {error}') from error
 
 

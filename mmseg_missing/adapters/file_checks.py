@@ -29,6 +29,7 @@ KINDS: dict[str, type] = {
     'options': dict,
     'stack': list,
     'sites': list,
+    'batch_major': list,
     'samples_seen': dict,
     'combinations': list,
 }

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
-from torch.nn.modules.conv import _ConvNd
+from torch.nn.utils.parametrize import is_parametrized
+
+CONVS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
 
 def find_foldable_norms(
@@ -18,7 +20,9 @@ def find_foldable_norms(
 
     Which layer follows which is written in forward functions, so one run is
     watched: a BatchNorm counts if its input is the output of a convolution,
-    untouched, and nothing else uses that output.
+    untouched, and nothing else uses that output. Both must be plain: no kind
+    of their own (``ConvWS`` standardises its weight), no hooks, no weights
+    that something else has too.
 
     Args:
         root: A network in evaluation mode, without adapters.
@@ -31,14 +35,15 @@ def find_foldable_norms(
     nodes: dict[nn.Module, list] = {}
 
     def watch(layer: nn.Module, inputs: tuple, output: Tensor) -> None:
-        seen = output if isinstance(layer, _ConvNd) else inputs[0]
+        seen = output if isinstance(layer, CONVS) else inputs[0]
         nodes.setdefault(layer, []).append(seen.grad_fn)
 
     names = {module: name for name, module in root.named_modules()}
+    owners = _owners(root)
     handles = [
         module.register_forward_hook(watch)
         for module in names
-        if isinstance(module, (_ConvNd, _BatchNorm))
+        if _is_plain(module) and all(owners[t] == 1 for t in _tensors(module))
     ]
     try:
         with torch.enable_grad():
@@ -49,8 +54,7 @@ def find_foldable_norms(
     made_by = {
         tuple(fns): layer
         for layer, fns in nodes.items()
-        if isinstance(layer, _ConvNd)
-        and not layer.transposed
+        if isinstance(layer, CONVS)
         and all(fn is not None and uses[fn] == 1 for fn in fns)
     }
     return {
@@ -60,6 +64,33 @@ def find_foldable_norms(
         and layer.running_mean is not None
         and tuple(fns) in made_by
     }
+
+
+def _is_plain(layer: nn.Module) -> bool:
+    """Say whether it is one of the two kinds and does nothing else."""
+    hooked = layer._forward_hooks or layer._forward_pre_hooks
+    if hooked or is_parametrized(layer):
+        return False
+    # A norm's own class, as mmengine's instead of SyncBN, may check less.
+    return type(layer) in CONVS or type(layer).forward in (
+        _BatchNorm.forward,
+        nn.SyncBatchNorm.forward,
+    )
+
+
+def _tensors(layer: nn.Module) -> Iterator[Tensor]:
+    for tensor in (*layer._parameters.values(), *layer._buffers.values()):
+        if tensor is not None:
+            yield tensor
+
+
+def _owners(root: nn.Module) -> Counter:
+    """Return under how many names each tensor is known."""
+    return Counter(
+        tensor
+        for _, layer in root.named_modules(remove_duplicate=False)
+        for tensor in _tensors(layer)
+    )
 
 
 def _uses(output: Tensor) -> Counter:

@@ -11,7 +11,7 @@ from .cost_table import cost_table
 from .drift import Drift, SiteDrift
 from .findings import Findings
 from .images import EvenImages
-from .memory import MEASURED_BY, check_device, held_bytes, peak_bytes
+from .memory import MEASURED_BY, held_bytes, peak_bytes
 from .placement import CRITERIA, UNITS, Placement
 from .probe import build_probe, networks_of
 from .sensitivity import Sensitivity, SiteSensitivity
@@ -39,7 +39,6 @@ __all__ = [
     'SubsetScores',
     'Variants',
     'build_probe',
-    'check_device',
     'cost_table',
     'held_bytes',
     'interactions',

@@ -24,23 +24,6 @@ MEASURED_BY = {
 }
 
 
-def check_device(device: str) -> str:
-    """Return the type of a device on which memory can be measured.
-
-    Raises:
-        ValueError: another one, or one that is not there.
-    """
-    kind = torch.device(device).type
-    if kind not in MEASURED_BY or (
-        kind == 'cuda' and not torch.cuda.is_available()
-    ):
-        raise ValueError(
-            f'a benchmark runs on cpu, or on cuda where there is one, got '
-            f'{device!r}; check --device'
-        )
-    return kind
-
-
 def peak_bytes(step: Callable[[], None], device: str = 'cpu') -> int:
     """Return the most that ``step`` holds at once of what it allocates."""
     if torch.device(device).type == 'cuda':

@@ -87,11 +87,21 @@ class ConfigOptions(DictAction):
         super().__call__(parser, namespace, values, option_string)
 
 
-def add_runner_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments that every tool with a Runner takes."""
-    parser.add_argument(
-        '--work-dir', help='default: work_dirs/<name of the config>'
-    )
+def at_least(least: int) -> Callable[[str], int]:
+    """Return what reads a whole number from ``least`` on."""
+
+    def read(text: str) -> int:
+        if not text.isdecimal() or int(text) < least:
+            raise argparse.ArgumentTypeError(
+                f'a number from {least} on, got {text!r}'
+            )
+        return int(text)
+
+    return read
+
+
+def add_config_options(parser: argparse.ArgumentParser) -> None:
+    """Add ``--cfg-options``, which every tool with a config takes."""
     parser.add_argument(
         '--cfg-options',
         nargs='+',
@@ -99,6 +109,14 @@ def add_runner_arguments(parser: argparse.ArgumentParser) -> None:
         default={},
         help='override config keys: key=value ...',
     )
+
+
+def add_runner_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments that every tool with a Runner takes."""
+    parser.add_argument(
+        '--work-dir', help='default: work_dirs/<name of the config>'
+    )
+    add_config_options(parser)
     parser.add_argument(
         '--launcher',
         choices=['none', 'pytorch', 'slurm', 'mpi'],

@@ -13,6 +13,7 @@ from typing import Any
 from mmengine.config import Config
 
 from ..modality import Stack
+from .checks import require
 
 # Where a config states the stack; the package's classes use no other keys.
 STACK_KEYS = ('stack', 'modalities')
@@ -36,7 +37,7 @@ def keep_modalities(cfg: Config, combination: str) -> None:
             '--modalities makes a dedicated network, which has nothing to '
             'adapt; give the sibling config without adapter'
         )
-    stack = Stack(cfg.model.stack)
+    stack = Stack(require(cfg, 'model.stack'))
     keep = stack.parse(combination)
     names = [name for name, kept in zip(stack.names, keep) if kept]
     _cut(cfg._cfg_dict, names)

@@ -12,6 +12,7 @@ from mmengine.dataset import Compose
 
 from ..datasets.pipeline import complete_pipeline
 from ..modality import Modality
+from .checks import require
 from .model import AdapterFiles, init_model
 
 LOADERS = ('LoadModalities', 'LoadLabel')
@@ -31,7 +32,7 @@ class Inferencer:
         device: str = 'cpu',
     ) -> None:
         self.model = init_model(config, checkpoint, adapter, device)
-        dataset = self.model.cfg.test_dataloader.dataset
+        dataset = require(self.model.cfg, 'test_dataloader.dataset')
         steps = [s for s in dataset.pipeline if s['type'] not in LOADERS]
         self._pipeline = Compose(complete_pipeline(steps, dataset.modalities))
 

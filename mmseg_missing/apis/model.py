@@ -30,6 +30,7 @@ from ..adapters import (
     read_adapter,
 )
 from ..engine.checkpoints import read_checkpoint
+from .checks import check_device, require
 
 # One adapter file, several that are joined into a table, or none.
 AdapterFiles: TypeAlias = str | Path | Sequence[str | Path] | None
@@ -53,8 +54,10 @@ def init_model(
 
     Raises:
         FileNotFoundError: a file is not there.
-        ValueError: files that do not belong together.
+        ValueError: files that do not belong together, or a device that is
+            not there.
     """
+    check_device(device)
     is_read = isinstance(config, Config)
     cfg = copy.deepcopy(config) if is_read else load_config(config)
     found = read_checkpoint(checkpoint)
@@ -71,11 +74,10 @@ def load_config(path: str | Path, options: Mapping | None = None) -> Config:
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: a file without ``model``, or one that cannot be run.
+        ValueError: a file without a network, or one that cannot be run.
     """
     cfg = read_config(path, options)
-    if 'model' not in cfg:
-        raise ValueError(f'{str(path)!r} has no `model`; give a leaf config')
+    require(cfg, 'model.backbone')
     return cfg
 
 
@@ -149,6 +151,7 @@ def _adapter_config(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         **first.get('options', {}),
         'rows': rows if len(found) == 1 else 'table',
         'sites': [exactly(name) for name, *_ in first['sites']],
+        'batch_major': [exactly(n) for n in first.get('batch_major', ())],
         # Additive rows serve more than they were trained for.
         'combinations': list(dict.fromkeys(names))
         if all(metadata['rows'] == 'table' for metadata in found)

@@ -56,7 +56,8 @@ def drop_values(
         stack: The modalities.
         available: M flags; the others failed.
         rate: Probability of a value to be lost.
-        seeds: n numbers, so that an image meets the same fault in any batch.
+        seeds: n numbers, so that an image meets the same fault in any batch
+            that pads it to the same size.
 
     Returns:
         (n, sum C, h, w), a new tensor.

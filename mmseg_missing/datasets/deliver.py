@@ -136,9 +136,9 @@ class DELIVERDataset(MultiModalDataset):
                 'classes': tuple(CLASSES),
                 'palette': list(CLASSES.values()),
             },
+            split=split,
             **kwargs,
         )
-        self._metainfo['split'] = split
 
 
 def _split_names(

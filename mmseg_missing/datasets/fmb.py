@@ -94,6 +94,6 @@ class FMBDataset(MultiModalDataset):
                 'palette': list(CLASSES.values())[-num_classes:],
             },
             reduce_zero_label=num_classes == 14,
+            split=split,
             **kwargs,
         )
-        self._metainfo['split'] = split

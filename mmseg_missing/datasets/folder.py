@@ -73,6 +73,7 @@ class FolderDataset(MultiModalDataset):
             self.rows = folder_rows(data_root, there, names)
         else:
             self.rows = manifest_rows(manifest, data_root, list(there), split)
+        source = names if isinstance(names, str) else manifest
         super().__init__(
             data_root=data_root,
             modalities=modalities,
@@ -80,10 +81,9 @@ class FolderDataset(MultiModalDataset):
             formats=formats,
             label_folder=None,
             metainfo=_completed_metainfo(metainfo or {}, labelled),
+            split=split or source or 'all',
             **kwargs,
         )
-        source = names if isinstance(names, str) else manifest
-        self._metainfo['split'] = split or source or 'all'
 
     def load_data_list(self) -> list[dict]:
         """Return one dict per sample; a row may lack its label."""

@@ -119,6 +119,6 @@ class MCubeSDataset(MultiModalDataset):
                 'classes': tuple(CLASSES),
                 'palette': list(CLASSES.values()),
             },
+            split=split,
             **kwargs,
         )
-        self._metainfo['split'] = split

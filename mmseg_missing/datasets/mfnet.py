@@ -105,9 +105,9 @@ class MFNetDataset(MultiModalDataset):
                 'classes': tuple(CLASSES),
                 'palette': list(CLASSES.values()),
             },
+            split=split,
             **kwargs,
         )
-        self._metainfo['split'] = split
 
 
 def _find_layout(data_root: str) -> dict[str, dict]:

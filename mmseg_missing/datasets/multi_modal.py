@@ -37,6 +37,7 @@ class MultiModalDataset(BaseSegDataset):
             both, join data sets by ``dict(type='ConcatDataset',
             datasets=[...], ignore_keys=['split'])``.
         pipeline: steps; those that take ``modalities`` get the data set's.
+        split: what the metainfo, and so a report, calls these samples.
         **kwargs: of ``BaseSegDataset``: ``test_mode``, ``seg_map_suffix``
             (of label files), ...
 
@@ -55,6 +56,7 @@ class MultiModalDataset(BaseSegDataset):
         formats: Mapping[str, Mapping[str, Any]],
         label_folder: str | None,
         pipeline: Sequence[Any] = (),
+        split: str = 'all',
         **kwargs,
     ) -> None:
         self.names = list(names)
@@ -62,6 +64,8 @@ class MultiModalDataset(BaseSegDataset):
         self.label_folder = label_folder
         pipeline = complete_pipeline(pipeline, modalities)
         super().__init__(data_root=data_root, pipeline=pipeline, **kwargs)
+        # MMEngine takes a string among the given metainfo for a file.
+        self._metainfo['split'] = split
         self._check_classes()
 
     def _check_classes(self) -> None:

@@ -121,9 +121,9 @@ class NYUv2Dataset(MultiModalDataset):
                 'palette': voc_palette(num_classes),
             },
             reduce_zero_label=True,
+            split=split,
             **kwargs,
         )
-        self._metainfo['split'] = split
 
 
 def _find_layout(data_root: str) -> str:

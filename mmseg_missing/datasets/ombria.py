@@ -72,9 +72,9 @@ class OMBRIADataset(MultiModalDataset):
                 'classes': ('land', 'water'),
                 'palette': [(170, 150, 110), (30, 100, 220)],
             },
+            split=split,
             **kwargs,
         )
-        self._metainfo['split'] = split
 
 
 def _split_names(data_root: str, split: str) -> list[str]:

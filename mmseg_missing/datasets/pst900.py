@@ -90,6 +90,6 @@ class PST900Dataset(MultiModalDataset):
                 'classes': tuple(CLASSES),
                 'palette': list(CLASSES.values()),
             },
+            split=split,
             **kwargs,
         )
-        self._metainfo['split'] = split

@@ -122,6 +122,6 @@ class SUNRGBDDataset(MultiModalDataset):
                 'classes': tuple(CLASSES),
                 'palette': list(CLASSES.values()),
             },
+            split=split,
             **kwargs,
         )
-        self._metainfo['split'] = split

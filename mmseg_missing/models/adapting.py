@@ -66,11 +66,17 @@ def attach_from_config(
         )
     known = {'sites', 'combinations', 'rows', 'batch_major'}
     known.update(method_options(method))
-    if set(settings) - known:
+    strange = sorted(set(settings) - known)
+    if strange:
+        owners = ''.join(
+            f'; {other.__name__} has `{key}`'
+            for key in strange
+            for other in METHODS
+            if key in method_options(other)
+        )
         raise ValueError(
-            f'unknown keys {sorted(set(settings) - known)} in '
-            f'`model.adapter`; {method.__name__} takes type, '
-            f'{", ".join(sorted(known))}'
+            f'unknown keys {strange} in `model.adapter`; {method.__name__} '
+            f'takes type, {", ".join(sorted(known))}{owners}'
         )
     majors = [
         *settings.pop('batch_major', ()),

@@ -27,7 +27,7 @@ class _Seen:
     banks: Sequence[AdapterBank]
 
 
-class ConstantStreams:
+class ConstantStreams(nn.Module):
     """Runs what a backbone does before its streams meet.
 
     An absent modality is a constant there: whatever sees nothing else gives
@@ -37,17 +37,28 @@ class ConstantStreams:
     :class:`~mmseg_missing.models.segmentors.mixin.MissingModalityMixin`
     tells it what is present. Without being told, and wherever gradients are
     asked for, everything is computed.
+
+    Weights that change in place are seen by their version. Writing through
+    ``.data``, as averaging does, leaves it; so ``train()`` and ``eval()``,
+    which loops call then, forget all results. Hooks on what is reused do not
+    run.
     """
 
     def __init__(self) -> None:
+        super().__init__()
         self._seen: _Seen | None = None
         self._kept: dict[Hashable, tuple[Hashable, Any]] = {}
 
     def __reduce__(self) -> tuple:
         return type(self), ()  # a copy of the network computes its own
 
+    def train(self, mode: bool = True) -> ConstantStreams:
+        """Set the mode and forget."""
+        self._kept.clear()
+        return super().train(mode)
+
     @contextmanager
-    def told(
+    def reusing(
         self,
         present: Sequence[Present],
         fill: Mapping[str, str],
@@ -85,8 +96,12 @@ class ConstantStreams:
             return _chain(parts, x)
         if any(p[m] for p in seen.present for m in streams):
             return _chain(parts, x)  # a smaller batch would round otherwise
+        fill = tuple(seen.fill[m] for m in streams)
+        bypassed = tuple(bank.is_bypassed for bank in seen.banks)
+        key = (tuple(streams), fill, bypassed, *_circumstances(x))
+        state = _state([*parts, *seen.banks])
         samples = [
-            self._recall(parts, streams, x, i)
+            self._recall(parts, x, i, key, state)
             for i in range(len(seen.present))
         ]
         return _cat(samples)
@@ -94,16 +109,14 @@ class ConstantStreams:
     def _recall(
         self,
         parts: Sequence[nn.Module],
-        streams: Sequence[int],
         x: Any,
         sample: int,
+        key: tuple,
+        state: Hashable,
     ) -> Any:
         """Return the result of one sample, computed if not known."""
         seen = self._seen
-        row = seen.present[sample] if seen.banks else None
-        fill = tuple(seen.fill[m] for m in streams)
-        key = (tuple(streams), row, fill, *_circumstances(x))
-        state = _state([*parts, *seen.banks])
+        key = (seen.present[sample] if seen.banks else None, *key)
         known, result = self._kept.get(key, (None, None))
         if known != state:
             result = self._compute(parts, x, sample)
@@ -124,14 +137,6 @@ class ConstantStreams:
             and sum(_num_bytes(r) for _, r in self._kept.values()) > MAX_BYTES
         ):
             del self._kept[next(iter(self._kept))]
-
-
-def constant_streams(network: nn.Module) -> Iterator[ConstantStreams]:
-    """Yield those of all backbones in ``network``."""
-    for module in network.modules():
-        streams = getattr(module, 'constant', None)
-        if isinstance(streams, ConstantStreams):
-            yield streams
 
 
 def _chain(parts: Sequence[nn.Module], x: Any) -> Any:

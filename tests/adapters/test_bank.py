@@ -165,15 +165,35 @@ def test_width_and_count(network):
 
 def test_combinations_in_any_order(make_network, stack):
     bank = attach(make_network(), stack, combinations=['depth', 'rgb'])
-    assert bank.rows.names == ('depth', 'rgb')
-    assert bank.count([RGB]).tolist() == [0, 1]
+    assert bank.rows.names == ('rgb', 'depth')
+    assert bank.count([RGB]).tolist() == [1, 0]
+
+
+def test_checkpoints_do_not_depend_on_their_order(
+    make_network, stack, x, train_rows
+):
+    network, other = make_network(), make_network()
+    train_rows(attach(network, stack, combinations=['rgb', 'depth']))
+    attach(other, stack, combinations=['depth', 'rgb'])
+    network.adapters.samples_seen[1] = 0
+    other.load_state_dict(network.state_dict())
+    assert other.adapters.trained == network.adapters.trained == ('rgb',)
+    told = [RGB, DEPTH]
+    with network.train().adapters.told(told):
+        expected = network(x)
+    with other.train().adapters.told(told):
+        assert torch.equal(other(x), expected)
 
 
 @pytest.mark.parametrize(
     ('settings', 'words'),
     [
         ({'rows': 'list'}, r"row mode 'list'.*`model\.adapter\.rows`.*table"),
-        ({'combinations': ['lidar']}, "unknown modality 'lidar'"),
+        (
+            {'combinations': ['lidar']},
+            r"^`model\.adapter\.combinations`: unknown modality 'lidar'",
+        ),
+        ({'combinations': ['rgb', 'depth', 'rgb']}, 'each combination once'),
         ({'combinations': ['rgb', 'depth+rgb']}, 'miss something'),
         ({'combinations': []}, r'`model\.adapter\.combinations`'),
     ],

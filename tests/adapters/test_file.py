@@ -105,6 +105,31 @@ def test_load(network, fresh, path, x):
         assert torch.equal(fresh(x), network(x))
 
 
+@pytest.mark.parametrize('names', [['rgb', 'depth'], ['depth', 'rgb']])
+def test_order_of_combinations(
+    make_network, stack, train_rows, path, names, tmp_path
+):
+    """Files of either order load into each other, counts included."""
+    network = make_network()
+    attach(network, stack, combinations=names)
+    load_adapter(network, path)
+    save_adapter(network, tmp_path / 'again.safetensors')
+    old, rows = read_adapter(path)
+    new, again = read_adapter(tmp_path / 'again.safetensors')
+    for key in ('combinations', 'samples_seen'):
+        assert new[key] == old[key]
+    for name, row in rows.items():
+        assert torch.equal(again[name], row)
+
+
+def test_the_umask_says_who_may_read(network, tmp_path):
+    (tmp_path / 'plain').touch()
+    save_adapter(network, tmp_path / 'a.safetensors')
+    modes = {path.name: path.stat().st_mode for path in tmp_path.iterdir()}
+    assert set(modes) == {'plain', 'a.safetensors'}
+    assert modes['a.safetensors'] == modes['plain']
+
+
 def test_load_keeps_rows_that_the_file_lacks(
     network, fresh, train_rows, tmp_path
 ):

@@ -3,6 +3,7 @@
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils.parametrizations import weight_norm
 from torch.testing import assert_close
 
 from mmseg_missing.adapters import (
@@ -60,6 +61,45 @@ def test_only_what_follows_directly(image):
     found = find_foldable_norms(network, lambda: network(image))
     assert found == {'plain_norm': 'plain', 'shared_norm': 'shared'}
     assert not any(m._forward_hooks for m in network.modules())
+
+
+class Doubled(nn.Conv2d):
+    """Does more with its weight than a convolution."""
+
+    def forward(self, x):
+        return super().forward(x) * 2
+
+
+def _tie(network):
+    network.bare.weight = network.plain.weight
+
+
+def _name_twice(network):
+    network.alias = network.plain_norm
+
+
+def _hook(layer):
+    layer.register_forward_hook(lambda *args: args[2] * 2)
+
+
+@pytest.mark.parametrize(
+    'change',
+    [
+        _tie,
+        _name_twice,
+        lambda network: _hook(network.plain),
+        lambda network: _hook(network.plain_norm),
+        lambda network: setattr(network.plain, '__class__', Doubled),
+        lambda network: weight_norm(network.plain),
+    ],
+)
+def test_layers_that_do_more_or_serve_others_stay(image, change):
+    network = make_paths()
+    network.plain = nn.Conv2d(3, 3, 1).double()
+    network.bare = nn.Conv2d(3, 3, 1).double()
+    change(network)
+    found = find_foldable_norms(network, lambda: network(image))
+    assert found == {'shared_norm': 'shared'}
 
 
 def test_same_output_from_fresh_weights(image):

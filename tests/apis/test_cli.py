@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader, Dataset
 from mmseg_missing.apis.cli import (
     add_runner_arguments,
     apply_runner_arguments,
+    at_least,
     last_line,
     run_tool,
 )
@@ -153,6 +154,13 @@ def test_weights_that_cannot_be_had(init_cfg, tmp_path, monkeypatch):
         'check `init_cfg` of the backbone (None: random '
         'weights) and `load_from`'
     )
+
+
+@pytest.mark.parametrize('text', ['-1', '1', '2.5', '', 'two'])
+def test_at_least(text):
+    with pytest.raises(argparse.ArgumentTypeError, match=f"2 on, got '{text}"):
+        at_least(2)(text)
+    assert at_least(2)('2') == 2
 
 
 def test_default_work_dir(parse, cfg, tmp_path, monkeypatch):

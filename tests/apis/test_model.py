@@ -74,6 +74,17 @@ def test_fill_comes_with_the_adapters(load, files, tmp_path):
     assert set(zero.fill.values()) == {'zero'}
 
 
+def test_batch_major_sites_come_with_the_adapters(load, files, tmp_path):
+    cfg = load('tiny-ssf')
+    cfg.model.adapter.batch_major = ['fuse.0.norm']
+    model = init_model(cfg, files.base)
+    model.adapters.samples_seen += 1
+    save_adapter(model, tmp_path / 'a.safetensors')
+    again = init_model(load(), files.base, tmp_path / 'a.safetensors')
+    majors = [s.name for s in again.adapters.sites if s.is_batch_major]
+    assert majors == ['backbone.fuse.0.norm']
+
+
 def test_config_stays_as_it_is(load, files):
     cfg = load()
     before = cfg.copy().to_dict()

@@ -38,6 +38,7 @@ def test_values_of_failed_modalities_are_lost_one_by_one(inputs, rate):
         assert share == pytest.approx(rate, abs=0.02)
     assert torch.equal(outputs[~lost], inputs[~lost])
     assert not torch.equal(lost[:, 0], lost[:, 1])  # elements, not pixels
+    assert not torch.equal(lost[:, 0], lost[:, 4])  # by modality
 
 
 def test_everything_available_is_unchanged(inputs):

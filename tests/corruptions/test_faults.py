@@ -116,6 +116,14 @@ def test_drift(image):
     torch.testing.assert_close(ratio, torch.ones(2), rtol=1e-2, atol=0)
 
 
+def test_drift_goes_up_or_down(image):
+    means = {
+        (corrupt(image, 'drift', 4, seed) - image).mean().sign().item()
+        for seed in range(8)
+    }
+    assert means == {-1, 1}
+
+
 @pytest.mark.parametrize(('severity', 'pixels'), [(1, 5), (5, 20)])
 def test_shift_by_5_to_20_pixels_at_480_rows(severity, pixels):
     y, x = torch.meshgrid(
@@ -131,11 +139,13 @@ def test_shift_by_5_to_20_pixels_at_480_rows(severity, pixels):
 
 
 def test_stale_is_the_whole_picture_larger():
-    x = torch.arange(200.0).expand(1, 150, 200)
-    result = corrupt(x, 'stale', 4, seed=0)
-    seen = result[0, 75]
-    assert (seen[-1] - seen[0]).item() == pytest.approx(199 / 1.1, abs=1)
-    assert seen[0] >= 0 and seen[-1] <= 199
+    y, x = torch.meshgrid(
+        torch.arange(150.0), torch.arange(200.0), indexing='ij'
+    )
+    rows, columns = corrupt(torch.stack((y, x)), 'stale', 4, seed=0)
+    for seen, last in (rows[:, 100], 149), (columns[75], 199):
+        assert (seen[-1] - seen[0]).item() == pytest.approx(last / 1.1, abs=1)
+        assert seen[0] >= 0 and seen[-1] <= last
 
 
 def test_fog_lowers_contrast_and_rain_draws_streaks(image):

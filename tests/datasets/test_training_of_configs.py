@@ -20,21 +20,30 @@ from mmseg_missing.engine.checkpoints import read_state
 ROOT = Path(mmseg_missing.__file__).parents[1] / 'configs'
 CONFIGS = sorted(set(ROOT.rglob('*.py')) - set(ROOT.rglob('_base_/**/*.py')))
 CROP = (32, 64)  # height, width
-WIDTHS = [32, 64, 160, 256]  # of B0
-# What is smaller in a backbone of this kind, and its channels then.
+WIDTHS = [8, 16, 24, 32]
+TINY = {'embed_dims': WIDTHS, 'depths': [1] * 4, 'num_heads': [1, 2, 3, 4]}
+# How a backbone of this kind gets smaller, and its channels then.
 SMALLER = {
-    'EarlyFusionBackbone': ({}, WIDTHS),
+    'CMNeXt': ({**TINY, 'variant': None}, WIDTHS),
+    'CMX': ({**TINY, 'variant': None}, WIDTHS),
+    'MMSFormer': ({**TINY, 'variant': None}, WIDTHS),
     'MixVisionTransformer': (
-        {'embed_dims': 32, 'num_layers': [1] * 4},
-        WIDTHS,
+        {'embed_dims': 8, 'num_layers': [1] * 4},
+        [8, 16, 40, 64],
     ),
-    'mmpretrain.ConvNeXt': ({}, [96, 192, 384, 768]),
     'MobileNetV2': ({}, [24, 32, 96, 320]),
-    'MSCAN': ({'depths': [1] * 4}, WIDTHS),
-    'ResNetV1c': ({'depth': 18}, [64, 128, 256, 512]),
+    'MSCAN': ({'embed_dims': WIDTHS, 'depths': [1] * 4}, WIDTHS),
+    'ResNetV1c': (
+        {'depth': 18, 'base_channels': 8, 'stem_channels': 8},
+        [8, 16, 32, 64],
+    ),
     'SwinTransformer': (
         {'embed_dims': 24, 'depths': [1] * 4},
         [24, 48, 96, 192],
+    ),
+    'mmpretrain.ConvNeXt': (
+        {'arch': {'depths': [1] * 4, 'channels': WIDTHS}},
+        WIDTHS,
     ),
 }
 # By `data_root`: a fixture, or what each image of a training list is.
@@ -59,7 +68,13 @@ LAYOUTS = {
         'mask': 0,
     },
 }
-MCUBES_COLUMNS = (5, 18)  # of the files in conftest.py
+# What belongs to the size of full images becomes that of conftest.py's.
+SIZE = (11, 13)
+CAMERA = {'fx': 10.0, 'fy': 10.0, 'cx': 6.0, 'cy': 5.0, 'size': SIZE}
+OPTIONS = {
+    'data/mcubes': {'columns': (5, 18)},
+    'data/deliver': {'formats': {'event': {'size': SIZE}}},
+}
 
 
 def write_images(root, folders, write):
@@ -95,13 +110,9 @@ def shrink_network(cfg):
     for part in (backbone, inner):
         part.pop('init_cfg', None)
         part.pop('extra_init_cfg', None)
-    if inner.type in SMALLER:
-        changes, widths = SMALLER[inner.type]
-        inner.update(changes)
-        head.update(in_channels=widths, channels=16)
-    elif inner.get('variant'):
-        inner.variant = 'b0'
-        head.update(in_channels=WIDTHS, channels=16)
+    changes, widths = SMALLER[inner.type]
+    inner.update(changes)
+    head.update(in_channels=widths, channels=16)
 
 
 def shrink_pipeline(steps):
@@ -117,9 +128,11 @@ def shrink_data(cfg, data_root):
     if dataset.type == 'SceneDataset':
         dataset.update(size=CROP, num_scenes=4)
     else:
+        dataset.update(OPTIONS.get(dataset.data_root, {}))
         dataset.data_root = str(data_root(dataset.data_root))
-    if dataset.get('columns'):
-        dataset.columns = MCUBES_COLUMNS
+    for form in dataset.get('formats', {}).values():
+        if 'encode' in form:
+            form.encode.camera = CAMERA
     shrink_pipeline(dataset.pipeline)
     found = len(DATASETS.build(dataset))
     if dataset.type != 'SceneDataset':

@@ -168,6 +168,24 @@ def test_no_adapters(make_runner, join):
         make_runner(hooks=[join]).train()
 
 
+def test_two_parts_with_adapters(make_runner, join):
+    """Their rows would go to one file, the last ones over the others."""
+    neck = {
+        'type': 'AdaptedBackbone',
+        'backbone': {
+            'type': 'FPN',
+            'in_channels': [4],
+            'out_channels': 4,
+            'num_outs': 1,
+        },
+        'adapter': ADAPTER,
+        'stack': [{'name': 'rgb'}, {'name': 'depth', 'channels': 1}],
+    }
+    runner = make_runner(wrap=True, neck=neck, hooks=[join])
+    with pytest.raises(ValueError, match=r"\['backbone', 'neck'\] have adap"):
+        runner.train()
+
+
 def test_testing_needs_no_base(make_runner, join, base, tmp_path):
     make_runner(adapter=ADAPTER, hooks=[join]).train()
     (tmp_path / 'base.pth').unlink()

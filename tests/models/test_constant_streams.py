@@ -137,6 +137,31 @@ def test_changed_weights_are_seen(make_pair, make_samples, inputs):
 
 
 @torch.no_grad()
+def test_weights_changed_past_their_version_are_seen_in_the_next_mode(
+    make_pair, make_samples, inputs
+):
+    _, model = make_pair()
+    args = inputs[:1], make_samples([RGB])
+    before = model(*args)
+    # As EMAHook exchanges weights, before a loop calls eval().
+    model.backbone.extra_stages[0].norm.weight.data.add_(0.5)
+    after = model.eval()(*args)
+    assert not torch.equal(after, before)
+    assert torch.equal(after, computed(model, *args))
+
+
+@torch.no_grad()
+def test_bypassed_adapters_are_another_result(make_pair, make_samples, inputs):
+    base, model = make_pair()
+    args = inputs[:1], make_samples([RGB])
+    for _ in range(2):
+        adapted = model(*args)
+        assert torch.equal(adapted, computed(model, *args))
+        with model.adapters.bypassed():
+            assert torch.equal(model(*args), base(*args))
+
+
+@torch.no_grad()
 def test_fills_that_differ_per_image_are_computed(
     make_pair, runs, make_samples, inputs
 ):

@@ -254,6 +254,8 @@ DANET = {
         ({'adapter': None}, r'frozen base.*set `model\.adapter`'),
         ({'decode_head': DANET}, 'got DAHead'),
         ({'teacher': {'type': 'CrossEntropyLoss'}}, 'got CrossEntropyLoss'),
+        ({'teacher': {'type': 'LogitK'}}, r'`model\.teacher` takes LogitKL, '),
+        ({'teacher': {'confidence': 0.5}}, 'got None'),
         ({'teacher': {'type': 'LogitKL', 'temperature': 0}}, 'temperature'),
     ],
 )

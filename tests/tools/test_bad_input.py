@@ -133,6 +133,63 @@ def test_wrong_config(refused, tmp_path, text, word):
     assert word in refused('train.py', path)
 
 
+FILES = {
+    'analyze_modalities.py': ('config', 'base', '--out', 'x'),
+    'benchmark.py': ('config',),
+    'benchmark_loading.py': ('config',),
+    'browse_dataset.py': ('config',),
+    'check_dataset.py': ('config', '--split', 'test', '--workers', 0),
+    'export_adapter.py': ('config', 'joined', 'x.safetensors'),
+    'fit_adapter.py': ('config', 'base', 'x.safetensors'),
+    'fold_adapter.py': ('config', 'joined', 'x.pth', '--combination', 'rgb'),
+    'test.py': ('config', 'base'),
+    'train.py': ('config',),
+}
+# A tool, and a key that it needs.
+NEEDED = [
+    ('analyze_modalities.py', 'model.stack'),
+    ('analyze_modalities.py', 'train_dataloader'),
+    ('analyze_modalities.py', 'test_dataloader.dataset.pipeline'),
+    ('benchmark.py', 'model.stack'),
+    ('benchmark_loading.py', 'train_dataloader'),
+    ('browse_dataset.py', 'modalities'),
+    ('browse_dataset.py', 'train_dataloader.dataset'),
+    ('check_dataset.py', 'test_dataloader.dataset'),
+    ('export_adapter.py', 'model.stack'),
+    ('fit_adapter.py', 'model.stack'),
+    ('fit_adapter.py', 'train_dataloader.batch_size'),
+    ('fold_adapter.py', 'model.stack'),
+    ('test.py', 'model.backbone'),
+    ('test.py', 'test_evaluator'),
+    ('train.py', 'train_dataloader'),
+    ('train.py', 'optim_wrapper'),
+]
+
+
+@pytest.mark.parametrize(('tool', 'key'), NEEDED)
+def test_key_that_a_tool_needs(refused, trained, configs, tmp_path, tool, key):
+    path = tmp_path / 'config.py'
+    first, *others = key.split('.')
+    value = None
+    for part in reversed(others):
+        value = {part: value}
+    path.write_text(f'_base_ = [{str(configs / "tiny.py")!r}]\n')
+    with path.open('a') as file:
+        file.write(f'{first} = {value!r}\n')
+    arguments = [getattr(trained, str(a), a) for a in FILES[tool]]
+    arguments[0] = path
+    assert f"config.py' has no `{key}`" in refused(tool, *arguments)
+
+
+@pytest.mark.parametrize(
+    'tool', ['analyze_modalities.py', 'benchmark.py', 'fit_adapter.py']
+)
+def test_no_such_device(refused, trained, tool):
+    arguments = [getattr(trained, a, a) for a in FILES[tool]]
+    line = refused(tool, *arguments, '--device', 'cuda:97')
+    assert "no device 'cuda:97' here" in line
+
+
 @pytest.fixture
 def frames(tmp_path):
     """Four frames in the common folder, depth in metres."""

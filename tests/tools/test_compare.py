@@ -81,6 +81,8 @@ MISTAKES = {
     'pattern': (['ssf', '--name-pattern', 'lora'], '--name-pattern'),
     'no expression': (['ssf', '--name-pattern', '('], "pattern '('"),
     'twice': (['ssf', 'ssf/test'], "are both 'tiny-ssf'"),
+    'base alone': (['ssf', '--base', 'ssf'], 'is the base itself'),
+    'seeds': (['ssf', '--seeds', '1'], '--seeds is for configs'),
     'no base': (['ssf', '--base', 'empty'], 'no report.json'),
     'dedicated': (['ssf', '--dedicated', 'ssf'], 'no dedicated network'),
     'output folder': (['ssf', '--out', 'file/x'], 'cannot be written'),

@@ -71,7 +71,7 @@ def test_the_same_twice(run, fitted, trained, tmp_path):
 def test_adapters_of_the_config(run, trained, tmp_path):
     """A joined checkpoint will do: its rows are not what is written."""
     path = tmp_path / 'config.safetensors'
-    sites = tmp_path / 'sites.json'
+    sites = tmp_path / 'chosen'
     name = 'backbone.fuse.0.norm'
     sites.write_text(json.dumps({'sites': [name]}))
     run(

@@ -12,10 +12,7 @@ TOOL = (
     Path(__file__).parents[2]
     / 'tools/model_converters/mobilenetv2_tv2mmseg.py'
 )
-IMAGENET = (
-    Path(__file__).parents[3]
-    / 'shared/weights/mobilenet_v2_1.0_imagenet_features_fp16.pth'
-)
+IMAGENET = 'mobilenet_v2_1.0_imagenet_features_fp16.pth'
 
 
 @pytest.fixture
@@ -29,10 +26,10 @@ def run(monkeypatch, tmp_path):
     return run
 
 
-def test_imagenet_weights_convert(run, capsys):
-    if not IMAGENET.is_file():
-        pytest.skip(f'no ImageNet weights in {IMAGENET.parent}')
-    converted = torch.load(run(IMAGENET), weights_only=True)
+def test_imagenet_weights_convert(run, weights_dir, capsys):
+    if not (weights_dir / IMAGENET).is_file():
+        pytest.skip(f'no ImageNet weights in {weights_dir}')
+    converted = torch.load(run(weights_dir / IMAGENET), weights_only=True)
     MobileNetV2().load_state_dict(converted['state_dict'])
     assert '306 tensors; left out 6 below features.18.' in (
         capsys.readouterr().out

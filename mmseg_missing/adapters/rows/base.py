@@ -24,7 +24,7 @@ class Rows(nn.Module):
             miss something and split no sensor.
 
     Raises:
-        ValueError: an unknown combination, or the full one.
+        ValueError: an unknown combination, one twice, or the full one.
     """
 
     def __init__(
@@ -39,15 +39,28 @@ class Rows(nn.Module):
                 f'`model.adapter.combinations` takes a list, such as '
                 f"['{combinations}'], got {combinations!r}"
             )
-        names = drawable(stack) if combinations is None else combinations
-        names = tuple(stack.format(stack.parse(name)) for name in names)
+        given = drawable(stack) if combinations is None else combinations
+        try:
+            names = [stack.format(stack.parse(name)) for name in given]
+        except ValueError as error:
+            raise ValueError(
+                f'`model.adapter.combinations`: {error}'
+            ) from error
         if stack.full in names or not names:
             raise ValueError(
                 f'adapters learn combinations that miss something of '
-                f'{stack.full}, got {list(names)}; check '
+                f'{stack.full}, got {names}; check '
                 '`model.adapter.combinations`, and `sensor` in `modalities`'
             )
-        self.stack, self.width, self.names = stack, width, names
+        if len(set(names)) < len(names):
+            raise ValueError(
+                '`model.adapter.combinations` takes each combination once, '
+                f'got {names}'
+            )
+        self.stack, self.width = stack, width
+        # Their order is the stack's, so that counts of samples, which lie
+        # in it, mean the same in every checkpoint.
+        self.names = tuple(n for n in stack.incomplete() if n in names)
         # Part of every graph, with gradient zero: without it a batch that
         # misses nothing has no graph, GradScaler finds no gradient, and the
         # other ranks of DDP wait for ever.

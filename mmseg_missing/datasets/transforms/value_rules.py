@@ -8,7 +8,7 @@ Moving pixels is not enough where a value is itself a direction in the image:
   a and a + 180 degrees are the same polarisation.
 - ``normals``: channels (x, y, z) in [-1, 1], camera axes: x to the right,
   y down, z forward.
-- ``plain``: values do not depend on the pose of the camera. So does HHA: its
+- ``plain``: values do not depend on how the camera is held. HHA's do not: its
   heights and angles are told against gravity, which turns with the picture.
 """
 

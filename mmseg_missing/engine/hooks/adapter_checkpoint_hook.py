@@ -46,9 +46,9 @@ class AdapterCheckpointHook(Hook):
     Raises:
         FileNotFoundError: no such base.
         ValueError: keys of the base differ from the network's without its
-            adapters; a run that is resumed on another base; one that ends
-            with no row trained; an unknown ``init``, or adapters that it
-            cannot set.
+            adapters; several parts with adapters of their own; a run that
+            is resumed on another base; one that ends with no row trained;
+            an unknown ``init``, or adapters that it cannot set.
     """
 
     priority = 'LOW'  # after EMAHook, which swaps what is saved
@@ -79,6 +79,12 @@ class AdapterCheckpointHook(Hook):
             raise ValueError(
                 '`AdapterCheckpointHook` needs a network with adapters; set '
                 '`model.adapter`'
+            )
+        if len(names) > 1:
+            raise ValueError(
+                f'an adapter file holds the rows of one part, but {names} '
+                'have adapters each; adapt one of them, or set '
+                '`model.adapter` for all'
             )
         if not Path(self.base).is_file():
             raise FileNotFoundError(

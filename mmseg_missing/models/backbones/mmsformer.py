@@ -85,16 +85,10 @@ class MMSFormer(BaseModule):
         self.out_channels = main.out_channels
         dims = tuple(extra_embed_dims or main.out_channels)
         _check_levels(extra_embed_dims=dims, extra_depths=extra_depths)
-        extras = [
-            build(
-                None,
-                dims,
-                extra_depths,
-                in_channels=c,
-                init_cfg=extra_init_cfg,
-            )
-            for c in others
-        ]
+        extra = partial(
+            build, None, dims, extra_depths, init_cfg=extra_init_cfg
+        )
+        extras = [extra(in_channels=c) for c in others]
         self.streams = ModuleList([main, *extras])
         if extras:
             levels = zip(*(s.out_channels for s in self.streams), strict=True)

@@ -16,7 +16,7 @@ from ...adapters import adapted, add_biases, drop_norms
 from ...modality import Modality, Stack, fill_absent, parse_fill
 from ...sampling import Present, build_sampler
 from ..adapting import attach_from_config
-from ..constant_streams import constant_streams
+from ..constant_streams import ConstantStreams
 from ..losses import Output
 from .side_losses import taken_losses
 from .stack_checks import check_in_channels, check_names
@@ -96,26 +96,39 @@ class MissingModalityMixin:
                 '`model.folded` and `model.adapter` exclude each other'
             )
         if folded is not None:
-            if set(folded) - {'fill', 'norms'} != {'combination', 'biases'}:
-                raise ValueError(
-                    '`model.folded` takes combination, biases, norms and '
-                    f'fill, got {sorted(folded)}; copy it from the folded '
-                    'config'
-                )
-            self._folded_fill = dict(folded.get('fill') or {})
-            combination = stack.parse(folded['combination'])
-            self.folded = stack.format(combination)
-            add_biases(self, folded['biases'])
-            drop_norms(self, folded.get('norms', ()))
+            self._fold(folded)
         if adapter is not None:
             attach_from_config(self, stack, adapter, within=ENCODERS)
-        # Found once; a tuple keeps the banks from being registered twice.
+        self._find_parts()
+        self._learn_fill()
+        self.teacher = build_teacher(self, teacher)
+        if sampler is None or (sampler == 'round_robin' and self._banks):
+            sampler = self._default_sampler()
+        self.sampler = build_sampler(stack, sampler)
+
+    def _fold(self, folded: Mapping[str, Any]) -> None:
+        """Become the plain network of a folded checkpoint."""
+        if set(folded) - {'fill', 'norms'} != {'combination', 'biases'}:
+            raise ValueError(
+                '`model.folded` takes combination, biases, norms and '
+                f'fill, got {sorted(folded)}; copy it from the folded '
+                'config'
+            )
+        self._folded_fill = dict(folded.get('fill') or {})
+        combination = self.stack.parse(folded['combination'])
+        self.folded = self.stack.format(combination)
+        add_biases(self, folded['biases'])
+        drop_norms(self, folded.get('norms', ()))
+
+    def _find_parts(self) -> None:
+        """Find, once, the modules that a forward tells something."""
+        # A tuple keeps the banks from being registered twice.
         self._banks = tuple(root.adapters for _, root in adapted(self))
         for bank in self._banks:
-            if bank.stack.names != stack.names:
+            if bank.stack.names != self.stack.names:
                 raise ValueError(
                     f'`model.backbone.stack` is {bank.stack.full} and '
-                    f'`model.stack` {stack.full}; give both the same '
+                    f'`model.stack` {self.stack.full}; give both the same '
                     '`modalities`'
                 )
         # Backbones whose computation depends on who has what.
@@ -124,12 +137,11 @@ class MissingModalityMixin:
             for part in self.modules()
             if hasattr(part, 'told') and part not in self._banks
         )
-        self._learn_fill()
-        self._constant = tuple(constant_streams(self))
-        self.teacher = build_teacher(self, teacher)
-        if sampler is None or (sampler == 'round_robin' and self._banks):
-            sampler = self._default_sampler()
-        self.sampler = build_sampler(stack, sampler)
+        self._constant = tuple(
+            part
+            for part in self.modules()
+            if isinstance(part, ConstantStreams)
+        )
 
     def _learn_fill(self) -> None:
         """Let the bank learn the vectors of ``learned`` fills."""
@@ -276,6 +288,6 @@ class MissingModalityMixin:
                 )
             for streams in () if bare or self.training else self._constant:
                 blocks.enter_context(
-                    streams.told(present, self.fill, self._banks)
+                    streams.reusing(present, self.fill, self._banks)
                 )
             yield filled

@@ -34,13 +34,15 @@ def build_teacher(
             "`model.teacher` takes dicts such as dict(type='LogitKL'), got "
             f'{teacher!r}'
         )
-    losses = tuple(MODELS.build(dict(loss)) for loss in given)
-    for loss in losses:
-        if not isinstance(loss, TeacherLoss):
+    for loss in given:
+        kind = loss.get('type')
+        kind = MODELS.get(kind) if isinstance(kind, str) else kind
+        if not (isinstance(kind, type) and issubclass(kind, TeacherLoss)):
             raise ValueError(
                 '`model.teacher` takes LogitKL, ChannelWiseKL and FeatureMSE, '
-                f'got {type(loss).__name__}'
+                f'got {loss.get("type")}'
             )
+    losses = tuple(MODELS.build(dict(loss)) for loss in given)
     if losses and not hasattr(segmentor, 'adapters'):
         raise ValueError(
             'a teacher is the frozen base under the adapters, head included; '

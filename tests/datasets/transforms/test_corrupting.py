@@ -36,6 +36,13 @@ def test_uint8_saturates(sample):
     assert out.max() == 255 and np.median(out) > 190
 
 
+def test_uint8_is_rounded(sample):
+    sample['modalities']['rgb'][:] = 100
+    sample['modalities']['rgb'][0] = 102
+    out = CorruptModality('noise', 'rgb', 5)(sample)['modalities']['rgb']
+    assert out[1:].mean() == pytest.approx(100, abs=0.1)  # cut: 99.5
+
+
 def test_the_fault_belongs_to_the_image_not_to_the_order():
     def images(order, **options):
         step = {'type': 'mmseg.CorruptModality', 'fault': 'noise', **options}
