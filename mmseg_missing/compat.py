@@ -100,5 +100,6 @@ def load_from_local(filename: str, map_location: Any = None) -> Any:
     """
     path = Path(filename).expanduser()
     if not path.is_file():
-        raise FileNotFoundError(f'checkpoint {path} does not exist')
+        # MMEngine's own words, which tools complete.
+        raise FileNotFoundError(f'{path} can not be found.')
     return torch.load(path, map_location=map_location, weights_only=False)

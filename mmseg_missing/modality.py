@@ -84,15 +84,13 @@ class Stack(Sequence[Modality]):
         modalities: Modalities or dicts of their fields, the main one first.
 
     Raises:
-        ValueError: no modality, or a name twice.
+        ValueError: no modality, a name alone, or a name twice.
     """
 
     def __init__(
         self, modalities: Sequence[Modality | Mapping[str, Any]] | Stack
     ) -> None:
-        self._modalities = tuple(
-            m if isinstance(m, Modality) else Modality(**m) for m in modalities
-        )
+        self._modalities = tuple(map(_modality, modalities))
         self.names = tuple(m.name for m in self._modalities)
         if not self.names or len(set(self.names)) != len(self.names):
             raise ValueError(
@@ -193,6 +191,17 @@ class Stack(Sequence[Modality]):
                 f'least one of them true, got {list(map(bool, present))}'
             )
         return '+'.join(n for n, p in zip(self.names, present) if p)
+
+
+def _modality(fields: Modality | Mapping[str, Any]) -> Modality:
+    if isinstance(fields, Modality):
+        return fields
+    if not isinstance(fields, Mapping):
+        raise ValueError(
+            "a modality is a dict such as dict(name='depth', channels=1, "
+            f'mean=[2.8], std=[1.4]), got {fields!r}; check `modalities`'
+        )
+    return Modality(**fields)
 
 
 def parse_fill(stack: Stack, fill: str | Mapping[str, str]) -> dict[str, str]:

@@ -142,6 +142,11 @@ def test_stack_refuses(names):
         Stack([{'name': name} for name in names])
 
 
+def test_stack_refuses_names_alone():
+    with pytest.raises(ValueError, match=r"got 'rgb'; check `modalities`"):
+        Stack(['rgb', 'depth'])
+
+
 def fill_one(inputs, stack, absent, fill, seeds=None):
     """Fill with one modality absent in all samples; return that part."""
     present = torch.ones(len(inputs), len(stack), dtype=torch.bool)

@@ -40,6 +40,7 @@ KEYS = {
     'rows': 'rows',
     'row_options': 'rows',
 }
+_WORDS = {'sites': 'choice of sites'}
 _ADDED = ('options', 'row_options', 'identity')
 
 
@@ -124,7 +125,7 @@ def check_same(
         theirs = found.get(key, ours if key in _ADDED else None)
         if ours != theirs:
             raise ValueError(
-                f'{str(path)!r} is for another {key}: '
+                f'{str(path)!r} is for another {_WORDS.get(key, key)}: '
                 + _difference(key, ours, theirs)
             )
 
@@ -139,7 +140,8 @@ def _difference(key: str, ours: Any, theirs: Any) -> str:
         remedy = KEYS.get(key)
         hint = f'; set `model.adapter.{remedy}`' if remedy else ''
         return f'it has {theirs!r}, the network {ours!r}{hint}'
+    hint = '; give the config that it was trained with'
     for mine, other in zip(ours, theirs):
         if mine != other:
-            return f'it has {other}, the network {mine}'
-    return f'it has {len(theirs)} entries, the network {len(ours)}'
+            return f'it has {other}, the network {mine}{hint}'
+    return f'it has {len(theirs)} entries, the network {len(ours)}{hint}'

@@ -40,7 +40,8 @@ def fold(root: nn.Module, combination: str) -> list[str]:
     combination = bank.stack.format(bank.stack.parse(combination))
     if combination not in (*bank.served, bank.stack.full):
         raise ValueError(
-            f'no trained row for {combination!r}, only for {list(bank.served)}'
+            f'no trained row for {combination!r}, only for '
+            f'{list(bank.served)}; give the adapter file that has it'
         )
     numbers = bank.numbers([combination])[0].split(bank.widths)
     layers = [root.get_submodule(site.name) for site in bank.sites]

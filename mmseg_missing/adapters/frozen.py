@@ -47,11 +47,15 @@ def load_base(
     missing = set(expected) - set(state)
     strange = set(state) - set(expected)
     if missing or strange:
+        remedy = (
+            'the checkpoint of the sibling config without adapter'
+            if len(expected) < len(model.state_dict())
+            else 'a checkpoint of this config, with the same modalities'
+        )
         raise ValueError(
             f'{str(path)!r} is no base of this network: {len(missing)} keys '
             f'are missing {sorted(missing)[:2]}, {len(strange)} are unknown '
-            f'{sorted(strange)[:2]}; give the checkpoint of the sibling '
-            'config without adapter'
+            f'{sorted(strange)[:2]}; give {remedy}'
         )
     for key, value in expected.items():
         if value.shape != state[key].shape:

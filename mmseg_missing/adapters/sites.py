@@ -176,6 +176,12 @@ def exactly(name: str) -> str:
     return f'(?:{re.escape(name)})'
 
 
+def _exact_name(pattern: str) -> str | None:
+    """Return the name that :func:`exactly` was given, which files hold."""
+    name = pattern.removeprefix('(?:').removesuffix(')').replace('\\', '')
+    return name if pattern == exactly(name) else None
+
+
 def read_sites(path: str | Path) -> list[str]:
     """Return patterns for the names in a file ``{"sites": [name, ...]}``.
 
@@ -213,10 +219,15 @@ def _named_by_user(
     for pattern in patterns:
         found = [n for n in names if matches(pattern, n) and fits(n)]
         if not found:
+            name = _exact_name(pattern)
+            remedy = (
+                'check `model.adapter.sites`'
+                if name is None
+                else 'give the config that this file was made for'
+            )
             raise ValueError(
-                f'adapter site {pattern!r} matched no layer of '
-                f'{type(root).__name__} that this method adapts; check '
-                '`model.adapter.sites`'
+                f'adapter site {name or pattern!r} matched no layer of '
+                f'{type(root).__name__} that this method adapts; {remedy}'
             )
         chosen.update(found)
     return [name for name in names if name in chosen]

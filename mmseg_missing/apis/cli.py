@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from urllib.error import URLError
 
 import torch
 from mmengine.config import Config, DictAction
@@ -22,6 +23,7 @@ USER_ERRORS = (
     RuntimeError,
     ImportError,
 )
+MMENGINE_FOUND_NO_FILE = 'can not be found.'
 
 
 def run_tool(main: Callable[[], None]) -> None:
@@ -50,6 +52,11 @@ def last_line(error: BaseException) -> str:
         text = _unwrapped(text)
     if isinstance(error, TypeError) and '.__init__() ' in text:
         text += '; check its keys in the config'
+    if isinstance(error, URLError) or text.endswith(MMENGINE_FOUND_NO_FILE):
+        text = (
+            f'weights to start from: {text.rstrip(".")}; check `init_cfg` of '
+            'the backbone (None: random weights) and `load_from`'
+        )
     return ' '.join(text.split()) or type(error).__name__
 
 

@@ -38,7 +38,8 @@ class FolderDataset(MultiModalDataset):
             they are stored, ``dict(folder='ir', suffix='_ir.png',
             dtype='uint16', scale=0.01, offset=-273.15)``; defaults: folder =
             name, '.png', 'uint8', 1, 0. For a manifest folder and suffix mean
-            nothing, for a label nothing else does.
+            nothing, for a label nothing else does. None instead of a dict:
+            these samples lack the modality, as after its sensor died.
         labelled: False leaves the labels aside, as if there were none.
         metainfo: ``dict(classes=(...), palette=[...])``, the palette one RGB
             colour per class (default: PASCAL VOC's).
@@ -58,18 +59,20 @@ class FolderDataset(MultiModalDataset):
         names: Sequence[str] | str | None = None,
         manifest: str | None = None,
         split: str | None = None,
-        formats: Mapping[str, Mapping[str, Any]] | None = None,
+        formats: Mapping[str, Mapping[str, Any] | None] | None = None,
         labelled: bool = True,
         metainfo: Mapping[str, Any] | None = None,
         **kwargs,
     ) -> None:
         _check_source(data_root, names, manifest, split)
         kinds = [*modality_names(modalities), *([LABEL] if labelled else [])]
+        dead = {name for name, form in (formats or {}).items() if form is None}
         formats = _completed(kinds, formats or {})
+        there = {k: form for k, form in formats.items() if k not in dead}
         if manifest is None:
-            self.rows = folder_rows(data_root, formats, names)
+            self.rows = folder_rows(data_root, there, names)
         else:
-            self.rows = manifest_rows(manifest, data_root, kinds, split)
+            self.rows = manifest_rows(manifest, data_root, list(there), split)
         source = names if isinstance(names, str) else manifest
         super().__init__(
             data_root=data_root,
@@ -91,7 +94,7 @@ class FolderDataset(MultiModalDataset):
 
     def _paths(self, name: int) -> Row:
         """Return the paths of a row, which is named by its number."""
-        return {kind: self.rows[name][kind] for kind in self.formats}
+        return {kind: self.rows[name].get(kind) for kind in self.formats}
 
     def _label_path(self, name: int) -> str | None:
         return self.rows[name].get(LABEL)
@@ -114,17 +117,17 @@ def _check_source(
 
 
 def _completed(
-    kinds: Sequence[str], formats: Mapping[str, Mapping]
+    kinds: Sequence[str], formats: Mapping[str, Mapping | None]
 ) -> dict[str, dict]:
     """Return a format for each of ``kinds``, defaults filled in."""
-    beyond = set(formats.get(LABEL, {})) - LABEL_KEYS
+    beyond = set(formats.get(LABEL) or {}) - LABEL_KEYS
     if beyond:
         raise ValueError(
             f'`formats` of the label takes {sorted(LABEL_KEYS)}, got also '
             f'{sorted(beyond)}; labels are 8-bit class indices'
         )
     completed = {
-        kind: {'folder': kind, 'suffix': '.png', **formats.get(kind, {})}
+        kind: {'folder': kind, 'suffix': '.png', **(formats.get(kind) or {})}
         for kind in kinds
     }
     for kind, form in completed.items():

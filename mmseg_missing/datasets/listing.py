@@ -5,7 +5,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from .manifest import LABEL, Row
+from .manifest import LABEL, Row, read_text
 
 
 def folder_rows(
@@ -32,7 +32,7 @@ def folder_rows(
             raise FileNotFoundError(
                 f"'{root}' has no folder '{form['folder']}' for '{kind}'; "
                 'check `data_root` and '
-                f'`formats=dict({kind}=dict(folder=...))`'
+                f'`formats=dict({kind}=dict(folder=...))`{_or_dead(kind)}'
             )
     if names is None:
         names = _found_names(root, formats)
@@ -56,7 +56,7 @@ def _listed_names(list_file: Path) -> list[str]:
             f"no list of names '{list_file}'; check `names`, which is "
             'relative to `data_root`'
         )
-    lines = map(str.strip, list_file.read_text('utf-8').splitlines())
+    lines = map(str.strip, read_text(list_file).splitlines())
     names = [line for line in lines if line]
     if not names:
         raise ValueError(
@@ -108,7 +108,14 @@ def _check_some_exist(rows: Sequence[Row], kind: str, folder: Path) -> None:
             f"'{rows[0][kind]}', but '{folder}' holds {_example(folder)}; "
             'check `names` and '
             f'`formats=dict({kind}=dict(folder=..., suffix=...))`'
+            f'{_or_dead(kind)}'
         )
+
+
+def _or_dead(kind: str) -> str:
+    if kind == LABEL:
+        return ', or set `labelled=False`'
+    return f', or set `formats=dict({kind}=None)` if no sample has it'
 
 
 def _example(folder: Path) -> str:

@@ -63,9 +63,22 @@ def manifest_rows(
     return rows
 
 
+def read_text(path: Path) -> str:
+    """Return a file in UTF-8 without the mark that spreadsheets put first.
+
+    Raises:
+        ValueError: another encoding.
+    """
+    try:
+        return path.read_text('utf-8-sig')
+    except UnicodeDecodeError as error:
+        raise ValueError(
+            f"'{path}' is not encoded in UTF-8 ({error}); save it as UTF-8"
+        ) from error
+
+
 def _read_csv(path: Path) -> list[dict]:
-    # Spreadsheets begin a file with a byte order mark.
-    table = list(csv.DictReader(io.StringIO(path.read_text('utf-8-sig'))))
+    table = list(csv.DictReader(io.StringIO(read_text(path))))
     if any(None in entry for entry in table):
         raise ValueError(
             f"manifest '{path}' has a line with more cells than columns; put "
@@ -76,7 +89,7 @@ def _read_csv(path: Path) -> list[dict]:
 
 def _read_json(path: Path) -> list[dict]:
     try:
-        table = json.loads(path.read_text('utf-8-sig'))
+        table = json.loads(read_text(path))
     except json.JSONDecodeError as error:
         raise ValueError(f"manifest '{path}' is no JSON: {error}") from error
     if not isinstance(table, list) or not all(

@@ -8,6 +8,7 @@ from mmseg.datasets import BaseSegDataset
 
 from .pipeline import complete_pipeline
 from .transforms.file_format import VALUE_KEYS, check_format
+from .transforms.loading import LoadLabel
 
 FORMAT_KEYS = ('folder', 'suffix', *VALUE_KEYS)
 
@@ -39,6 +40,9 @@ class MultiModalDataset(BaseSegDataset):
         split: what the metainfo, and so a report, calls these samples.
         **kwargs: of ``BaseSegDataset``: ``test_mode``, ``seg_map_suffix``
             (of label files), ...
+
+    Raises:
+        ValueError: a wrong format, or a ``LoadLabel`` for other classes.
     """
 
     label_channel: int | None = None  # of label files that have several
@@ -62,6 +66,20 @@ class MultiModalDataset(BaseSegDataset):
         super().__init__(data_root=data_root, pipeline=pipeline, **kwargs)
         # MMEngine takes a string among the given metainfo for a file.
         self._metainfo['split'] = split
+        self._check_classes()
+
+    def _check_classes(self) -> None:
+        """Refuse a pipeline that lets labels without a class pass."""
+        classes = self.metainfo.get('classes') or ()
+        for step in self.pipeline.transforms:
+            if not isinstance(step, LoadLabel) or self.label_map:
+                continue
+            if classes and step.num_classes != len(classes):
+                raise ValueError(
+                    f'LoadLabel has num_classes={step.num_classes}, but '
+                    f'{type(self).__name__} has {len(classes)} classes; '
+                    'write the same number into both'
+                )
 
     def load_data_list(self) -> list[dict]:
         """Return one dict per sample, paths and file formats included."""

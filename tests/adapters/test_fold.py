@@ -50,7 +50,7 @@ def test_full_combination_folds_to_the_base(adapted, make_network):
 @pytest.mark.parametrize(
     ('combination', 'words'),
     [
-        ('depth', r"no trained row for 'depth', only for \['rgb'\]"),
+        ('depth', r"no trained row for 'depth', only for \['rgb'\]; give"),
         ('lidar', "unknown modality 'lidar'"),
         ('', 'at least one'),
     ],

@@ -183,6 +183,15 @@ def test_sites_from_a_file(make_network, tmp_path):
     assert names(found) == ['norm', 'body.0']
 
 
+def test_a_file_made_for_another_network(make_network, tmp_path):
+    """No pattern is shown that the user did not write."""
+    path = tmp_path / 'sites.json'
+    path.write_text('{"sites": ["body.1-x"]}')
+    words = r"'body\.1-x' matched no layer.*config that this file was made for"
+    with pytest.raises(ValueError, match=words):
+        find_sites(make_network(), str(path))
+
+
 @pytest.mark.parametrize('text', ['', '[]', '{"sites": 3}', '{"site": []}'])
 def test_files_that_hold_no_sites(make_network, tmp_path, text):
     path = tmp_path / 'sites.json'

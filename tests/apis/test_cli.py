@@ -4,6 +4,8 @@ import argparse
 
 import pytest
 from mmengine.config import Config
+from mmengine.runner import load_checkpoint
+from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
 from mmseg_missing.apis.cli import (
@@ -138,6 +140,20 @@ def parse():
 @pytest.fixture
 def cfg():
     return Config({'env_cfg': {'dist_cfg': {'backend': 'nccl'}}})
+
+
+@pytest.mark.parametrize('init_cfg', ['gone.pth', 'http://127.0.0.1:9/a.pth'])
+def test_weights_that_cannot_be_had(init_cfg, tmp_path, monkeypatch):
+    """MMEngine's own errors name no key."""
+    monkeypatch.setenv('TORCH_HOME', str(tmp_path))
+    with pytest.raises(OSError) as error:
+        load_checkpoint(nn.Linear(1, 1), init_cfg)
+    line = last_line(error.value)
+    assert line.startswith('weights to start from: ')
+    assert line.endswith(
+        'check `init_cfg` of the backbone (None: random '
+        'weights) and `load_from`'
+    )
 
 
 @pytest.mark.parametrize('text', ['-1', '1', '2.5', '', 'two'])

@@ -256,6 +256,10 @@ FOLDER_MISTAKES = {
         {'formats': changed(label={'suffix': '.gif'})},
         r"ends in '\.gif', but 'berlin/01_label\.png'.*label=dict\(suffix",
     ),
+    'label step': (
+        {'metainfo': {'classes': ('road', 'person', 'sky')}},
+        'num_classes=2, but FolderDataset has 3 classes',
+    ),
     'names': ({'names': ['paris/01']}, 'none of 1 names'),
     'list': ({'names': 'val.txt'}, r'no list of names .*val\.txt'),
     'empty list': ({'names': 'empty.txt'}, r'empty\.txt.* is empty'),
@@ -292,6 +296,37 @@ def test_mistakes_with_folders(root, mistake):
 
 def without(key):
     return lambda table: [row.pop(key) for row in table]
+
+
+def test_a_list_of_names_from_a_spreadsheet(root):
+    (root / 'all.txt').write_text('\n'.join(NAMES), 'utf-8-sig')
+    dataset = open_folder(data_root=str(root), names='all.txt')
+    assert [red for red, *_ in values(dataset)] == [10, 11, 12]
+    (root / 'all.txt').write_text('küche/1', 'latin-1')
+    with pytest.raises(ValueError, match=r"all\.txt' is not encoded in UTF-8"):
+        open_folder(data_root=str(root), names='all.txt')
+
+
+def test_a_dead_sensor_needs_no_files(root, table):
+    """In folders and in a manifest without its column."""
+    for file in (root / 'ir').rglob('*.png'):
+        file.unlink()
+    with pytest.raises(ValueError, match=r'`formats=dict\(ir=None\)`'):
+        open_folder(data_root=str(root), pipeline=steps('missing'))
+    formats = {**FORMATS, 'ir': None}
+    without('ir')(table)
+    write_json(root / 'all.json', table)
+    sources = (
+        (open_folder, {'data_root': str(root)}),
+        (open_manifest, {'manifest': str(root / 'all.json')}),
+    )
+    for opened, source in sources:
+        dataset = opened(**source, formats=formats, pipeline=steps('missing'))
+        assert dataset[1]['data_samples'].present == (True, False)
+        assert values(dataset)[1] == (11, 20, 30, 0, 1)
+        dataset = opened(**source, formats=formats, pipeline=steps())
+        with pytest.raises(FileNotFoundError, match="`absent_file='missing'`"):
+            dataset[1]
 
 
 MANIFEST_MISTAKES = {

@@ -13,6 +13,8 @@ from mmseg.registry import MODELS
 from torch import nn
 
 from mmseg_missing.adapters import adapted, fold
+from mmseg_missing.modality import Stack
+from mmseg_missing.models.segmentors.stack_checks import check_in_channels
 from mmseg_missing.sampling import build_sampler
 
 FULL, RGB, DEPTH = (True, True), (True, False), (False, True)
@@ -46,6 +48,18 @@ def test_present_comes_from_the_metainfo(base, inputs, make_samples):
 def test_wrong_present(base, inputs, make_samples, present, mode):
     with pytest.raises(ValueError, match='`present` needs 2 entries'):
         base(inputs, make_samples([FULL, present]), mode)
+
+
+@pytest.mark.parametrize('found', ['depth+rgb', 'rgb+range', 'rgb'])
+@pytest.mark.parametrize('mode', ['tensor', 'predict', 'loss'])
+def test_data_of_another_stack(base, inputs, make_samples, found, mode):
+    samples = make_samples([FULL, FULL])
+    samples[0].set_metainfo({'stack': 'rgb+depth'})
+    base(inputs, samples, mode)
+    samples[1].set_metainfo({'stack': found})
+    with pytest.raises(ValueError, match='same `modalities`') as error:
+        base(inputs, samples, mode)
+    assert f'is rgb+depth but the data set delivers {found};' in str(error)
 
 
 @pytest.mark.parametrize('mode', ['tensor', 'predict', 'loss'])
@@ -379,6 +393,36 @@ def test_copies_are_independent(adapted_model, inputs, make_samples):
 def test_wrong_keys(make_segmentor, settings, words):
     with pytest.raises(ValueError, match=words):
         make_segmentor('one resnet', **settings)
+
+
+@pytest.mark.parametrize('channels', [[1, 3], [3], [3, 3], [2, 2], [[1], 3]])
+def test_channels_that_divide_a_modality(make_config, channels):
+    config = make_config('resnet streams')
+    config['backbone']['in_channels'] = channels
+    wrapped = {**config, 'backbone': {'backbone': config['backbone']}}
+    for wrong in (config, wrapped):
+        with pytest.raises(ValueError, match=r'rgb\+depth .*in_channels` is'):
+            MODELS.build(ConfigDict(wrong))
+
+
+@pytest.mark.parametrize('channels', [[3, 1], [[3], 1], [[3, 1]], [4], 4])
+def test_channels_that_fit(channels):
+    stack = Stack([{'name': 'rgb'}, {'name': 'depth', 'channels': 1}])
+    check_in_channels(stack, {'type': 'Any', 'in_channels': channels})
+    check_in_channels(stack, {'type': 'Any'})
+    check_in_channels(stack, None)
+
+
+@pytest.mark.parametrize('mode', ['tensor', 'predict', 'loss'])
+def test_a_head_for_other_levels(
+    make_config, make_segmentor, inputs, make_samples, mode
+):
+    head = make_config('one resnet')['decode_head']
+    head['in_channels'] = [8, 16, 32, 32]
+    model = make_segmentor('one resnet', decode_head=head)
+    words = r'decode_head.in_channels.*32, 32\].*gives \[8, 16, 32, 64\]'
+    with pytest.raises(ValueError, match=words):
+        model(inputs, make_samples([FULL, FULL]), mode)
 
 
 def test_unknown_key(make_segmentor):

@@ -3,6 +3,9 @@ import re
 import cv2
 import numpy as np
 import pytest
+from mmengine.config import Config
+from mmengine.registry import DefaultScope
+from mmseg.registry import MODELS
 
 TOOL = 'check_dataset.py'
 CONFIG = """
@@ -87,5 +90,23 @@ def test_the_page_of_data_sets_names_files_that_exist(tools):
     top = tools.parent
     page = (top / 'docs/datasets.md').read_text('utf-8')
     files = re.findall(r'(?:configs|tools)/[\w/.-]+\.py', page)
+    files = [file for file in files if '/mine/' not in file]
     assert len(files) > 5
     assert [file for file in files if not (top / file).is_file()] == []
+
+
+def test_the_page_of_data_sets_has_a_config_that_builds(tools, tmp_path):
+    """As a user copies it, here beside the data of its example."""
+    top = tools.parent
+    page = (top / 'docs/datasets.md').read_text('utf-8')
+    (text,) = re.findall(r'(# configs/mine/cmnext\.py\n.*?)```', page, re.S)
+    mine = tmp_path / 'configs/mine'
+    mine.mkdir(parents=True)
+    (mine.parent / '_base_').symlink_to(top / 'configs/_base_')
+    base = top / 'configs/_base_/datasets/nyuv2-13_rgbd_72x96.py'
+    (mine / 'data.py').write_text(base.read_text('utf-8'), 'utf-8')
+    (mine / 'cmnext.py').write_text(text, 'utf-8')
+    cfg = Config.fromfile(mine / 'cmnext.py')
+    with DefaultScope.overwrite_default_scope('mmseg'):
+        model = MODELS.build(cfg.model)
+    assert model.stack.names == ('rgb', 'depth') and model.num_classes == 3

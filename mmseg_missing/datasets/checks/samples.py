@@ -116,18 +116,6 @@ class _Part(Dataset):
         self.may_be_absent = getattr(source, 'absent_file', '') == 'missing'
         self.load_alone = {m.name: LoadModalities([m]) for m in self.stack}
         self.load_label = _first(steps, LoadLabel)
-        self._check_classes(name)
-
-    def _check_classes(self, name: str) -> None:
-        classes = self.dataset.metainfo.get('classes') or ()
-        if not (self.load_label and classes) or self.dataset.label_map:
-            return
-        if self.load_label.num_classes != len(classes):
-            raise ValueError(
-                f'LoadLabel has num_classes={self.load_label.num_classes}, '
-                f'but {name} has {len(classes)} classes; write the same '
-                'number into both'
-            )
 
     def __len__(self) -> int:
         return len(self.dataset)

@@ -89,7 +89,15 @@ class LoadModalities(BaseTransform):
                 f'{list(filter(None, results["modality_paths"].values()))}; '
                 "`absent_file='missing'` of LoadModalities takes it"
             )
-        return file_list(paths) or ['']
+        files = file_list(paths) or ['']
+        gone = [file for file in files if not Path(file).is_file()]
+        if gone and self.absent_file == 'error':
+            raise FileNotFoundError(
+                f"file '{gone[0]}' of '{name}' does not exist; check "
+                '`data_root` of the data set, or take samples without '
+                f"'{name}' by `absent_file='missing'` of LoadModalities"
+            )
+        return files
 
 
 @TRANSFORMS.register_module()

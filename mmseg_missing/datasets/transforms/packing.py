@@ -30,7 +30,7 @@ META_KEYS = (
 
 @TRANSFORMS.register_module()
 class PackModalities(BaseTransform):
-    """Stack the modalities along channels and write what is present.
+    """Stack the modalities along channels; write which, and what is present.
 
     Args:
         modalities: the stack; its order is the order of the channels.
@@ -58,6 +58,7 @@ class PackModalities(BaseTransform):
     def _metainfo(self, results: dict) -> dict:
         metainfo = {key: results[key] for key in META_KEYS if key in results}
         present = results['present']
+        metainfo['stack'] = self.stack.full
         metainfo['present'] = tuple(present[name] for name in self.stack.names)
         paths = results.get('modality_paths', {})
         known = (

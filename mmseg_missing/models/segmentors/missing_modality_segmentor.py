@@ -1,9 +1,13 @@
 """MMSegmentation's EncoderDecoder for missing modalities."""
 
+from collections.abc import Sequence
+
 from mmseg.models import EncoderDecoder
 from mmseg.registry import MODELS
+from torch import Tensor
 
 from .mixin import MissingModalityMixin
+from .stack_checks import check_levels
 
 
 @MODELS.register_module()
@@ -12,3 +16,9 @@ class MissingModalitySegmentor(MissingModalityMixin, EncoderDecoder):
 
     Args: those of ``EncoderDecoder`` and of :class:`MissingModalityMixin`.
     """
+
+    def extract_feat(self, inputs: Tensor) -> Sequence[Tensor]:
+        """Return the levels, which must be those that the head wants."""
+        levels = super().extract_feat(inputs)
+        check_levels(self.decode_head, levels)
+        return levels

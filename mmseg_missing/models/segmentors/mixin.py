@@ -19,6 +19,7 @@ from ..adapting import attach_from_config
 from ..constant_streams import ConstantStreams
 from ..losses import Output
 from .side_losses import taken_losses
+from .stack_checks import check_in_channels, check_names
 from .teaching import build_teacher, is_labelled, run, student_losses
 
 # Children of a segmentor whose layers the paper's rule adapts; heads are not.
@@ -74,6 +75,7 @@ class MissingModalityMixin:
         **kwargs: Any,
     ) -> None:
         stack = Stack(stack)
+        check_in_channels(stack, kwargs.get('backbone'))
         preprocessor = {
             'type': 'ModalityDataPreprocessor',
             'stack': stack,
@@ -222,6 +224,7 @@ class MissingModalityMixin:
 
         A folded network sees its one combination, whatever else is there.
         """
+        check_names(self.stack, metas)
         full = (True,) * len(self.stack)
         metas = list(metas) or [{}] * n
         present = [tuple(map(bool, m.get('present', full))) for m in metas]

@@ -48,7 +48,8 @@ def test_scale_and_offset(results, modalities):
 
 def test_absent_file_is_an_error_by_default(results, modalities):
     results['modality_paths']['depth'] = 'gone.png'
-    with pytest.raises(FileNotFoundError, match=r'gone\.png'):
+    words = r"gone\.png' of 'depth' does not.*`absent_file='missing'`"
+    with pytest.raises(FileNotFoundError, match=words):
         LoadModalities(modalities)(results)
 
 

@@ -33,6 +33,7 @@ def test_present_is_in_stack_order(modalities, sample, names):
     packed = PackModalities(stack)(sample)
     expected = tuple(name == 'rgb' for name in names)
     assert packed['data_samples'].metainfo['present'] == expected
+    assert packed['data_samples'].metainfo['stack'] == '+'.join(names)
 
 
 def test_metainfo(modalities, sample):

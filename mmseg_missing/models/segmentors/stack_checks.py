@@ -1,0 +1,83 @@
+"""What a segmentor must share with its backbone, head and data."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import accumulate
+from typing import Any
+
+from ...modality import Stack
+
+
+def check_in_channels(stack: Stack, backbone: Any) -> None:
+    """Refuse a backbone that divides the stack within a modality.
+
+    Channels that only add up, such as ``[1, 3]`` for RGB and depth, would
+    run, with a part of RGB taken for depth.
+
+    Args:
+        stack: The modalities.
+        backbone: Config; an ``in_channels`` that is no list (of channels, or
+            of lists where modalities share a stream) is left to the backbone.
+
+    Raises:
+        ValueError: ``in_channels`` that do not fit the stack.
+    """
+    while isinstance(backbone, Mapping) and 'in_channels' not in backbone:
+        backbone = backbone.get('backbone')
+    channels = backbone and backbone['in_channels']
+    if not isinstance(channels, (list, tuple)):
+        return
+    ends = list(accumulate(_flat(channels)))
+    known = list(accumulate(stack.in_channels))
+    if ends[-1:] != known[-1:] or set(ends) - set(known):
+        raise ValueError(
+            f'`model.stack` is {stack.full} with {stack.in_channels} channels '
+            f'but `model.backbone.in_channels` is {list(channels)}; list the '
+            'channels of the modalities in their order'
+        )
+
+
+def _flat(channels: Sequence) -> Iterator[int]:
+    for entry in channels:
+        yield from _flat(entry) if isinstance(entry, Sequence) else [entry]
+
+
+def check_levels(head: Any, levels: Sequence[Any]) -> None:
+    """Refuse a backbone with other levels than the head was built for.
+
+    Args:
+        head: A decode head; one that takes a single level checks itself.
+        levels: Of the backbone, (n, c, h, w) each.
+
+    Raises:
+        ValueError: other channels, or too few levels.
+    """
+    wanted, index = head.in_channels, head.in_index
+    if not all(isinstance(x, (list, tuple)) for x in (wanted, index, levels)):
+        return
+    found = [level.shape[1] for level in levels]
+    last = max(index)
+    if last >= len(found) or [found[i] for i in index] != list(wanted):
+        raise ValueError(
+            f'`model.decode_head.in_channels` is {list(wanted)} for the '
+            f'levels {list(index)}, but the backbone gives {found}; write '
+            'those of the backbone'
+        )
+
+
+def check_names(stack: Stack, metas: Sequence[Mapping[str, Any]]) -> None:
+    """Refuse samples whose channels mean something else.
+
+    Args:
+        stack: The modalities.
+        metas: Of the samples; ``PackModalities`` writes ``stack``.
+
+    Raises:
+        ValueError: other modalities, or another order.
+    """
+    for meta in metas:
+        found = meta.get('stack', stack.full)
+        if found != stack.full:
+            raise ValueError(
+                f'`model.stack` is {stack.full} but the data set delivers '
+                f'{found}; give both the same `modalities`'
+            )
