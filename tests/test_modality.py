@@ -5,7 +5,8 @@ import itertools
 import pytest
 import torch
 
-from mmseg_missing.modality import Modality, Stack, fill_absent, parse_fill
+from mmseg_missing.fill import fill_absent, parse_fill
+from mmseg_missing.modality import Modality, Stack
 
 N, H, W = 2, 5, 7
 NAMES = ('rgb', 'depth', 'thermal', 'nir', 'lidar')

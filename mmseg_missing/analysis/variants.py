@@ -11,7 +11,8 @@ from mmseg.registry import MODELS
 from torch import nn
 
 from ..adapters import adapted, base_state, fold_network
-from ..modality import Stack, parse_fill
+from ..fill import parse_fill
+from ..modality import Stack
 
 KINDS = ('base', 'adapted', 'folded', 'finetune')
 

@@ -16,7 +16,8 @@ from mmseg_missing.adapters import (
 )
 from mmseg_missing.adapters.closed_form import SCALES, fit_rows
 from mmseg_missing.adapters.moments import PairedMoments
-from mmseg_missing.modality import Stack, fill_absent
+from mmseg_missing.fill import fill_absent
+from mmseg_missing.modality import Stack
 
 FULL = 'rgb+depth'
 

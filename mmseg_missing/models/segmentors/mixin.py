@@ -13,7 +13,8 @@ from mmengine.logging import MessageHub
 from torch import Tensor
 
 from ...adapters import adapted, add_biases, drop_norms
-from ...modality import Modality, Stack, fill_absent, parse_fill
+from ...fill import fill_absent, parse_fill
+from ...modality import Modality, Stack
 from ...sampling import Present, build_sampler
 from ..adapting import attach_from_config
 from ..constant_streams import ConstantStreams
@@ -41,7 +42,7 @@ class MissingModalityMixin:
             :mod:`mmseg_missing.sampling`. Default: ``round_robin``, which
             takes turns over what the adapters learn; ``full`` without any.
         fill: What stands in for an absent modality; see
-            :func:`mmseg_missing.modality.fill_absent`. ``learned`` vectors
+            :func:`mmseg_missing.fill.fill_absent`. ``learned`` vectors
             train with the adapters and lie in their file.
         adapter: ``dict(type='ScaleShift', sites=None, combinations=None)``:
             freeze the whole network and adapt it; further keys as in
