@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import torch
 from torch import nn
@@ -10,6 +10,7 @@ from torch.nn.modules.conv import _ConvNd
 from torch.nn.utils.parametrize import is_parametrized
 
 from .attach import BANK, detach
+from .sites import Site
 
 
 @torch.no_grad()
@@ -45,8 +46,23 @@ def fold(root: nn.Module, combination: str) -> list[str]:
         )
     numbers = bank.numbers([combination])[0].split(bank.widths)
     layers = [root.get_submodule(site.name) for site in bank.sites]
+    _check_foldable(bank.sites, layers)
+    gained = []
+    for site, layer, part in zip(bank.sites, layers, numbers):
+        had_bias = layer.bias is not None
+        layer.adapter.fold(layer, part)
+        if not had_bias and layer.bias is not None:
+            gained.append(site.name)
+    detach(root)
+    return gained
+
+
+def _check_foldable(
+    sites: Sequence[Site], layers: Sequence[nn.Module]
+) -> None:
+    """Raise ``ValueError`` for a layer whose weight cannot take an adapter."""
     folded: set[int] = set()
-    for site, layer in zip(bank.sites, layers):
+    for site, layer in zip(sites, layers):
         if getattr(layer, 'weight', None) is None:
             raise ValueError(
                 f'{site.kind} {site.name!r} has no weight to fold into; '
@@ -71,14 +87,6 @@ def fold(root: nn.Module, combination: str) -> list[str]:
                 'the input channels first; leave it out of '
                 '`model.adapter.sites`'
             )
-    gained = []
-    for site, layer, part in zip(bank.sites, layers, numbers):
-        had_bias = layer.bias is not None
-        layer.adapter.fold(layer, part)
-        if not had_bias and layer.bias is not None:
-            gained.append(site.name)
-    detach(root)
-    return gained
 
 
 def _uses_its_weight(layer: nn.Module) -> bool:
@@ -92,7 +100,7 @@ def _uses_its_weight(layer: nn.Module) -> bool:
         nn.Conv2d.__module__
     ):
         return True
-    size = [2 * k for k in layer.kernel_size]
+    size = [2 * k * d for k, d in zip(layer.kernel_size, layer.dilation)]
     x = torch.rand(1, layer.in_channels, *size).to(layer.weight)
     bias, layer.bias = layer.bias, None
     once = layer.forward(x)  # without hooks, so without the adapter
