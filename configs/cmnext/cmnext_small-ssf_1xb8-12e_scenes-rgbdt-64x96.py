@@ -1,5 +1,5 @@
 # python tools/train.py configs/cmnext/cmnext_small-ssf_1xb8-12e_scenes-rgbdt-64x96.py
-# Result: mIoU 87.63 (all), 66.93 (mean over the 7 combinations) on the base of `make demo`; README.md
+# Result: mIoU 87.69 (all), 67.03 (mean over the 7 combinations) on the base of `make demo`; README.md
 _base_ = 'cmnext_small_1xb8-12e_scenes-rgbdt-64x96.py'
 base = 'work_dirs/cmnext_small_1xb8-12e_scenes-rgbdt-64x96/epoch_12.pth'
 max_epochs = 12
