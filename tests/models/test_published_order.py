@@ -205,7 +205,12 @@ def test_reference_shares_nothing(tiny):
     )
 
 
-@pytest.fixture(params=[1, os.cpu_count()])
+ONE = pytest.param(
+    1, marks=pytest.mark.xfail(reason='0.52; docs/results/speed.md')
+)
+
+
+@pytest.fixture(params=[ONE, os.cpu_count()])
 def threads(request):
     """One thread, then as many as PyTorch takes by itself."""
     before = torch.get_num_threads()
@@ -251,6 +256,6 @@ def test_takes_half_the_time(threads, capsys):
             f'{ratios.max():.2f}), without depth {middle[2]:.2f}, without '
             f'RGB {middle[3]:.2f}; {apart:.1e} apart'
         )
-    assert middle[1] < 0.6
+    assert middle[1] <= 0.5
     assert middle[2:].max() < middle[1]
     assert apart < 1e-5
