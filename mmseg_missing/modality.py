@@ -147,7 +147,12 @@ class Stack(Sequence[Modality]):
         """The combination of all modalities."""
         return '+'.join(self.names)
 
-    def combinations(self) -> tuple[str, ...]:
+    @property
+    def sensors(self) -> tuple[str, ...]:
+        """The sensors, each once, in stack order."""
+        return tuple(dict.fromkeys(str(m.sensor) for m in self))
+
+    def subsets(self) -> tuple[str, ...]:
         """All 2^M - 1 combinations: larger first, then in stack order."""
         return tuple(
             '+'.join(names)
@@ -155,8 +160,26 @@ class Stack(Sequence[Modality]):
             for names in combinations(self.names, size)
         )
 
+    def combinations(self) -> tuple[str, ...]:
+        """Those of whole sensors, which are all that failures leave.
+
+        2^S - 1 for S sensors, in the order of :meth:`subsets`, and the same
+        where each modality is its own sensor.
+        """
+        groups = [
+            [i for i, m in enumerate(self) if m.sensor == sensor]
+            for sensor in self.sensors
+        ]
+        kept = [
+            sorted(sum(chosen, []))
+            for size in range(1, len(groups) + 1)
+            for chosen in combinations(groups, size)
+        ]
+        kept.sort(key=lambda indices: (-len(indices), indices))
+        return tuple('+'.join(self.names[i] for i in k) for k in kept)
+
     def incomplete(self) -> tuple[str, ...]:
-        """The 2^M - 2 combinations that miss something."""
+        """The combinations of whole sensors that miss something."""
         return self.combinations()[1:]
 
     def parse(self, combination: str) -> tuple[bool, ...]:

@@ -13,7 +13,14 @@ PACKAGE = Path(mmseg_missing.__file__).parent
 FILES = sorted(PACKAGE.rglob('*.py'))
 
 COMMON = {'compat', 'version'}
-CORE = {'modality', 'fill', 'sampling', 'corruptions', 'adapters'}
+CORE = {
+    'modality',
+    'fill',
+    'sampling',
+    'corruptions',
+    'adapters',
+    'values',
+}
 STACKED = {'models', 'datasets', 'engine', 'evaluation', 'analysis'}
 OWN = {
     **{part: CORE | {'version'} for part in CORE},

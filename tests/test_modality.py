@@ -313,3 +313,32 @@ def test_callers_objects_stay_as_they_are(stack):
     fields = {'name': 'rgb', 'mean': [1, 2, 3]}
     Stack([fields])
     assert fields == {'name': 'rgb', 'mean': [1, 2, 3]}
+
+
+def test_combinations_keep_sensors_whole():
+    stack = Stack(
+        [
+            Modality('rgb'),
+            Modality('aolp', sensor='polarimeter'),
+            Modality('nir'),
+            Modality('dolp', sensor='polarimeter'),
+        ]
+    )
+    assert stack.sensors == ('rgb', 'polarimeter', 'nir')
+    assert stack.combinations() == (
+        'rgb+aolp+nir+dolp',
+        'rgb+aolp+dolp',
+        'aolp+nir+dolp',
+        'rgb+nir',
+        'aolp+dolp',
+        'rgb',
+        'nir',
+    )
+    assert stack.incomplete() == stack.combinations()[1:]
+    assert len(stack.subsets()) == 15
+    assert set(stack.combinations()) < set(stack.subsets())
+
+
+def test_combinations_are_subsets_where_each_modality_is_a_sensor():
+    stack = Stack([Modality(name) for name in 'abcd'])
+    assert stack.combinations() == stack.subsets()

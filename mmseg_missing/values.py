@@ -1,0 +1,121 @@
+"""Checks of single values that users configure.
+
+Each returns the value, or raises with the key that holds it, what was
+expected and what came.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection, Mapping, Sequence
+from numbers import Integral, Real
+from typing import Any
+
+
+def whole(
+    key: str, value: Any, least: int | None = None, most: int | None = None
+) -> int:
+    """Return a whole number as an int; True and 2.0 are none.
+
+    Args:
+        key: Where it stands, such as ``model.adapter.rank``.
+        value: What stands there.
+        least: Smallest value that works; None: any.
+        most: Largest value that works; None: any.
+
+    Raises:
+        TypeError: no whole number.
+        ValueError: out of range.
+    """
+    if isinstance(value, bool) or not isinstance(value, Integral):
+        raise TypeError(f'`{key}` takes a whole number, got {value!r}')
+    _check_range(key, value, least, most)
+    return int(value)
+
+
+def real(
+    key: str,
+    value: Any,
+    least: float | None = None,
+    most: float | None = None,
+    above: float | None = None,
+    below: float | None = None,
+) -> float:
+    """Return a finite number as a float; NaN and infinity are refused.
+
+    Args:
+        key: Where it stands.
+        value: What stands there.
+        least: Smallest value that works.
+        most: Largest value that works.
+        above: It must be larger than this.
+        below: It must be smaller than this.
+
+    Raises:
+        TypeError: no number.
+        ValueError: not finite, or out of range.
+    """
+    if isinstance(value, bool) or not isinstance(value, Real):
+        raise TypeError(f'`{key}` takes a number, got {value!r}')
+    if not math.isfinite(value):
+        raise ValueError(f'`{key}` takes a finite number, got {value}')
+    _check_range(key, value, least, most)
+    if above is not None and not value > above:
+        raise ValueError(f'`{key}` must be above {above:g}, got {value}')
+    if below is not None and not value < below:
+        raise ValueError(f'`{key}` must be below {below:g}, got {value}')
+    return float(value)
+
+
+def probability(key: str, value: Any) -> float:
+    """Return a number from 0 to 1; raises as :func:`real`."""
+    return real(key, value, least=0, most=1)
+
+
+def flag(key: str, value: Any) -> bool:
+    """Return True or False.
+
+    Raises:
+        TypeError: something else, a number or a word included.
+    """
+    if not isinstance(value, bool):
+        raise TypeError(f'`{key}` takes True or False, got {value!r}')
+    return value
+
+
+def choice(key: str, value: Any, known: Collection[Any]) -> Any:
+    """Return one of ``known``.
+
+    Raises:
+        ValueError: something else.
+    """
+    if isinstance(value, (Mapping, list, set)) or value not in known:
+        raise ValueError(
+            f'`{key}` takes one of {", ".join(map(str, known))}, got {value!r}'
+        )
+    return value
+
+
+def listed(
+    key: str, value: Any, kind: type | tuple[type, ...] = object
+) -> list[Any]:
+    """Return the entries of a list or tuple, each of one kind.
+
+    Raises:
+        TypeError: no list (a text is none), or an entry of another kind.
+    """
+    if isinstance(value, (str, bytes)) or not isinstance(value, Sequence):
+        raise TypeError(f'`{key}` takes a list, got {value!r}')
+    for entry in value:
+        if not isinstance(entry, kind):
+            raise TypeError(f'`{key}` has a wrong entry: {entry!r}')
+    return list(value)
+
+
+def _check_range(
+    key: str, value: Any, least: float | None, most: float | None
+) -> None:
+    if least is not None and value < least:
+        raise ValueError(f'`{key}` must be at least {least:g}, got {value}')
+    if most is not None and value > most:
+        raise ValueError(f'`{key}` must be at most {most:g}, got {value}')
