@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import chain, combinations
 from typing import Any
 
 INTERPOLATIONS = ('bilinear', 'nearest')
@@ -171,7 +171,7 @@ class Stack(Sequence[Modality]):
             for sensor in self.sensors
         ]
         kept = [
-            sorted(sum(chosen, []))
+            sorted(chain.from_iterable(chosen))
             for size in range(1, len(groups) + 1)
             for chosen in combinations(groups, size)
         ]
