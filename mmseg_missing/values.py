@@ -59,12 +59,13 @@ def real(
         raise TypeError(f'`{key}` takes a number, got {value!r}')
     if not math.isfinite(value):
         raise ValueError(f'`{key}` takes a finite number, got {value}')
-    _check_range(key, value, least, most)
-    if above is not None and not value > above:
+    number = float(value)
+    _check_range(key, number, least, most)
+    if above is not None and not number > above:
         raise ValueError(f'`{key}` must be above {above:g}, got {value}')
-    if below is not None and not value < below:
+    if below is not None and not number < below:
         raise ValueError(f'`{key}` must be below {below:g}, got {value}')
-    return float(value)
+    return number
 
 
 def probability(key: str, value: Any) -> float:
