@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, combinations
@@ -57,6 +58,11 @@ class Modality:
                 raise ValueError(
                     f'modality {self.name!r} has {self.channels} channels '
                     f'but {len(values)} values in `{key}`'
+                )
+            if not all(map(math.isfinite, values)):
+                raise ValueError(
+                    f'modality {self.name!r} takes finite numbers in '
+                    f'`{key}`, got {list(values)}'
                 )
             object.__setattr__(self, key, values)
         if min(self.std) <= 0:

@@ -13,6 +13,7 @@ from mmseg_missing.apis.cli import (
 )
 from mmseg_missing.apis.dedicated import keep_modalities
 from mmseg_missing.apis.model import check_classes, load_config, network_of
+from mmseg_missing.engine import check_numbers, is_first_process, locked
 
 # Keys of the config.
 NEEDED = ('train_dataloader', 'train_cfg', 'optim_wrapper')
@@ -42,6 +43,7 @@ def main() -> None:
     cfg = load_config(args.config, args.cfg_options)
     for key in NEEDED:
         require(cfg, key)
+    check_numbers(cfg)
     if args.modalities:
         keep_modalities(cfg, args.modalities)
     apply_runner_arguments(cfg, args)
@@ -51,10 +53,11 @@ def main() -> None:
     if args.amp:
         cfg.optim_wrapper.type = 'AmpOptimWrapper'
         cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
-    runner = build_runner(cfg)
-    dataset = runner.train_loop.dataloader.dataset
-    check_classes(network_of(runner.model), dataset)
-    runner.train()
+    with locked(cfg.work_dir, is_first_process(cfg.launcher)):
+        runner = build_runner(cfg)
+        dataset = runner.train_loop.dataloader.dataset
+        check_classes(network_of(runner.model), dataset)
+        runner.train()
 
 
 if __name__ == '__main__':

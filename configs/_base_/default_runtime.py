@@ -13,10 +13,13 @@ default_hooks = dict(
     timer=dict(type='IterTimerHook'),
     logger=dict(type='LoggerHook', interval=50, log_metric_by_epoch=True),
     param_scheduler=dict(type='ParamSchedulerHook'),
-    # Two, because the older one is deleted before the newer one is written.
-    checkpoint=dict(type='CheckpointHook', interval=1, max_keep_ckpts=2),
+    # Two, because a file can be damaged after it was written.
+    checkpoint=dict(type='AtomicCheckpointHook', interval=1, max_keep_ckpts=2),
     sampler_seed=dict(type='DistSamplerSeedHook'),
     cost=dict(type='CostHook'),
+    # Not in `custom_hooks`, a list that a config replaces as a whole.
+    finite=dict(type='FiniteCheckHook'),
+    resume=dict(type='ResumeCheckHook'),
 )
 custom_hooks = [dict(type='RandomStateHook')]
 log_processor = dict(by_epoch=True)

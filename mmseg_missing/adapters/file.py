@@ -66,7 +66,8 @@ def save_adapter(
         The combinations that the file was trained for.
 
     Raises:
-        ValueError: no row was trained, or none for one of ``combinations``.
+        ValueError: no row was trained, none for one of ``combinations``, or
+            one that is not finite.
         OSError: the file cannot be written.
     """
     bank = _bank(root)
@@ -123,6 +124,11 @@ def _write(
     metadata: Mapping[str, Any],
 ) -> None:
     tensors = {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
+    for name, values in tensors.items():
+        if not values.isfinite().all():
+            raise ValueError(
+                f'row {name!r} is not finite; {str(path)!r} was not written'
+            )
     texts = {k: json.dumps(v, default=float) for k, v in metadata.items()}
     # safetensors' own files are for their owner alone, whatever the umask.
     part = Path(f'{path}.part')

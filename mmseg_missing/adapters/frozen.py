@@ -41,7 +41,7 @@ def load_base(
     """Load ``state`` into everything of ``model`` but its adapters.
 
     Raises:
-        ValueError: a key too many or too few, or another shape.
+        ValueError: a key too many or too few, another shape, or NaN.
     """
     expected = base_state(model)
     missing = set(expected) - set(state)
@@ -62,5 +62,10 @@ def load_base(
             raise ValueError(
                 f'{str(path)!r} is no base of this network: {key!r} has shape '
                 f'{tuple(state[key].shape)}, expected {tuple(value.shape)}'
+            )
+        if state[key].isnan().any():
+            raise ValueError(
+                f'{str(path)!r} is no base: {key!r} holds NaN, its training '
+                'diverged; give a checkpoint from before'
             )
     model.load_state_dict(state, strict=False)

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from ..engine import find_checkpoint
 from ..evaluation import COST_FILE, check_writable
 
 LOG_FILE = 'compare.log'
@@ -107,12 +108,12 @@ def _last_words(text: str) -> str:
     return (errors or lines or ['a tool failed'])[-1].removeprefix('error: ')
 
 
-def _last_checkpoint(folder: Path) -> str:
+def _last_checkpoint(folder: Path) -> Path:
     """Return the checkpoint that training wrote last."""
-    pointer = folder / 'last_checkpoint'
-    if not pointer.is_file():
+    found = find_checkpoint(folder)
+    if found is None:
         raise FileNotFoundError(
             f'no checkpoint in {str(folder)!r}; keep the `checkpoint` of '
             '`default_hooks`'
         )
-    return pointer.read_text().strip()
+    return found

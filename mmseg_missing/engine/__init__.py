@@ -6,17 +6,30 @@ require_stack()
 
 from .hooks import (  # noqa: E402
     AdapterCheckpointHook,
+    AtomicCheckpointHook,
     CostHook,
+    FiniteCheckHook,
     FrozenBaseCheckHook,
     RandomStateHook,
+    ResumeCheckHook,
 )
+from .hooks.finite_check_hook import check_numbers  # noqa: E402
+from .lock import is_first_process, locked  # noqa: E402
 from .loops import CombinationTestLoop, CombinationValLoop  # noqa: E402
+from .resume import find_checkpoint  # noqa: E402
 
 __all__ = [
     'AdapterCheckpointHook',
+    'AtomicCheckpointHook',
     'CombinationTestLoop',
     'CombinationValLoop',
     'CostHook',
+    'FiniteCheckHook',
     'FrozenBaseCheckHook',
     'RandomStateHook',
+    'ResumeCheckHook',
+    'check_numbers',
+    'find_checkpoint',
+    'is_first_process',
+    'locked',
 ]

@@ -21,7 +21,10 @@ with open('calls', 'a') as file:
 TRAIN = """
 print('Epoch(train)  [1][50/100]  lr: 1', flush=True)
 time.sleep(1.5)
+from zipfile import ZipFile
 (folder / 'last_checkpoint').write_text('epoch_1.pth')
+with ZipFile(folder / 'epoch_1.pth', 'w') as file:
+    file.writestr('epoch_1/data.pkl', '')
 (folder / 'cost.json').touch()
 """
 TEST = "(folder / 'report.json').touch()"
@@ -50,7 +53,8 @@ def test_training_then_testing(start):
     assert start(seed=3, say=said.append) == [
         'train.py net.py --resume --work-dir work_dirs/net-seed3 '
         '--cfg-options randomness.seed=3',
-        'test.py net.py epoch_1.pth --work-dir work_dirs/net-seed3/test '
+        'test.py net.py work_dirs/net-seed3/epoch_1.pth '
+        '--work-dir work_dirs/net-seed3/test '
         '--out work_dirs/net-seed3/test --cfg-options randomness.seed=3',
     ]
     assert is_finished(work)
@@ -62,7 +66,7 @@ def test_a_training_that_ended_is_not_repeated(start):
     assert len(start()) == 2
     calls = start()
     assert len(calls) == 3
-    assert calls[2].startswith('test.py net.py epoch_1.pth')
+    assert calls[2].startswith('test.py net.py work_dirs/net/epoch_1.pth')
 
 
 def test_last_words(start):

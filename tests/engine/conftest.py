@@ -175,7 +175,7 @@ def make_runner(tmp_path):
             default_hooks={
                 'logger': None,
                 'checkpoint': {
-                    'type': 'CheckpointHook',
+                    'type': 'AtomicCheckpointHook',
                     'interval': interval // 3 if by_epoch else interval,
                     'by_epoch': by_epoch,
                     **(saving or {}),

@@ -153,7 +153,7 @@ class TestStart:
 
     @pytest.mark.parametrize('wrong', [{'init': 'magic'}, {'init_batches': 0}])
     def test_unknown_start(self, make_runner, join, wrong):
-        with pytest.raises(ValueError, match='identity or moments'):
+        with pytest.raises(ValueError, match=r'init'):
             make_runner(adapter=ADAPTER, hooks=[{**join, **wrong}])
 
     def test_method_without_closed_form(self, make_runner, join):

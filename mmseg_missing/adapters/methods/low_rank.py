@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -79,7 +80,7 @@ class LowRank(Adapter):
         self.rank = min(self.rank, most)
         alpha = self.rank if alpha is None else alpha
         alpha = _look_up(site.name, alpha_pattern, alpha)
-        if not isinstance(alpha, (int, float)) or alpha <= 0:
+        if not isinstance(alpha, (int, float)) or not 0 < alpha < math.inf:
             raise ValueError(
                 f'adapter site {site.name!r} needs a positive alpha, got '
                 f'{alpha!r}; check `model.adapter.alpha` and `alpha_pattern`'

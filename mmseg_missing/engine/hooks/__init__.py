@@ -1,15 +1,21 @@
-"""Hooks: joining and saving adapters, checks, costs, random states."""
+"""Hooks: checkpoints and what lies in them, checks, costs."""
 
 from .adapter_checkpoint_hook import AdapterCheckpointHook
+from .atomic_checkpoint_hook import AtomicCheckpointHook
 from .cost_hook import CostHook
+from .finite_check_hook import FiniteCheckHook
 from .frozen_base_check_hook import FrozenBaseCheckHook
 from .progress_bar_hook import ProgressBarHook
 from .random_state_hook import RandomStateHook
+from .resume_check_hook import ResumeCheckHook
 
 __all__ = [
     'AdapterCheckpointHook',
+    'AtomicCheckpointHook',
     'CostHook',
+    'FiniteCheckHook',
     'FrozenBaseCheckHook',
     'ProgressBarHook',
     'RandomStateHook',
+    'ResumeCheckHook',
 ]

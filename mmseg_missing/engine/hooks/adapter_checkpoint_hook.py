@@ -20,9 +20,12 @@ from ...adapters import (
     load_base,
     save_adapter,
 )
+from ...values import choice, whole
 from ..checkpoints import read_state
 from ..fitting import fit_segmentor
 from .random_state_hook import get_random_state, set_random_state
+
+HOOK, SUFFIX = 'AdapterCheckpointHook', '.safetensors'
 
 
 @HOOKS.register_module()
@@ -60,14 +63,17 @@ class AdapterCheckpointHook(Hook):
         init: str = 'identity',
         init_batches: int = 16,
     ) -> None:
-        if init not in ('identity', 'moments') or init_batches < 1:
+        for key, value in (('base', base), ('filename', filename)):
+            if not isinstance(value, (str, Path)):
+                raise TypeError(f'`{HOOK}.{key}` takes a path, got {value!r}')
+        if Path(filename).suffix != SUFFIX or Path(filename).name != filename:
             raise ValueError(
-                '`AdapterCheckpointHook` takes `init` identity or moments '
-                f'and at least 1 of `init_batches`, got {init!r} and '
-                f'{init_batches}'
+                f'`{HOOK}.filename` takes a name that ends in {SUFFIX}, got '
+                f'{filename!r}'
             )
-        self.base, self.filename = base, filename
-        self.init, self.init_batches = init, init_batches
+        self.base, self.filename = str(base), filename
+        self.init = choice(f'{HOOK}.init', init, ('identity', 'moments'))
+        self.init_batches = whole(f'{HOOK}.init_batches', init_batches, 1)
         self._is_fresh = False
         self._results: dict = {}
 

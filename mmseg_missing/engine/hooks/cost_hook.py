@@ -12,16 +12,17 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from mmengine.dist import all_reduce, get_rank, master_only
+from mmengine.dist import all_gather_object, is_main_process
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
 from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from mmseg.registry import HOOKS
-from torch import Tensor, nn
+from torch import nn
 
 from ...adapters import adapted
 from ...evaluation import COST_FILE, Cost
+from ..atomic import write_atomically
 
 MIB = 2**20
 
@@ -32,6 +33,11 @@ class CostHook(Hook):
 
     What a run measured lies in its checkpoints too, so that a resumed run
     adds to the steps before it: the sum is that of a run without a stop.
+
+    It never waits for a GPU: MMEngine has waited for the loss of a step when
+    this hook looks at the clock. On a GPU memory is the peak of the steps
+    alone, from the second one on: in the first one ``FrozenBaseCheckHook``
+    looks on, which takes memory that training does not need.
     """
 
     # Before hooks that save or validate: their time is no training step.
@@ -45,12 +51,17 @@ class CostHook(Hook):
         """Keep what the steps before this run cost."""
         self._resumed = checkpoint.get('cost')
 
+    def before_checkpoint(self, runner: Runner) -> None:
+        """Collect the counts of all processes."""
+        self._counted = self._count()
+
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Put what the steps cost so far into the checkpoint."""
+        counted = self._seen if self._counted is None else self._counted
         checkpoint['cost'] = {
             'step_seconds': torch.tensor(self._seconds),
             'memory_mib': self._memory_mib,
-            'samples_seen': dict(self._seen),
+            'samples_seen': dict(counted),
         }
 
     def before_train(self, runner: Runner) -> None:
@@ -66,6 +77,8 @@ class CostHook(Hook):
 
     def before_train_iter(self, runner: Runner, *args, **kwargs) -> None:
         """Start the clock: the batch is loaded."""
+        if self._is_peak_foreign:
+            _forget_peak()
         self._start = _now()
 
     def after_train_iter(
@@ -73,18 +86,21 @@ class CostHook(Hook):
     ) -> None:
         """Stop the clock, look at the memory, count the combinations."""
         self._seconds.append(_now() - self._start)
-        self._memory_mib = max(self._memory_mib, _peak_mib())
-        network = _unwrapped(runner)
-        if hasattr(network, 'sampler'):
-            self._seen.update(_drawn(network, data_batch, runner.iter))
+        if not self._is_first:
+            self._memory_mib = max(self._memory_mib, _peak_mib())
+        self._is_peak_foreign, self._is_first = self._is_first, False
+        self._seen.update(getattr(_unwrapped(runner), 'drawn', ()))
 
-    @master_only
+    def after_val(self, runner: Runner) -> None:
+        """What a validation took is not what a step takes."""
+        self._is_peak_foreign = True
+
     def after_train(self, runner: Runner) -> None:
         """Write the file, if it says all."""
-        if len(self._seconds) != runner.iter:
-            return
-        path = Path(runner.work_dir) / COST_FILE
-        path.write_text(self._cost(runner).to_json() + '\n')
+        self._seen = self._count()
+        if len(self._seconds) == runner.iter and is_main_process():
+            path = Path(runner.work_dir) / COST_FILE
+            write_atomically(path, self._cost(runner).to_json() + '\n')
 
     def _begin(self, before: Mapping[str, Any] | None) -> None:
         """Take over what ``before_save_checkpoint`` saved, if anything."""
@@ -93,7 +109,14 @@ class CostHook(Hook):
             before.get('step_seconds', torch.zeros(0)).tolist()
         )
         self._memory_mib: float = before.get('memory_mib', 0.0)
-        self._seen = Counter(before.get('samples_seen', {}))
+        # Of this process; what was saved counts once, in the first one.
+        saved = before.get('samples_seen', {}) if is_main_process() else {}
+        self._seen, self._counted = Counter(saved), None
+        self._is_first = self._is_peak_foreign = True
+
+    def _count(self) -> Counter[str]:
+        """Return how many samples showed which combination, on all ranks."""
+        return sum(all_gather_object(self._seen), Counter())
 
     def _cost(self, runner: Runner) -> Cost:
         network = _unwrapped(runner)
@@ -111,7 +134,7 @@ class CostHook(Hook):
             iterations=len(self._seconds),
             seconds=sum(self._seconds),
             seconds_per_iteration=statistics.median(self._seconds or [0.0]),
-            memory_mib=self._memory_mib,
+            memory_mib=self._memory_mib or _peak_mib(),
             memory_measured_by='torch.cuda.max_memory_allocated'
             if on_gpu
             else 'ru_maxrss of the whole process',
@@ -120,28 +143,6 @@ class CostHook(Hook):
             sampler=type(getattr(network, 'sampler', None)).__name__,
             samples_seen=dict(self._seen),
         )
-
-
-def _drawn(
-    network: nn.Module, data_batch: Mapping[str, Any], iteration: int
-) -> dict[str, int]:
-    """Return how many samples showed which combination, over all ranks.
-
-    A draw depends on the iteration, not on what was drawn before, so the
-    one of the step that has just ended can be repeated.
-    """
-    stack = network.stack
-    metas = [sample.metainfo for sample in data_batch['data_samples']]
-    full = (True,) * len(stack)
-    present = [tuple(map(bool, m.get('present', full))) for m in metas]
-    drawn = network.sampler.draw(present, iteration, get_rank())
-    names = list(map(stack.format, drawn))
-    counts: Tensor = torch.tensor(
-        [names.count(n) for n in stack.combinations()]
-    )
-    all_reduce(counts)
-    pairs = zip(stack.combinations(), counts.tolist(), strict=True)
-    return {name: count for name, count in pairs if count}
 
 
 def _count(module: nn.Module, trained_only: bool = False) -> int:
@@ -155,10 +156,12 @@ def _count(module: nn.Module, trained_only: bool = False) -> int:
 
 
 def _now() -> float:
-    """Return seconds, once the GPU has done what it was given."""
-    if torch.cuda.is_available():
-        torch.cuda.synchronize()
     return time.perf_counter()
+
+
+def _forget_peak() -> None:
+    if torch.cuda.is_available():
+        torch.cuda.reset_peak_memory_stats()
 
 
 def _peak_mib() -> float:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 import random
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
+from mmengine.dist import all_gather_object, get_rank, get_world_size
 from mmengine.hooks import Hook
+from mmengine.logging import print_log
 from mmengine.runner import EpochBasedTrainLoop, Runner
 from mmseg.registry import HOOKS
 
@@ -17,24 +20,44 @@ from mmseg.registry import HOOKS
 class RandomStateHook(Hook):
     """Save random states in checkpoints and restore them on resuming.
 
-    Validation draws from its own stream, so that it does not matter on which
-    side of it a run stops. Exact with loaders in the main process
-    (``num_workers=0``); workers start anew.
+    Every process has its own, saved on the CPU and given back to the process
+    of that rank. Validation draws from its own stream, so that it does not
+    matter on which side of it a run stops. Exact with loaders in the main
+    process (``num_workers=0``); workers start anew.
+
+    Several processes need ``AtomicCheckpointHook``, which lets them give
+    their states; MMEngine's own hook asks the first one only.
     """
 
     priority = 'VERY_HIGH'
 
     def __init__(self) -> None:
+        self._gathered: list[dict] | None = None
         self._resumed: dict | None = None
         self._before_val: dict | None = None
 
+    def before_checkpoint(self, runner: Runner) -> None:
+        """Collect the states of all processes; in a validation training's."""
+        self._gathered = all_gather_object(self._training_state())
+
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Put the states of Python, NumPy and torch into the checkpoint."""
-        checkpoint['random_state'] = get_random_state()
+        states = self._gathered or [self._training_state()]
+        checkpoint['random_states'], self._gathered = states, None
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
-        """Keep the states for the moment when training goes on."""
-        self._resumed = checkpoint.get('random_state')
+        """Keep the state for the moment when training goes on."""
+        states = checkpoint.get('random_states', [])
+        if len(states) == get_world_size():
+            self._resumed = states[get_rank()]
+        elif runner._resume:
+            print_log(
+                f'the checkpoint has random states of {len(states)} '
+                f'processes, this run has {get_world_size()}: random numbers '
+                'begin anew at the seed, other than in a run without a stop',
+                logger='current',
+                level=logging.WARNING,
+            )
 
     def before_train(self, runner: Runner) -> None:
         """Restore as soon as the first new batch is about to be loaded."""
@@ -65,6 +88,9 @@ class RandomStateHook(Hook):
         if self._before_val is not None:
             set_random_state(self._before_val)
             self._before_val = None
+
+    def _training_state(self) -> dict[str, Any]:
+        return self._before_val or get_random_state()
 
 
 class _RestoringIterator:
@@ -100,21 +126,27 @@ class _RestoringIterator:
 
 
 def get_random_state() -> dict[str, Any]:
-    """Return the states of all global random generators."""
+    """Return the states of this process's global random generators."""
     name, keys, *rest = np.random.get_state()
     return {
         'python': random.getstate(),
         'numpy': (name, torch.from_numpy(keys.copy()), *rest),
         'torch': torch.get_rng_state(),
-        'cuda': torch.cuda.get_rng_state_all(),
+        'cuda': torch.cuda.get_rng_state()
+        if torch.cuda.is_available()
+        else None,
     }
 
 
 def set_random_state(state: dict[str, Any]) -> None:
-    """Set what :func:`get_random_state` gave."""
+    """Set what :func:`get_random_state` gave.
+
+    Its tensors may lie on any device: MMEngine loads a checkpoint to where
+    the network is, but generators take their states from the CPU.
+    """
     name, keys, *rest = state['numpy']
     random.setstate(state['python'])
-    np.random.set_state((name, keys.numpy(), *rest))
-    torch.set_rng_state(state['torch'])
-    if len(state['cuda']) == torch.cuda.device_count():
-        torch.cuda.set_rng_state_all(state['cuda'])
+    np.random.set_state((name, keys.cpu().numpy(), *rest))
+    torch.set_rng_state(state['torch'].cpu())
+    if state['cuda'] is not None and torch.cuda.is_available():
+        torch.cuda.set_rng_state(state['cuda'].cpu())

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 from torch import Tensor, nn
+
+from ...values import real
 
 
 class Output(NamedTuple):
@@ -29,7 +32,8 @@ class TeacherLoss(nn.Module):
 
     def __init__(self, loss_weight: float, loss_name: str) -> None:
         super().__init__()
-        self.loss_weight, self.loss_name = loss_weight, loss_name
+        self.loss_weight = real(f'{loss_name}.loss_weight', loss_weight)
+        self.loss_name = loss_name
 
     def forward(
         self, student: Output, teacher: Output, labels: Tensor
@@ -54,7 +58,7 @@ class TeacherLoss(nn.Module):
 def check_positive(name: str, **values: float) -> None:
     """Refuse arguments of loss ``name`` that are not positive."""
     for key, value in values.items():
-        if value <= 0:
+        if not 0 < value < math.inf:
             raise ValueError(
                 f'`{key}` of {name} must be positive, got {value}; check '
                 '`model.teacher`'

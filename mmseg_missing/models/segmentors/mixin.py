@@ -106,6 +106,8 @@ class MissingModalityMixin:
         if sampler is None or (sampler == 'round_robin' and self._banks):
             sampler = self._default_sampler()
         self.sampler = build_sampler(stack, sampler)
+        # Combinations of the samples of the last training step.
+        self.drawn: tuple[str, ...] = ()
 
     def _fold(self, folded: Mapping[str, Any]) -> None:
         """Become the plain network of a folded checkpoint."""
@@ -180,6 +182,7 @@ class MissingModalityMixin:
             MessageHub.get_current_instance().get_info('iter', 0),
             get_rank(),
         )
+        self.drawn = tuple(map(self.stack.format, present))
         teacher = self._ask_teacher(inputs, there, metas)
         with self._seeing(inputs, present, metas) as filled:
             if teacher is None:
