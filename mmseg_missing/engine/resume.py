@@ -73,8 +73,10 @@ def find_checkpoint(folder: str | Path) -> Path | None:
 def _named(folder: Path) -> Path | None:
     """Return the file that the pointer names, if it names one."""
     pointer = folder / POINTER
-    text = pointer.read_text(errors='replace') if pointer.is_file() else ''
-    if not text.strip() or not text.isprintable():
+    if not pointer.is_file():
+        return None
+    text = pointer.read_text(errors='replace').strip()
+    if not text or not text.isprintable():
         return None
     # A folder may have moved with its files; others lie in `out_dir`.
     beside, there = folder / Path(text).name, Path(text)

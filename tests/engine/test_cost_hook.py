@@ -1,9 +1,12 @@
 """What a training cost, in one go and in two."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from mmengine.runner import loops
 
+from mmseg_missing.engine import CostHook
 from mmseg_missing.engine.hooks import cost_hook
 from mmseg_missing.evaluation import Cost
 
@@ -47,7 +50,7 @@ def test_an_adapted_network(make_runner, tmp_path):
 
 
 def test_counts_are_those_of_the_bank(make_runner, tmp_path):
-    """The hook repeats the draws that the loss has made."""
+    """Both count the draws that the loss has made."""
     runner = make_runner(adapter=ADAPTER, hooks=[HOOK], sampler='uniform')
     runner.train()
     seen = dict(read(tmp_path).samples_seen)
@@ -110,6 +113,54 @@ def test_checkpoints_need_no_unpickling(make_runner, tmp_path):
     cost = torch.load(path, weights_only=False)['cost']
     torch.save(cost, tmp_path / 'cost.pth')
     assert torch.load(tmp_path / 'cost.pth', weights_only=True)
+
+
+def test_a_step_draws_once(make_runner):
+    runner = make_runner(adapter=ADAPTER, hooks=[HOOK], sampler='uniform')
+    draws, draw = [], runner.model.sampler.draw
+    runner.model.sampler.draw = lambda *x: draws.append(x) or draw(*x)
+    runner.train()
+    assert len(draws) == 6
+
+
+class Gpu:
+    """Remembers its peak; it has no ``synchronize``."""
+
+    def __init__(self):
+        self.used = self.peak = 0
+
+    def is_available(self):
+        return True
+
+    def use(self, mib):
+        self.used, self.peak = mib * 2**20, max(self.peak, mib * 2**20)
+
+    def max_memory_allocated(self):
+        return self.peak
+
+    def reset_peak_memory_stats(self):
+        self.peak = self.used
+
+
+def test_memory_is_that_of_steps(monkeypatch):
+    """Not of the first one, where a check looks on, nor of validations."""
+    gpu = Gpu()
+    torches = SimpleNamespace(cuda=gpu, zeros=torch.zeros)
+    monkeypatch.setattr(cost_hook, 'torch', torches)
+    runner = SimpleNamespace(model=torch.nn.Identity(), iter=0)
+    hook = CostHook()
+    hook.before_train(runner)
+    peaks = []
+    for mib in (90, 50, 60, 40):
+        hook.before_train_iter(runner)
+        gpu.use(mib)
+        gpu.use(10)
+        hook.after_train_iter(runner, 0)
+        peaks.append(hook._memory_mib)
+        gpu.use(100)  # a validation
+        gpu.use(10)
+        hook.after_val(runner)
+    assert peaks == [0.0, 50.0, 60.0, 60.0]
 
 
 @pytest.mark.parametrize('text', ['', '[]', '{}', '{"modalities": []}'])

@@ -33,8 +33,10 @@ class AtomicCheckpointHook(CheckpointHook):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         is_local = '://' not in str(self.out_dir or '')
-        if is_local and self.backend_args is None and not (
-            self.file_client_args
+        if (
+            is_local
+            and self.backend_args is None
+            and not (self.file_client_args)
         ):
             self.backend_args = {'backend': ATOMIC}
 

@@ -58,9 +58,8 @@ class FiniteCheckHook(Hook):
             raise ValueError(
                 f'the loss is {bad[0][0]} in iteration {self._iteration} of '
                 f'{runner.max_iters}, images {named[:NAMED_IMAGES]}; '
-                f'{_last_good(runner)}; check these images with '
-                'tools/check_dataset.py, or lower '
-                '`optim_wrapper.optimizer.lr`'
+                f'{_last_good(runner)}; lower `optim_wrapper.optimizer.lr`, '
+                'or check these images with tools/check_dataset.py'
             )
 
     def before_checkpoint(self, runner: Runner) -> None:

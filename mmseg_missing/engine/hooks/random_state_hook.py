@@ -130,7 +130,8 @@ def get_random_state() -> dict[str, Any]:
     name, keys, *rest = np.random.get_state()
     return {
         'python': random.getstate(),
-        'numpy': (name, torch.from_numpy(keys.copy()), *rest),
+        # torch has no whole unsigned numbers that it can send and save.
+        'numpy': (name, torch.from_numpy(keys.astype(np.int64)), *rest),
         'torch': torch.get_rng_state(),
         'cuda': torch.cuda.get_rng_state()
         if torch.cuda.is_available()
@@ -146,7 +147,8 @@ def set_random_state(state: dict[str, Any]) -> None:
     """
     name, keys, *rest = state['numpy']
     random.setstate(state['python'])
-    np.random.set_state((name, keys.cpu().numpy(), *rest))
+    keys = keys.cpu().numpy().astype(np.uint32)
+    np.random.set_state((name, keys, *rest))
     torch.set_rng_state(state['torch'].cpu())
     if state['cuda'] is not None and torch.cuda.is_available():
         torch.cuda.set_rng_state(state['cuda'].cpu())
