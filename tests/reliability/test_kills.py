@@ -1,8 +1,4 @@
-"""Trainings that die at any moment, and go on as if nothing had been.
-
-Each one is ``tools/train.py`` in a forked process, so that a run takes a
-second; the parent builds nothing itself.
-"""
+"""Trainings that die at any moment, and go on as if nothing had been."""
 
 import builtins
 import io
@@ -10,110 +6,43 @@ import os
 import random
 import runpy
 import signal
-import sys
 import time
-import traceback
 from pathlib import Path
 
 import pytest
 import torch
 
-import mmseg_missing  # noqa: F401 (what children would import, once)
 from mmseg_missing.adapters import read_adapter
 
-ROOT = Path(__file__).parents[2]
-TRAIN = ROOT / 'tools' / 'train.py'
-BASE_CONFIG = ROOT / 'tests' / 'configs' / 'tiny.py'
-CONFIG = ROOT / 'tests' / 'configs' / 'tiny-ssf.py'
+CONFIGS = Path(__file__).parents[1] / 'configs'
 EPOCHS, KILLS, INTERRUPTS, SEED = 3, 50, 10, 0
-PATIENCE_S = 120
-
-
-class Training:
-    """One training in a process of its own.
-
-    Args:
-        folder: Where it runs; ``work`` in it is its work folder.
-        name: Of the work folder.
-        crash: Called in the process before it begins.
-    """
-
-    def __init__(self, folder, name, crash=None, config=CONFIG, epochs=EPOCHS):
-        self.work = folder / name
-        arguments = [config, '--work-dir', name, '--resume']
-        arguments += ['--cfg-options', f'train_cfg.max_epochs={epochs}']
-        arguments += ['train_dataloader.dataset.num_scenes=6']
-        self.log = folder / f'{name}.log'
-        self.log.parent.mkdir(exist_ok=True)
-        self.pid = os.fork()
-        if self.pid == 0:
-            code = 1
-            try:
-                code = self._run(folder, [TRAIN, *arguments], crash)
-            except BaseException:
-                traceback.print_exc()
-            finally:
-                sys.stdout.flush()
-                sys.stderr.flush()
-                os._exit(code)
-
-    def _run(self, folder, arguments, crash):
-        """Be the tool."""
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        os.chdir(folder)
-        log = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-        os.dup2(log, 1)
-        os.dup2(log, 2)
-        sys.stdout, sys.stderr = open(1, 'w'), open(2, 'w')
-        sys.argv = list(map(str, arguments))
-        # MMEngine formats a config four times, longer than a tiny run.
-        for place in ('yapf.yapflib.yapf_api', 'mmengine.config.config'):
-            sys.modules[place].FormatCode = lambda text, **style: (text, True)
-        if crash:
-            crash(self.work)
-        try:
-            runpy.run_path(str(TRAIN), run_name='__main__')
-        except SystemExit as end:
-            return end.code
-        return 0
-
-    def kill(self, number=signal.SIGKILL):
-        """End it, unless it has ended."""
-        os.kill(self.pid, number)
-
-    def wait(self):
-        """Return its exit code, negative for a signal; None: it hangs."""
-        end = time.time() + PATIENCE_S
-        while time.time() < end:
-            pid, status = os.waitpid(self.pid, os.WNOHANG)
-            if pid:
-                return os.waitstatus_to_exitcode(status)
-            time.sleep(0.01)
-        self.kill()
-        os.waitpid(self.pid, 0)
-        return None
 
 
 @pytest.fixture(scope='module')
-def folder(tmp_path_factory):
-    """Where all run, with the base they stand on."""
-    import mmengine.config.config  # noqa: F401
-    import yapf.yapflib.yapf_api  # noqa: F401
-    from mmengine.runner import Runner  # noqa: F401
-
+def start(start_training, tmp_path_factory):
+    """Return a function that starts adaptation in a folder of this name."""
     folder = tmp_path_factory.mktemp('kills')
-    names = (folder, 'work_dirs/tiny')
-    assert Training(*names, config=BASE_CONFIG, epochs=1).wait() == 0
-    return folder
+    options = ('train_dataloader.dataset.num_scenes=6',)
+    base = start_training(
+        folder, 'work_dirs/tiny', CONFIGS / 'tiny.py', options
+    )
+    assert base.wait() == 0, base.log.read_text()[-2000:]
+    options += (f'train_cfg.max_epochs={EPOCHS}',)
+
+    def start(name, **settings):
+        config = CONFIGS / 'tiny-ssf.py'
+        return start_training(folder, name, config, options, **settings)
+
+    return start
 
 
 @pytest.fixture(scope='module')
-def whole(folder):
+def whole(start):
     """What a run without a stop leaves, and how long it took."""
-    start = time.time()
-    training = Training(folder, 'whole')
+    began = time.time()
+    training = start('whole')
     assert training.wait() == 0, training.log.read_text()[-2000:]
-    return result(training.work), time.time() - start
+    return result(training.work), time.time() - began
 
 
 def result(work):
@@ -158,34 +87,34 @@ def judge(training, expected):
 
 
 @pytest.mark.slow
-def test_random_kills(folder, whole, outcomes):
+def test_random_kills(start, whole, outcomes):
     """SIGKILL at a random moment, once or twice, then to the end."""
     expected, seconds = whole
     generator = random.Random(SEED)
     for number in range(KILLS):
         for _ in range(generator.choice((1, 1, 2))):
-            training = Training(folder, f'kill{number}')
+            training = start(f'kill{number}')
             time.sleep(generator.uniform(0, seconds))
             training.kill()
             training.wait()
-        outcomes.add(*judge(Training(folder, f'kill{number}'), expected))
+        outcomes.add(*judge(start(f'kill{number}'), expected))
     assert not outcomes.faults
     assert outcomes.counts.total() == KILLS
 
 
 @pytest.mark.slow
-def test_interrupts(folder, whole, outcomes):
+def test_interrupts(start, whole, outcomes):
     """Ctrl-C: one line, no lock left, and it goes on to the same end."""
     expected, seconds = whole
     generator = random.Random(SEED)
     for number in range(INTERRUPTS):
         name = f'interrupt{number}'
-        training = Training(folder, name)
+        training = start(name)
         time.sleep(generator.uniform(0.3, 0.9) * seconds)
         training.kill(signal.SIGINT)
         assert training.wait() in (0, 2), training.log.read_text()[-2000:]
         assert not (training.work / 'train.lock').exists()
-        outcomes.add(*judge(Training(folder, name), expected))
+        outcomes.add(*judge(start(name), expected))
     assert not outcomes.faults
 
 
@@ -274,18 +203,18 @@ class Halved:
 
 
 @pytest.mark.slow
-def test_crash_points(folder, whole, outcomes):
+def test_crash_points(start, whole, outcomes):
     """Dead at each step of each write: what is there is good."""
     expected, _ = whole
-    counting = Training(folder, 'counting', CrashPoints())
+    counting = start('counting', before=CrashPoints())
     assert judge(counting, expected)[0] == 'right'
-    names = (folder / 'counting.points').read_text().splitlines()
+    names = counting.work.with_suffix('.points').read_text().splitlines()
     kinds = {name.rpartition(' ')[-1] for name in names}
-    assert {'last_checkpoint', 'epoch_1.pth.part', 'train.lock'} <= kinds
+    assert {f'{n}.part' for n in ('last_checkpoint', 'epoch_1.pth')} < kinds
     for at, name in enumerate(names):
-        training = Training(folder, f'point{at}', CrashPoints(at))
+        training = start(f'point{at}', before=CrashPoints(at))
         assert training.wait() == -signal.SIGKILL, name
-        outcome, what = judge(Training(folder, f'point{at}'), expected)
+        outcome, what = judge(start(f'point{at}'), expected)
         outcomes.add(outcome, f'{name}, {what}')
     assert not outcomes.faults
     assert outcomes.counts.total() >= 30
