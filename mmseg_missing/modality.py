@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain, combinations
 from typing import Any
+
+import torch
 
 INTERPOLATIONS = ('bilinear', 'nearest')
 GEOMETRIES = ('plain', 'aolp', 'normals')
@@ -59,13 +60,13 @@ class Modality:
                     f'modality {self.name!r} has {self.channels} channels '
                     f'but {len(values)} values in `{key}`'
                 )
-            if not all(map(math.isfinite, values)):
+            if not torch.tensor(values, dtype=torch.float32).isfinite().all():
                 raise ValueError(
-                    f'modality {self.name!r} takes finite numbers in '
-                    f'`{key}`, got {list(values)}'
+                    f'modality {self.name!r} takes finite numbers of float32 '
+                    f'in `{key}`, got {list(values)}'
                 )
             object.__setattr__(self, key, values)
-        if min(self.std) <= 0:
+        if torch.tensor(min(self.std), dtype=torch.float32) <= 0:
             raise ValueError(f'modality {self.name!r} needs positive `std`')
         for key, known in (
             ('interpolation', INTERPOLATIONS),

@@ -342,3 +342,16 @@ def test_combinations_keep_sensors_whole():
 def test_combinations_are_subsets_where_each_modality_is_a_sensor():
     stack = Stack([Modality(name) for name in 'abcd'])
     assert stack.combinations() == stack.subsets()
+
+
+@pytest.mark.parametrize('value', [float('nan'), float('inf'), 1e39])
+@pytest.mark.parametrize('key', ['mean', 'std'])
+def test_numbers_that_are_not_finite(key, value):
+    """As float32, in which images are normalised."""
+    with pytest.raises(ValueError, match=f"'depth'.*finite.*`{key}`"):
+        Modality('depth', channels=1, **{key: (value,)})
+
+
+def test_std_that_is_zero_as_float32():
+    with pytest.raises(ValueError, match='positive `std`'):
+        Modality('depth', channels=1, std=(1e-60,))

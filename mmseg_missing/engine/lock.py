@@ -5,11 +5,13 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import signal
 import socket
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import IO
+from typing import IO, NoReturn
 
 LOCK = 'train.lock'
 
@@ -55,12 +57,33 @@ def locked(folder: str | Path, is_first: bool = True) -> Iterator[None]:
         file.truncate()
         file.write(json.dumps(mine))
     try:
-        yield
+        with _ending_orderly():
+            yield
     finally:
         if path.is_file():
             with _opened(path) as file:
                 if _holder(file) == mine:
                     path.unlink()
+
+
+@contextmanager
+def _ending_orderly() -> Iterator[None]:
+    """Let SIGTERM, by which clusters end a job, release the folder.
+
+    The job may go on at another host, which cannot see who is dead here.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = signal.signal(signal.SIGTERM, _end)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _end(number: int, frame: object) -> NoReturn:
+    raise SystemExit(128 + number)
 
 
 @contextmanager
@@ -84,14 +107,14 @@ def _is_at(path: Path, file: IO[str]) -> bool:
 
 
 def _holder(file: IO[str]) -> dict:
-    """Return who is in the file; of what is no lock, nobody known."""
+    """Return who is in the file; nobody, if a process died writing it."""
     file.seek(0)
     text = file.read()
     try:
         holder = json.loads(text or '{}')
         return {key: holder[key] for key in holder and _this_process()}
     except (ValueError, KeyError, TypeError):
-        return {'pid': 'unknown', 'host': 'unknown', 'start': ''}
+        return {}
 
 
 def _this_process() -> dict:

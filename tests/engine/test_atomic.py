@@ -8,7 +8,11 @@ import pytest
 import torch
 from mmengine.runner import loops
 
-from mmseg_missing.engine import find_checkpoint, resume
+from mmseg_missing.engine import (
+    AtomicCheckpointHook,
+    find_checkpoint,
+    resume,
+)
 from mmseg_missing.engine.atomic import write_atomically
 
 
@@ -137,6 +141,29 @@ def test_old_one_goes_after_the_new_one_came(make_runner, monkeypatch):
     # At the checkpoint and at the pointer, three times each.
     assert [len(names) for names in there] == [0, 1, 1, 2, 1, 2]
     assert sorted(os.listdir(runner.work_dir)).count('iter_6.pth') == 1
+
+
+def test_old_one_goes_even_if_the_run_was_killed_before(
+    make_runner, monkeypatch, tmp_path
+):
+    settings = {'interval': 2, 'saving': {'max_keep_ckpts': 1}}
+    with monkeypatch.context() as patch:
+        patch.setattr(AtomicCheckpointHook, '_remove', _die_at(2))
+        with pytest.raises(KeyboardInterrupt):
+            make_runner(**settings).train()
+    names = {p.name for p in (tmp_path / 'run').glob('*.pth')}
+    assert names == {'iter_2.pth', 'iter_4.pth'}
+    make_runner(**settings, iters=4, resume=True).train()
+    names = {p.name for p in (tmp_path / 'run').glob('*.pth')}
+    assert names == {'iter_4.pth'}
+
+
+def _die_at(step):
+    def die(hook, steps):
+        if step in steps:
+            raise KeyboardInterrupt
+
+    return die
 
 
 def test_copied_folder_leaves_the_original_alone(make_runner, tmp_path):

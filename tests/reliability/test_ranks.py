@@ -19,7 +19,9 @@ CALM = """
 _base_ = {base!r}
 model = dict(
     backbone=dict(drop_path_rate=0.0),
-    sampler=dict(type='round_robin', combinations=['rgb']),
+    sampler=dict(
+        _delete_=True, type='round_robin', combinations=['rgb']
+    ),
     decode_head=dict(
         dropout_ratio=0.0,
         loss_decode=dict(
@@ -127,7 +129,7 @@ def read(work):
 def test_two_killed_ranks(start_training, folder, outcomes):
     """Each goes on with its own random numbers, to the same bits."""
     options = (*SCENES, f'train_cfg.max_epochs={EPOCHS}')
-    options += ('model.sampler=uniform', 'train_dataloader.batch_size=2')
+    options += ('model.sampler=uniform', 'randomness.diff_rank_seed=True')
     arguments = (start_training, folder)
     rest = (CONFIGS / 'tiny-ssf.py', options)
     began = time.time()

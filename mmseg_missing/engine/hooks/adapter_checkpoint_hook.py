@@ -23,6 +23,7 @@ from ...adapters import (
 from ...values import choice, whole
 from ..checkpoints import read_state
 from ..fitting import fit_segmentor
+from .finite_check_hook import FiniteCheckHook
 from .random_state_hook import get_random_state, set_random_state
 
 HOOK, SUFFIX = 'AdapterCheckpointHook', '.safetensors'
@@ -76,6 +77,11 @@ class AdapterCheckpointHook(Hook):
         self.init_batches = whole(f'{HOOK}.init_batches', init_batches, 1)
         self._is_fresh = False
         self._results: dict = {}
+
+    def before_run(self, runner: Runner) -> None:
+        """Adapters never train without a look at their numbers."""
+        if not any(isinstance(hook, FiniteCheckHook) for hook in runner.hooks):
+            runner.register_hook(FiniteCheckHook())
 
     def before_train(self, runner: Runner) -> None:
         """Load the base, or check the one that a resumed run brought."""

@@ -5,13 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from mmengine.dist import is_main_process
+from mmengine.dist import is_main_process, master_only
 from mmengine.hooks import CheckpointHook
 from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 
 from ..atomic import ATOMIC, write_atomically
 from ..resume import POINTER, find_checkpoint
+
+# Where a checkpoint says which others go as soon as it is there.
+OUTDATED = 'outdated_ckpt_ids'
 
 
 @HOOKS.register_module()
@@ -33,11 +36,7 @@ class AtomicCheckpointHook(CheckpointHook):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         is_local = '://' not in str(self.out_dir or '')
-        if (
-            is_local
-            and self.backend_args is None
-            and not (self.file_client_args)
-        ):
+        if is_local and not self.backend_args and not self.file_client_args:
             self.backend_args = {'backend': ATOMIC}
 
     def before_run(self, runner: Runner) -> None:
@@ -54,8 +53,9 @@ class AtomicCheckpointHook(CheckpointHook):
             )
 
     def before_train(self, runner: Runner) -> None:
-        """Look for the best checkpoint where this run lies."""
+        """Delete what a killed run meant to; look for the best one here."""
         super().before_train(runner)
+        self._remove(runner.message_hub.runtime_info.get(OUTDATED, []))
         best = getattr(self, 'best_ckpt_path', None)
         if best:  # a copied folder must not delete the original's
             self.best_ckpt_path = self._here(best)
@@ -77,7 +77,7 @@ class AtomicCheckpointHook(CheckpointHook):
         runner.call_hook('before_checkpoint')
         name = self.filename_tmpl.format(step)
         self.last_ckpt = self.file_backend.join_path(self.out_dir, name)
-        old = self._outdated(runner, step)
+        outdated = self._count_in(runner, step)
         runner.message_hub.update_info('last_ckpt', self.last_ckpt)
         runner.save_checkpoint(
             self.out_dir,
@@ -96,23 +96,24 @@ class AtomicCheckpointHook(CheckpointHook):
                 Path(runner.work_dir) / POINTER,
                 name if is_beside else self.last_ckpt,
             )
-            for path in old:
-                if self.file_backend.isfile(path):
-                    self.file_backend.remove(path)
+        self._remove(outdated)
 
-    def _outdated(self, runner: Runner, step: int) -> list[str]:
-        """Return what goes once this step is written; count it in."""
+    def _count_in(self, runner: Runner, step: int) -> list[int]:
+        """Return the steps whose files go once this one is written."""
         if self.max_keep_ckpts <= 0 or step in self.keep_ckpt_ids:
             return []
-        kept = [*self.keep_ckpt_ids, step]
-        gone = kept[: -self.max_keep_ckpts]
+        steps = [*self.keep_ckpt_ids, step]
+        outdated = steps[: -self.max_keep_ckpts]
         self.keep_ckpt_ids.append(step)  # a deque of that length
-        runner.message_hub.update_info(
-            'keep_ckpt_ids', list(self.keep_ckpt_ids)
-        )
-        return [
-            self.file_backend.join_path(
-                self.out_dir, self.filename_tmpl.format(number)
-            )
-            for number in gone
-        ]
+        hub = runner.message_hub
+        hub.update_info('keep_ckpt_ids', list(self.keep_ckpt_ids))
+        hub.update_info(OUTDATED, outdated)
+        return outdated
+
+    @master_only
+    def _remove(self, steps: list[int]) -> None:
+        for step in steps:
+            name = self.filename_tmpl.format(step)
+            path = self.file_backend.join_path(self.out_dir, name)
+            if self.file_backend.isfile(path):
+                self.file_backend.remove(path)

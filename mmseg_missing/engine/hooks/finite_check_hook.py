@@ -18,6 +18,7 @@ from torch import Tensor, nn
 LEARNING = ('model', 'optim_wrapper', 'param_scheduler')
 MAY_BE_INFINITE = ('norm_type',)
 NAMED_IMAGES = 4
+LARGEST = torch.finfo(torch.float32).max
 
 
 @HOOKS.register_module()
@@ -38,9 +39,15 @@ class FiniteCheckHook(Hook):
     priority = 'ABOVE_NORMAL'  # before averages are updated or files written
 
     def before_train(self, runner: Runner) -> None:
-        """Look at the numbers that the config gives."""
+        """Look at the numbers that training begins with."""
         check_numbers(runner.cfg)
         self._iteration = runner.iter
+        name = first_not_finite(runner.model)
+        if name is not None:
+            raise ValueError(
+                f'{name!r} is not finite before training; check `load_from` '
+                'and `init_cfg`'
+            )
 
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch=None, outputs=None
@@ -64,9 +71,7 @@ class FiniteCheckHook(Hook):
 
     def before_checkpoint(self, runner: Runner) -> None:
         """Look at all parameters, on every rank alike."""
-        model = runner.model
-        model = model.module if is_model_wrapper(model) else model
-        name = first_not_finite(model)
+        name = first_not_finite(runner.model)
         if name is not None:
             raise ValueError(
                 f'{name!r} is not finite after iteration {self._iteration} '
@@ -80,6 +85,7 @@ def first_not_finite(model: nn.Module) -> str | None:
 
     A buffer may be infinite: masks of attention are.
     """
+    model = model.module if is_model_wrapper(model) else model
     with torch.no_grad():
         for name, value in model.named_parameters():
             if not value.isfinite().all():
@@ -99,7 +105,8 @@ def check_numbers(cfg: Mapping[str, Any]) -> None:
     for key in LEARNING:
         for place, number in _numbers(key, cfg.get(key)):
             name = place.rpartition('.')[-1]
-            if not math.isfinite(number) and name not in MAY_BE_INFINITE:
+            # What counts are the float32 that it becomes.
+            if not abs(number) <= LARGEST and name not in MAY_BE_INFINITE:
                 raise ValueError(
                     f'`{place}` takes a finite number, got {number}'
                 )

@@ -19,8 +19,9 @@ class FrozenBaseCheckHook(Hook):
 
     Before training every site must have its hook (converting norms removes
     hooks). In the first iteration every site must fire: a site that the user
-    named is an error when it does not, others are listed. After each epoch
-    and at the end the base's fingerprint must be that of the start.
+    named is an error when it does not, others are listed. Before each
+    checkpoint and after each epoch the base's fingerprint must be that of the
+    start.
 
     Raises:
         RuntimeError: a lost hook or a base that moved.
@@ -58,6 +59,10 @@ class FrozenBaseCheckHook(Hook):
                 if root.get_submodule(site.name) not in self._fired
             ]
             _report_silent(silent, root.adapters.is_named)
+
+    def before_checkpoint(self, runner: Runner) -> None:
+        """Compare the fingerprint before something is written."""
+        self.after_train_epoch(runner)
 
     def after_train_epoch(self, runner: Runner) -> None:
         """Compare the fingerprint."""

@@ -40,7 +40,7 @@ class ProgressBarHook(Hook):
         self, runner: Runner, batch_idx: int, data_batch=None, outputs=None
     ) -> None:
         """Advance, and show the loss."""
-        loss = float(outputs['loss']) if outputs else float('nan')
+        loss = outputs['loss'].item() if outputs else float('nan')
         self._advance(f'{self.title}, loss {loss:.2f}')
 
     def after_train(self, runner: Runner) -> None:
