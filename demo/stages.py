@@ -14,6 +14,7 @@ from mmengine.config import Config
 from mmengine.runner import Runner
 
 from mmseg_missing.apis.model import configure, load_config, load_weights
+from mmseg_missing.engine import locked
 from mmseg_missing.engine.checkpoints import read_checkpoint
 from mmseg_missing.evaluation import Report
 
@@ -48,7 +49,8 @@ def train(
     done = _finished(cfg, stamp, [base]) if checkpoint.is_file() else None
     if done is None:
         start = time.time()
-        Runner.from_cfg(cfg).train()
+        with locked(folder / name):
+            Runner.from_cfg(cfg).train()
         done = {'seconds': round(time.time() - start, 1)}
         _finish(cfg, stamp, done)
     else:
