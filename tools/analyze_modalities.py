@@ -18,7 +18,6 @@ from mmseg_missing.analysis import (
     Placement,
     build_probe,
     networks_of,
-    parse_present,
 )
 from mmseg_missing.apis.checks import check_device, require
 from mmseg_missing.apis.cli import add_config_options, at_least, run_tool
@@ -60,7 +59,9 @@ def parse_args() -> argparse.Namespace:
         '--present',
         nargs='+',
         default=['every'],
-        help='combinations for drift and gradients, default: every',
+        help='combinations for drift and gradients, default: every that '
+        'training can draw; subsets: the same, and values of modalities as '
+        'if each failed by itself, rather than of sensors',
     )
     add_placement_arguments(parser)
     parser.add_argument('--device', default='cpu')
@@ -87,7 +88,7 @@ def add_placement_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--missing-rate',
         type=float,
-        help='weigh combinations by how often they are left if each modality '
+        help='weigh combinations by how often they are left if each sensor '
         'fails with this probability; default: all alike',
     )
     parser.add_argument(
@@ -152,6 +153,7 @@ def build(
         probe.to(args.device),
         dataset.metainfo['classes'],
         args.batches,
+        by_modality='subsets' in args.present,
     )
     return analyzer, EvenImages(dataset, args.images, args.batch_size)
 
@@ -164,9 +166,9 @@ def incomplete(present: list[str], stack: Stack) -> list[str] | None:
     Raises:
         ValueError: none of them misses anything.
     """
-    if present == ['every']:
+    if present in (['every'], ['subsets']):
         return None
-    names = [n for n in parse_present(present, stack) if n != stack.full]
+    names = [n for n in stack.choose(present) if n != stack.full]
     if not names:
         raise ValueError(
             f'--present names nothing that misses a part of {stack.full}'
@@ -198,6 +200,7 @@ def describe(args: argparse.Namespace, images: EvenImages) -> dict[str, Any]:
         'adapter': args.adapter,
         'split': args.split,
         'images': len(images.indices),
+        'values_of': 'modalities' if 'subsets' in args.present else 'sensors',
         'batches_of_gradients': min(args.batches, len(images)),
         'batch_size': args.batch_size,
     }

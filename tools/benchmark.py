@@ -20,7 +20,6 @@ from mmseg_missing.analysis import (
     Measurement,
     Variants,
     cost_table,
-    parse_present,
 )
 from mmseg_missing.apis.checks import check_device, require
 from mmseg_missing.apis.cli import add_config_options, at_least, run_tool
@@ -38,7 +37,8 @@ def parse_args() -> argparse.Namespace:
         '--present',
         nargs='+',
         default=['every'],
-        help='every (default), full, or combinations such as rgb+depth',
+        help='every (default: whole sensors), subsets, full, or combinations '
+        'such as rgb+depth',
     )
     parser.add_argument(
         '--shape',
@@ -113,7 +113,7 @@ def build(args: argparse.Namespace) -> Benchmark:
             load_weights(network, found, args.checkpoint, args.adapter)
 
     variants = Variants(cfg.model, args.what, args.device, load)
-    present = parse_present(args.present, variants.stack)
+    present = variants.stack.choose(args.present)
     return Benchmark(
         variants, present, args.shape, args.batch_size, args.repeats
     )

@@ -1,8 +1,8 @@
-"""What a network is worth with every subset of its modalities."""
+"""What a network is worth with every subset of its sensors."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -74,13 +74,13 @@ def prior_tally(counts: Tensor) -> Tally:
 
 @dataclass
 class SubsetScores:
-    """Tallies of all 2^M subsets, over the same images.
+    """Tallies of all 2^S subsets of S sensors, over the same images.
 
     mIoU and NLL are means over the classes that occur in the labels: the
     same classes for every subset, each with the same weight.
 
     Args:
-        stack: The modalities.
+        stack: The modalities; those of one sensor come and go together.
         classes: Names in label order.
         ignore_index: Label of pixels that are not counted.
     """
@@ -148,14 +148,25 @@ class SubsetScores:
         return found
 
     def report(self) -> dict[str, dict[str, dict[str, float]]]:
-        """Return v, Shapley values and interactions of all that is valued."""
+        """Return v, Shapley values and interactions of all that is valued.
+
+        The players are the sensors.
+        """
         return {
             key: {
                 'values': values,
-                'shapley': shapley_values(values),
-                'interactions': interactions(values),
+                'shapley': shapley_values(self._by_sensor(values)),
+                'interactions': interactions(self._by_sensor(values)),
             }
             for key, values in self.values().items()
+        }
+
+    def _by_sensor(self, values: Mapping[str, float]) -> dict[str, float]:
+        """Return v by the sensors that are there, not their modalities."""
+        sensor = {m.name: str(m.sensor) for m in self.stack}
+        return {
+            '+'.join(dict.fromkeys(sensor[n] for n in name.split('+') if n)): v
+            for name, v in values.items()
         }
 
 

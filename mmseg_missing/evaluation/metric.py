@@ -25,12 +25,13 @@ MAX_CLASS_COLUMNS = 7
 
 @METRICS.register_module()
 class CombinationIoUMetric(BaseMetric):
-    """MIoU, mAcc, aAcc and per-class IoU of every combination.
+    """MIoU, mF1, mAcc, aAcc and per-class IoU of every combination.
 
     A sample belongs to the combination that its metainfo ``combination``
     names (``CombinationTestLoop`` writes it), else to ``full``. What the
     tables state comes from the data set's metainfo: ``classes``, ``split``,
-    and from the loop ``modalities``, ``combinations`` and ``fill``.
+    and from the loop ``modalities``, ``sensors``, ``combinations`` and
+    ``fill``.
 
     Args:
         iou_rule: ``mmseg`` or ``cmnext``, see :func:`mean_over_classes`.
@@ -48,6 +49,8 @@ class CombinationIoUMetric(BaseMetric):
     """
 
     default_prefix = ''
+    # Others are run once per combination by the loops.
+    knows_combinations = True
 
     def __init__(
         self,
@@ -77,10 +80,13 @@ class CombinationIoUMetric(BaseMetric):
                 each with ``data`` (1, H, W), and maybe ``combination``.
 
         Raises:
-            ValueError: no classes, no label, or a label that is no class.
+            ValueError: no classes, no label, a label that is no class, or
+                an incomplete sample that no combination is named for.
         """
         for sample in data_samples:
             name = sample.get('combination', 'full')
+            if name == 'full':
+                _check_complete(sample)
             matrix = self._count(sample)
             self._images[name] = self._images.get(name, 0) + 1
             self._matrices[name] = self._matrices.get(name, 0) + matrix
@@ -92,6 +98,9 @@ class CombinationIoUMetric(BaseMetric):
             size: Number of samples of the data set.
 
         Returns:
+            ``mIoU_missing`` (the mean over what misses something; it comes
+            first, because ``save_best='auto'`` watches the first and
+            adaptation cannot move the full combination),
             ``mIoU/<combination>`` for each, ``mIoU_mean``, ``mIoU_worst``
             and, where every combination was scored, ``E(<p>)``.
 
@@ -113,6 +122,7 @@ class CombinationIoUMetric(BaseMetric):
     def compute_metrics(self, results: Report) -> dict[str, float]:
         """Return the report's numbers under flat names."""
         return {
+            'mIoU_missing': results.mean_missing,
             **{f'mIoU/{name}': v for name, v in results.miou.items()},
             'mIoU_mean': results.mean,
             'mIoU_worst': results.miou[results.worst],
@@ -131,7 +141,7 @@ class CombinationIoUMetric(BaseMetric):
 
     def _count(self, sample: Mapping[str, Any]) -> Tensor:
         """Return the sample's (K, K) matrix on the CPU."""
-        source = sample.get('seg_map_path', 'a sample')
+        source = _source(sample)
         if 'gt_sem_seg' not in sample:
             raise ValueError(
                 f'{source}: no label (`gt_sem_seg`); load it in the pipeline '
@@ -198,6 +208,7 @@ class CombinationIoUMetric(BaseMetric):
                 if n in matrices
             ),
             condition=meta.get('condition', ''),
+            sensors=tuple(meta.get('sensors', ())),
         )
 
     def _warn_unscored(self, names: Sequence[str]) -> None:
@@ -217,3 +228,17 @@ class CombinationIoUMetric(BaseMetric):
             print_log(f'\n{table}', logger='current')
         if self.out_dir:
             write_report(report, self.out_dir)
+
+
+def _source(sample: Mapping[str, Any]) -> str:
+    return sample.get('seg_map_path', 'a sample')
+
+
+def _check_complete(sample: Mapping[str, Any]) -> None:
+    """Refuse an incomplete sample that would count as a full one."""
+    if not all(sample.get('present', (True,))):
+        raise ValueError(
+            f'{_source(sample)} misses a modality and would count as a full '
+            "one; set `test_cfg.type` to 'CombinationTestLoop' (`val_cfg`: "
+            "'CombinationValLoop')"
+        )
