@@ -360,7 +360,10 @@ CAMERA = Stack(
         ('subsets', CAMERA.subsets()),
         ('full', ('rgb+aolp+nir',)),
         ('nir+rgb', ('rgb+nir',)),  # it was asked for
-        (['nir', 'every', 'aolp'], ('rgb+aolp+nir', 'rgb+aolp', 'aolp', 'nir')),
+        (
+            ['nir', 'every', 'aolp'],
+            ('rgb+aolp+nir', 'rgb+aolp', 'aolp', 'nir'),
+        ),
     ],
 )
 def test_choice_of_combinations(present, names):

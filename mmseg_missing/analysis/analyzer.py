@@ -53,8 +53,7 @@ class ModalityAnalyzer:
         ignore = probe.decode_head.ignore_index
         scored = self.stack.apart() if by_modality else self.stack
         self.scores = {
-            name: SubsetScores(scored, classes, ignore)
-            for name in networks
+            name: SubsetScores(scored, classes, ignore) for name in networks
         }
         self.drift = {
             name: Drift(

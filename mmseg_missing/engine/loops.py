@@ -15,6 +15,7 @@ from mmseg.registry import LOOPS
 from torch import nn
 
 from mmseg_missing.adapters import adapted, check_hooks
+from mmseg_missing.evaluation.batches import by_size
 from mmseg_missing.evaluation.per_combination import per_combination
 from mmseg_missing.modality import Stack
 
@@ -95,7 +96,7 @@ class _CombinationLoop:
         predict = (
             self._predict_augmented if self.is_augmented else self._predict
         )
-        parts = _by_size(data_batch, self.is_augmented)
+        parts = by_size(data_batch, self.is_augmented)
         outputs = []
         with autocast(enabled=self.fp16):
             for predictions in chain.from_iterable(map(predict, parts)):
@@ -255,31 +256,6 @@ def _parse(
             f"got `present={present!r}`; use 'every' or the unfolded network"
         )
     return chosen
-
-
-def _by_size(batch: Any, is_augmented: bool) -> Iterator[Any]:
-    """Yield the parts of a batch whose images have one size.
-
-    Padding them to one size would change what the network makes of them.
-    """
-    inputs, samples = batch['inputs'], batch['data_samples']
-    sizes: dict[tuple, list[int]] = {}
-    for index, views in enumerate(zip(*inputs if is_augmented else [inputs])):
-        shapes = tuple(tuple(view.shape) for view in views)
-        sizes.setdefault(shapes, []).append(index)
-    for chosen in sizes.values():
-        if len(sizes) == 1:
-            yield batch
-        elif is_augmented:
-            yield {
-                'inputs': [[x[i] for i in chosen] for x in inputs],
-                'data_samples': [[s[i] for i in chosen] for s in samples],
-            }
-        else:
-            yield {
-                'inputs': [inputs[i] for i in chosen],
-                'data_samples': [samples[i] for i in chosen],
-            }
 
 
 def _check_finite(samples: Sequence[BaseDataElement]) -> None:

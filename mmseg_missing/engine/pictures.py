@@ -57,7 +57,9 @@ class _CombinationVisualizationHook(SegVisualizationHook):
         if self.draw and step % self.interval == 0:
             for sample in outputs:
                 if sample.img_path == outputs[0].img_path:
-                    self._draw(f'val_{_name(sample)}', data_batch, sample, step)
+                    self._draw(
+                        f'val_{_name(sample)}', data_batch, sample, step
+                    )
 
     def after_test_iter(
         self,

@@ -171,9 +171,7 @@ def _completed(run: Run, full: str, pretrained: Scores) -> Scores:
     return run.miou
 
 
-def _goal(
-    dedicated: Sequence[Run], full: str, pretrained: Scores
-) -> Scores:
+def _goal(dedicated: Sequence[Run], full: str, pretrained: Scores) -> Scores:
     """Return the dedicated networks' scores, where there is a gap to them."""
     scores: dict[str, list[float]] = {}
     for run in dedicated:

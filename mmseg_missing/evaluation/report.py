@@ -10,7 +10,6 @@ from typing import Any
 from torch import Tensor
 
 from ..modality import Stack
-
 from .confusion import (
     RULES,
     check_rule,

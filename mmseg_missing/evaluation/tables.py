@@ -61,7 +61,9 @@ def csv_table(report: Report) -> str:
     )
     for c in report.combinations:
         means = [
-            part.get(rule) for part in (c.miou, c.mf1, c.macc) for rule in RULES
+            part.get(rule)
+            for part in (c.miou, c.mf1, c.macc)
+            for rule in RULES
         ]
         scores = [*means, c.aacc, *c.class_iou]
         writer.writerow(

@@ -33,13 +33,13 @@ class Preprocessor(BaseDataPreprocessor):
 class Network(BaseModel):
     """Right where rgb may be used, all class 0 elsewhere."""
 
-    stack = STACK
     fill = {'rgb': 'zero', 'depth': 'zero'}
     folded = None
     out_channels = 2
 
-    def __init__(self):
+    def __init__(self, stack=STACK):
         super().__init__(data_preprocessor=Preprocessor())
+        self.stack = stack
         self.seen = []
         self.under_autocast = False
 
@@ -57,10 +57,14 @@ class Network(BaseModel):
 
 
 class Frames(Dataset):
-    metainfo = {'classes': ('wall', 'floor'), 'split': 'val'}
+    metainfo = {
+        'classes': ('wall', 'floor'),
+        'palette': ((200, 0, 0), (0, 0, 200)),
+        'split': 'val',
+    }
 
-    def __init__(self, augmented=False):
-        self.augmented = augmented
+    def __init__(self, augmented=False, sizes=((2, 3),) * 3):
+        self.augmented, self.sizes = augmented, sizes
         self.decoded = 0
         self.given = []
 
@@ -76,20 +80,30 @@ class Frames(Dataset):
                 'img_path': f'{index}.png',
             }
         )
+        height, width = self.sizes[index]
         label = torch.tensor([[[0, 0, 1], [0, 1, 1]]])
+        label = label.tile(1, height // 2, width // 3)
         sample.gt_sem_seg = PixelData(data=label)
         self.given.append(sample)
-        inputs = torch.full((4, 2, 3), float(index))
+        inputs = torch.full((4, height, width), float(index))
         if self.augmented:
             return {'inputs': [inputs] * 2, 'data_samples': [sample] * 2}
         return {'inputs': inputs, 'data_samples': sample}
 
 
 def make_runner(
-    tmp_path, model=None, augmented=False, stage='test', sampler=(), **cfg
+    tmp_path,
+    model=None,
+    augmented=False,
+    stage='test',
+    sampler=(),
+    evaluator=None,
+    dataset=None,
+    hooks=(),
+    **cfg,
 ):
     loader = {
-        'dataset': Frames(augmented),
+        'dataset': dataset or Frames(augmented),
         'sampler': {
             'type': 'DefaultSampler',
             'shuffle': False,
@@ -103,10 +117,19 @@ def make_runner(
         work_dir=str(tmp_path),
         default_scope='mmseg',
         experiment_name=str(tmp_path),
-        default_hooks={'logger': {'type': 'LoggerHook', 'interval': 1}},
+        default_hooks={
+            'logger': {'type': 'LoggerHook', 'interval': 1},
+            **dict(hooks),
+        },
+        visualizer={
+            'type': 'SegLocalVisualizer',
+            'vis_backends': [{'type': 'LocalVisBackend'}],
+            'name': str(tmp_path),
+        },
         **{
             f'{stage}_dataloader': loader,
-            f'{stage}_evaluator': {'type': 'CombinationIoUMetric'},
+            f'{stage}_evaluator': evaluator
+            or {'type': 'CombinationIoUMetric'},
             f'{stage}_cfg': {
                 'type': f'Combination{stage.title()}Loop',
                 **cfg,
@@ -181,6 +204,141 @@ def test_log_file_has_the_scores(tmp_path):
 def test_present(tmp_path, present, expected):
     runner = make_runner(tmp_path, present=present)
     assert runner.test_loop.combinations == expected
+
+
+CAMERA = Stack(
+    [
+        {'name': 'rgb', 'sensor': 'camera'},
+        {'name': 'nir', 'channels': 1, 'sensor': 'camera'},
+    ]
+)
+
+
+@pytest.mark.parametrize(
+    ('present', 'names', 'scope'),
+    [
+        ('every', ('rgb+nir',), 'whole sensors'),
+        ('subsets', ('rgb+nir', 'rgb', 'nir'), 'all subsets'),
+        ('nir', ('nir',), 'sensors split'),
+    ],
+)
+def test_sensors_fail_whole_by_default(tmp_path, present, names, scope):
+    runner = make_runner(tmp_path, Network(CAMERA), present=present)
+    runner.test()
+    report = runner.test_loop.evaluator.metrics[0].report
+    assert tuple(report.miou) == names
+    assert (report.sensors, report.scope) == (('camera', 'camera'), scope)
+    assert set(report.expected) == (
+        set() if present == 'nir' else {0.2, 0.1, 0.05}
+    )
+
+
+@pytest.mark.parametrize('augmented', [False, True])
+def test_a_batch_of_sizes_gives_what_single_images_give(tmp_path, augmented):
+    results = []
+    for batch_size in (1, 3):
+        folder = tmp_path / str(batch_size)
+        dataset = Frames(augmented, sizes=((2, 3), (4, 6), (2, 3)))
+        model = SegTTAModel(Network()) if augmented else Network()
+        runner = make_runner(folder, model, dataset=dataset)
+        runner._test_dataloader['batch_size'] = batch_size
+        results.append(runner.test())
+        network = model.module if augmented else model
+        assert len(network.seen) == (2 + 2 + 3) * (1 + augmented)
+    assert results[0] == results[1]
+    assert results[0]['mIoU/rgb'] == 100
+
+
+@pytest.mark.parametrize('value', [float('nan'), float('inf')])
+def test_scores_that_are_not_finite_stop(tmp_path, value):
+    class Diverged(Network):
+        def forward(self, *args, **kwargs):
+            samples = super().forward(*args, **kwargs)
+            if samples[0].combination == 'depth':
+                samples[-1].seg_logits.data[0, 0, 0] = value
+            return samples
+
+    runner = make_runner(tmp_path, Diverged())
+    with pytest.raises(
+        ValueError, match=r'scores of 1\.png under depth are n'
+    ):
+        runner.test()
+
+
+@pytest.mark.parametrize('stage', ['test', 'val'])
+@pytest.mark.parametrize('is_listed', [False, True])
+def test_metric_that_knows_no_combinations(tmp_path, stage, is_listed):
+    plain = {'type': 'IoUMetric', 'output_dir': str(tmp_path / 'masks')}
+    evaluator = [plain, {'type': 'CombinationIoUMetric'}]
+    evaluator = evaluator if is_listed else plain
+    runner = make_runner(tmp_path, stage=stage, evaluator=evaluator)
+    results = getattr(runner, stage)()
+    assert results['rgb/mIoU'] == results['rgb+depth/mIoU'] == 100
+    assert results['depth/mIoU'] == 25
+    assert results.get('mIoU/depth') == (25 if is_listed else None)
+    # `save_best='auto'` watches the first, which adaptation must move.
+    assert next(iter(results)).startswith('rgb/')
+    masks = tmp_path.glob('masks/**/*.png')
+    found = sorted(str(m.relative_to(tmp_path / 'masks')) for m in masks)
+    frames = {'rgb+depth': '01', 'rgb': '01', 'depth': '012'}
+    expected = [f'{n}/{i}.png' for n, many in frames.items() for i in many]
+    assert found == sorted(expected)
+
+
+def test_metric_without_samples_of_a_combination(tmp_path, monkeypatch):
+    """Copies that no rank gave anything to are not asked."""
+    monkeypatch.setattr(sys.modules[__name__], 'SAMPLES', [(False, True)] * 3)
+    evaluator = {'type': 'IoUMetric', 'prefix': 'plain'}
+    results = make_runner(tmp_path, evaluator=evaluator).test()
+    assert set(results) == {
+        f'depth/plain/{n}' for n in ('aAcc', 'mAcc', 'mIoU')
+    }
+
+
+def test_results_of_conditions_lie_apart(tmp_path):
+    evaluator = {
+        'type': 'DumpResults',
+        'out_file_path': str(tmp_path / 'a.pkl'),
+    }
+    runner = make_runner(tmp_path, evaluator=evaluator, present='rgb')
+    for condition in (None, 'NM low'):
+        runner.test_loop.set_failure(None, condition or '')
+        runner.test()
+    assert (tmp_path / 'rgb/a.pkl').stat().st_size > 0
+    assert (tmp_path / 'NM low/rgb/a.pkl').stat().st_size > 0
+    assert not (tmp_path / 'a.pkl').exists()
+
+
+@pytest.mark.parametrize('stage', ['test', 'val'])
+@pytest.mark.parametrize('augmented', [False, True])
+def test_one_picture_per_combination(tmp_path, stage, augmented):
+    """The files of the images are never read: they need be no pictures."""
+    hook = {'type': 'SegVisualizationHook', 'draw': True, 'interval': 1}
+    model = SegTTAModel(Network()) if augmented else Network()
+    runner = make_runner(
+        tmp_path,
+        model,
+        stage=stage,
+        dataset=Frames(augmented, sizes=((4, 6), (40, 60), (40, 60))),
+        hooks={'visualization': hook},
+    )
+    getattr(runner, stage)()
+    names = {
+        path.name.rpartition('_')[0] for path in tmp_path.glob('**/*.png')
+    }
+    both, alone = ('rgb+depth', 'rgb', 'depth'), ('depth',)
+    drawn = {0: both, 1: both if stage == 'test' else (), 2: alone}
+    assert names == {
+        f'{stage}_{index}_{name}'
+        for index, combinations in drawn.items()
+        for name in combinations
+    }
+
+
+def test_hook_that_draws_nothing(tmp_path):
+    hook = {'type': 'SegVisualizationHook', 'draw': False}
+    make_runner(tmp_path, hooks={'visualization': hook}).test()
+    assert not list(tmp_path.glob('**/*.png'))
 
 
 @pytest.mark.parametrize('present', ['lidar', '', [], ['rgb', 'all']])

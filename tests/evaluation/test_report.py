@@ -207,7 +207,7 @@ def test_scores_that_are_not_finite(value):
     with pytest.raises(ValueError, match=r'miou of rgb is .*tools/test\.py'):
         replace(make_report(), combinations=scored({'rgb': value}))
     text = make_report().to_json().replace('75.0', 'NaN')
-    with pytest.raises(ValueError, match='rgb is .*nan'):
+    with pytest.raises(ValueError, match=r'rgb is .*nan'):
         Report.from_json(text)
 
 
