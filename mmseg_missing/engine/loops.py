@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from mmengine.dist import get_world_size
+from mmengine.hooks import Hook
 from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.runner import Runner, TestLoop, ValLoop, autocast
 from mmengine.structures import BaseDataElement
@@ -46,6 +47,8 @@ class _CombinationLoop:
         _check_network(network)
         self.stack = network.stack
         self.combinations = _parse(present, self.stack, network.folded)
+        if self.stage == 'val' and network in dict(adapted(network)).values():
+            _check_watched(runner.hooks, self.combinations, self.stack.full)
         draw_per_combination(runner.hooks, self.stack)
         self.evaluator.metrics = per_combination(
             self.evaluator.metrics, self.combinations, self.stack.full
@@ -216,7 +219,12 @@ class CombinationTestLoop(_CombinationLoop, TestLoop):
 
 @LOOPS.register_module()
 class CombinationValLoop(_CombinationLoop, ValLoop):
-    """Validation loop over combinations; see :class:`CombinationTestLoop`."""
+    """Validation loop over combinations; see :class:`CombinationTestLoop`.
+
+    Raises:
+        ValueError: besides, a hook that watches the score of the full
+            combination in the training of adapters, which leave it as it is.
+    """
 
     stage = 'val'
 
@@ -241,6 +249,21 @@ def _check_network(network: nn.Module) -> None:
         )
     for _, root in adapted(network):
         check_hooks(root)
+
+
+def _check_watched(
+    hooks: Sequence[Hook], combinations: Sequence[str], full: str
+) -> None:
+    """Refuse hooks that wait for a score which no adapter can move."""
+    for hook in hooks:
+        watched = getattr(hook, 'monitor', getattr(hook, 'save_best', None))
+        for key in [watched] if isinstance(watched, str) else watched or ():
+            if full in key.split('/') or list(combinations) == [full]:
+                raise ValueError(
+                    f'{type(hook).__name__} watches {key!r} of {full}, which '
+                    "adapters leave as it is; let it watch 'mIoU_missing', "
+                    "with `val_cfg.present='every'`"
+                )
 
 
 def _parse(

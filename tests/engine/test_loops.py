@@ -341,6 +341,39 @@ def test_hook_that_draws_nothing(tmp_path):
     assert not list(tmp_path.glob('**/*.png'))
 
 
+@pytest.mark.parametrize(
+    ('watched', 'present', 'is_adapted', 'is_refused'),
+    [
+        ('mIoU/rgb+depth', 'every', True, True),
+        (['mIoU_mean', 'rgb+depth/mIoU'], 'every', True, True),
+        ('auto', 'full', True, True),
+        ('auto', 'every', True, False),
+        ('mIoU_mean', 'every', True, False),
+        ('mIoU/rgb+depth', 'every', False, False),
+    ],
+)
+def test_hook_that_watches_what_cannot_move(
+    tmp_path, monkeypatch, watched, present, is_adapted, is_refused
+):
+    kind = 'checkpoint' if watched != 'mIoU/rgb+depth' else 'early'
+    hook = {
+        'checkpoint': {'type': 'CheckpointHook', 'save_best': watched},
+        'early': {'type': 'EarlyStoppingHook', 'monitor': watched},
+    }[kind]
+    rule = {'rule': 'greater'} if kind == 'early' else {}
+    if is_adapted:
+        monkeypatch.setattr(loops, 'adapted', lambda root: [('', root)])
+        monkeypatch.setattr(loops, 'check_hooks', lambda root: None)
+    runner = make_runner(
+        tmp_path, stage='val', hooks={kind: {**hook, **rule}}, present=present
+    )
+    if is_refused:
+        with pytest.raises(ValueError, match="'mIoU_missing'"):
+            runner.build_val_loop(runner._val_loop)
+    else:
+        runner.build_val_loop(runner._val_loop)
+
+
 @pytest.mark.parametrize('present', ['lidar', '', [], ['rgb', 'all']])
 def test_wrong_present(tmp_path, present):
     with pytest.raises(ValueError, match=r'rgb\+depth'):
@@ -405,7 +438,10 @@ def score_on_rank(rank, folder):
     torch.distributed.init_process_group(
         'gloo', init_method=f'file://{folder}/meet', rank=rank, world_size=2
     )
-    runner = make_runner(folder, sampler={'round_up': False})
+    metrics = [{'type': 'CombinationIoUMetric'}, {'type': 'IoUMetric'}]
+    runner = make_runner(
+        folder, sampler={'round_up': False}, evaluator=metrics
+    )
     results = runner.test()
     results['images'] = [
         c.images
@@ -428,6 +464,8 @@ def test_two_ranks_score_each_sample_once(tmp_path):
     )
     assert first['images'] == second['images'] == [2, 2, 3]
     assert first['mIoU/depth'] == second['mIoU/depth'] == 25
+    assert first['depth/mIoU'] == second['depth/mIoU'] == 25
+    assert first['rgb/aAcc'] == second['rgb/aAcc'] == 100
 
 
 if __name__ == '__main__':
