@@ -19,6 +19,7 @@ from mmseg_missing.adapters import adapted, check_hooks
 from mmseg_missing.evaluation.batches import by_size
 from mmseg_missing.evaluation.per_combination import per_combination
 from mmseg_missing.modality import Stack
+from mmseg_missing.values import flag
 
 from .failures import parse_failure
 from .pictures import draw_per_combination
@@ -38,6 +39,7 @@ class _CombinationLoop:
         present: str | Sequence[str] = 'every',
         failure: str | None = None,
     ) -> None:
+        fp16 = flag(f'{self.stage}_cfg.fp16', fp16)
         super().__init__(runner, dataloader, evaluator, fp16=fp16)
         _check_sampler(self.dataloader.sampler)
         model = runner.model
@@ -208,7 +210,7 @@ class CombinationTestLoop(_CombinationLoop, TestLoop):
         combinations: Names of the combinations that are scored.
 
     Raises:
-        TypeError: the model has no stack.
+        TypeError: the model has no stack, or a value of a wrong kind.
         ValueError: unknown combination or failure, a combination that the
             folded network does not serve, a sampler that repeats samples,
             or, while it runs, scores that are not finite.

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ..values import choice
+
 RULES = ('mmseg', 'cmnext')
 
 
@@ -95,9 +97,7 @@ def mean_over_classes(scores: Tensor, rule: str) -> float:
 
 def check_rule(rule: str) -> str:
     """Return ``rule``; raise ValueError where it is unknown."""
-    if rule not in RULES:
-        raise ValueError(f'`iou_rule` must be one of {RULES}, got {rule!r}')
-    return rule
+    return choice('iou_rule', rule, RULES)
 
 
 def _check_classes(

@@ -13,6 +13,7 @@ from mmengine.logging import print_log
 from mmseg.registry import METRICS
 from torch import Tensor
 
+from ..values import listed
 from .confusion import check_rule, confusion_matrix
 from .files import check_writable, write_report
 from .protocols import check_missing_rate
@@ -45,6 +46,7 @@ class CombinationIoUMetric(BaseMetric):
 
     Raises:
         OSError: ``out_dir`` cannot be written.
+        TypeError: a value of a wrong kind.
         ValueError: unknown rule, or a missing rate outside [0, 1).
     """
 
@@ -62,7 +64,8 @@ class CombinationIoUMetric(BaseMetric):
     ) -> None:
         super().__init__(prefix=prefix)
         self.iou_rule = check_rule(iou_rule)
-        self.missing_rates = tuple(map(check_missing_rate, missing_rates))
+        rates = listed('missing_rates', missing_rates)
+        self.missing_rates = tuple(map(check_missing_rate, rates))
         self.ignore_index = ignore_index
         self.out_dir = out_dir and check_writable(out_dir)
         self.report: Report | None = None

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from mmseg_missing.modality import Modality, Stack
+from ..modality import Modality, Stack
+from ..values import real
 
 
 def named_stack(
@@ -62,12 +63,8 @@ def scope(stack: Stack, names: Collection[str]) -> str:
 
 
 def check_missing_rate(p: float) -> float:
-    """Return ``p``; raise ValueError where E(p) is not defined."""
-    if not 0 <= p < 1:
-        raise ValueError(
-            f'a missing rate must be in [0, 1), got {p}; check `missing_rates`'
-        )
-    return p
+    """Return ``p``; raise where E(p) is not defined."""
+    return real('missing_rates', p, least=0, below=1)
 
 
 def mean_miou(miou: Mapping[str, float]) -> float:

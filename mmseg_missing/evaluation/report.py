@@ -10,6 +10,7 @@ from typing import Any
 from torch import Tensor
 
 from ..modality import Stack
+from ..values import real, whole
 from .confusion import (
     RULES,
     check_rule,
@@ -21,6 +22,7 @@ from .confusion import (
     pixel_accuracy,
 )
 from .protocols import (
+    check_missing_rate,
     combination_names,
     expected_miou,
     failing,
@@ -30,7 +32,14 @@ from .protocols import (
     worst_combination,
 )
 
-WRONG_FIELDS = (AttributeError, KeyError, TypeError, json.JSONDecodeError)
+# What text that is no report raises while it is read.
+WRONG_FIELDS = (
+    AttributeError,
+    KeyError,
+    TypeError,
+    ValueError,
+    RecursionError,
+)
 
 
 @dataclass(frozen=True)
@@ -85,16 +94,30 @@ class CombinationScores:
             never_predicted=tuple(never_predicted(matrix)),
         )
 
-    def check_finite(self) -> None:
-        """Raise ValueError where a score is no finite number."""
-        for what in ('miou', 'macc', 'mf1', 'aacc'):
-            value = getattr(self, what)
-            values = value.values() if what != 'aacc' else [value]
-            if not all(map(math.isfinite, values)):
-                raise ValueError(
-                    f'the {what} of {self.name} is {value}, not finite; '
-                    'score it again with tools/test.py'
-                )
+    def check(self, num_classes: int) -> None:
+        """Refuse what no evaluation gives.
+
+        Raises:
+            TypeError: a value of a wrong kind.
+            ValueError: a score that is not finite, no mIoU or mAcc by some
+                rule, or another number of classes.
+        """
+        _check_text(self.name)
+        whole(f'images of {self.name}', self.images, 1)
+        f1 = [self.mf1] if self.mf1 != {} else []
+        for part in (self.miou, self.macc, *f1):
+            for rule in RULES:
+                real(f'{rule} of {self.name}', part.get(rule))
+        real(f'aacc of {self.name}', self.aacc)
+        for value in self.class_iou:
+            real(f'class_iou of {self.name}', 0 if value is None else value)
+        for index in self.never_predicted:
+            whole('never_predicted', index, 0, num_classes - 1)
+        if len(self.class_iou) != num_classes:
+            raise ValueError(
+                f'{self.name} has scores of {len(self.class_iou)} classes, '
+                f'not of {num_classes}'
+            )
 
 
 @dataclass(frozen=True)
@@ -115,8 +138,10 @@ class Report:
             each modality is its own.
 
     Raises:
+        TypeError: a value of a wrong kind.
         ValueError: unknown rule, another number of sensors than of
-            modalities, or a score that is not finite.
+            modalities, a score that is not finite, or a value that no
+            evaluation gives.
     """
 
     modalities: tuple[str, ...]
@@ -131,10 +156,18 @@ class Report:
 
     def __post_init__(self) -> None:
         check_rule(self.rule)
-        if self.modalities:
-            named_stack(self.modalities, self.sensors)
+        texts = (self.fill, self.split, self.condition)
+        for text in (*texts, *self.modalities, *self.classes, *self.sensors):
+            _check_text(text)
+        for rate in self.missing_rates:
+            check_missing_rate(rate)
+        names = [scores.name for scores in self.combinations]
+        if len(set(names)) != len(names) or not names:
+            raise ValueError(f'a report takes each combination once: {names}')
         for scores in self.combinations:
-            scores.check_finite()
+            scores.check(len(self.classes))
+            if self.modalities:
+                self.stack.parse(scores.name)
 
     @property
     def stack(self) -> Stack:
@@ -215,8 +248,13 @@ class Report:
 
     def _beaten(self) -> str:
         """Say what is better off without some of its sensors."""
+        images = {c.name: c.images for c in self.combinations}
         most = self.miou.get(self.full, math.inf)
-        better = [f'{n} ({v:.2f})' for n, v in self.miou.items() if v > most]
+        better = [
+            f'{name} ({miou:.2f})'
+            for name, miou in self.miou.items()
+            if miou > most and images[name] == images[self.full]
+        ]
         if not better:
             return ''
         return f'better than {self.full} ({most:.2f}): {", ".join(better)}'
@@ -262,9 +300,15 @@ class Report:
             return cls(**_frozen(fields))
         except WRONG_FIELDS as error:
             raise ValueError(
-                f'expected a report.json of an evaluation, got text without '
-                f'its fields ({error}); write it again with tools/test.py'
+                'expected a report.json of an evaluation, got something else '
+                f'({error}); write it again with tools/test.py'
             ) from error
+
+
+def _check_text(text: str) -> None:
+    """Refuse what would break a table, or move a terminal's cursor."""
+    if not isinstance(text, str) or not text.isprintable():
+        raise ValueError(f'a name must be printable text, got {text!r}')
 
 
 def _by_rule(scores: Tensor) -> dict[str, float]:

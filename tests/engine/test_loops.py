@@ -447,7 +447,7 @@ def score_on_rank(rank, folder):
         c.images
         for c in runner.test_loop.evaluator.metrics[0].report.combinations
     ]
-    (folder / f'{rank}.json').write_text(json.dumps(results))
+    (folder / f'{rank}.json').write_text(json.dumps(results, default=float))
 
 
 @pytest.mark.slow

@@ -45,29 +45,26 @@ COST = Cost(
 )
 
 
-def make_report(miou, **changes):
-    return replace(
-        Report(
-            modalities=('rgb', 'depth'),
-            classes=('wall', 'floor'),
-            rule='mmseg',
-            fill='zero',
-            split='test',
-            missing_rates=(0.2, 0.1),
-            combinations=tuple(
-                CombinationScores(
-                    name=name,
-                    images=7,
-                    miou={'mmseg': value, 'cmnext': value},
-                    macc={'mmseg': value, 'cmnext': value},
-                    aacc=value,
-                    class_iou=(value, value),
-                )
-                for name, value in miou.items()
-            ),
+def make_report(miou, classes=('wall', 'floor'), **changes):
+    fields = {
+        'modalities': ('rgb', 'depth'),
+        'rule': 'mmseg',
+        'fill': 'zero',
+        'split': 'test',
+        'missing_rates': (0.2, 0.1),
+        'combinations': tuple(
+            CombinationScores(
+                name=name,
+                images=7,
+                miou={'mmseg': value, 'cmnext': value},
+                macc={'mmseg': value, 'cmnext': value},
+                aacc=value,
+                class_iou=(value,) * len(classes),
+            )
+            for name, value in miou.items()
         ),
-        **changes,
-    )
+    }
+    return Report(classes=classes, **{**fields, **changes})
 
 
 @pytest.fixture

@@ -44,7 +44,9 @@ def test_expected_weights_sum_to_one():
 def test_expected_needs_every_combination_and_a_rate():
     with pytest.raises(ValueError, match='no mIoU of depth, only of rgb'):
         expected_miou({'rgb+depth': 1, 'rgb': 1}, ['rgb', 'depth'], 0.1)
-    with pytest.raises(ValueError, match=r'\[0, 1\), got 1'):
+    with pytest.raises(
+        ValueError, match='`missing_rates` must be below 1, got 1'
+    ):
         expected_miou(MIOU, ['rgb', 'depth'], 1)
 
 
