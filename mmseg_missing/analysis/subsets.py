@@ -43,7 +43,15 @@ class Tally:
             pred: (h, w).
             target: (h, w).
             ignore: The label that is not counted.
+
+        Raises:
+            ValueError: logits that are not finite.
         """
+        if not logits.isfinite().all():
+            raise ValueError(
+                "the network's scores are not finite; check the checkpoint, "
+                'and the values of the images (tools/check_dataset.py)'
+            )
         num_classes = len(self.nll)
         self.matrix += confusion_matrix(
             pred, target, num_classes, ignore
@@ -133,8 +141,16 @@ class SubsetScores:
         """Return v of every subset, by what is valued.
 
         Keys: ``mIoU`` (per cent), ``-NLL`` (nats) and ``IoU/<class>``.
+
+        Raises:
+            ValueError: not one pixel has a label.
         """
         chosen = self.occurring
+        if not chosen:
+            raise ValueError(
+                'the images have no labelled pixel; check the labels and '
+                '--split'
+            )
         tallies = {**self.tallies, EMPTY: prior_tally(self.counts)}
         found: dict[str, dict[str, float]] = {'mIoU': {}, '-NLL': {}}
         for name, tally in tallies.items():

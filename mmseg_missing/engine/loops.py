@@ -272,7 +272,7 @@ def _parse(
     present: str | Sequence[str], stack: Stack, folded: str | None
 ) -> tuple[str, ...]:
     """Return the combinations to score, in canonical order."""
-    if folded and present == 'every':
+    if folded and present in ('every', ['every']):
         present = folded
     chosen = stack.choose(present)
     if folded and chosen != (folded,):

@@ -43,7 +43,7 @@ class _CombinationVisualizationHook(SegVisualizationHook):
 
     def __init__(self, hook: SegVisualizationHook, stack: Stack) -> None:
         self.__dict__.update(hook.__dict__)
-        self.priority, self.stack = hook.priority, stack
+        self.stack, self._drawn = stack, 0
 
     def after_val_iter(
         self,
@@ -70,9 +70,9 @@ class _CombinationVisualizationHook(SegVisualizationHook):
     ) -> None:
         """Draw all images."""
         for sample in outputs if self.draw else ():
-            self._test_index += 1
+            self._drawn += 1
             name = f'test_{_name(sample)}'
-            self._draw(name, data_batch, sample, self._test_index)
+            self._draw(name, data_batch, sample, self._drawn)
 
     def _draw(
         self,

@@ -385,8 +385,9 @@ def test_wrong_present(tmp_path, present):
 def test_folded_network_serves_one_combination(tmp_path):
     model = Network()
     model.folded = 'rgb'
-    runner = make_runner(tmp_path, model)
-    assert runner.test_loop.combinations == ('rgb',)
+    for number, present in enumerate(['every', ['every'], 'rgb']):
+        runner = make_runner(tmp_path / f'{number}', model, present=present)
+        assert runner.test_loop.combinations == ('rgb',)
     runner = make_runner(tmp_path / 'full', model, present='full')
     with pytest.raises(ValueError, match=r"folded for rgb.*'full'"):
         runner.build_test_loop(runner._test_loop)
