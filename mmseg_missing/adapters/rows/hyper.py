@@ -65,10 +65,12 @@ class HyperRows(Rows):
         h = nn.functional.gelu(signs @ self.w1 + self.b1) @ self.w2 + self.b2
         return h @ self.basis / self.rank
 
-    def serves(self, combination: str, seen: Collection[str]) -> bool:
-        """Say whether each missing modality was missing in training."""
+    def served(
+        self, seen: Collection[str], combinations: Sequence[str]
+    ) -> tuple[str, ...]:
+        """Return those whose missing modalities were missing in training."""
         gone = set().union(*(self._gone(name) for name in seen))
-        return self._gone(combination) <= gone
+        return tuple(n for n in combinations if self._gone(n) <= gone)
 
     def stored(self, seen: Collection[str]) -> dict[str, str]:
         """Return all of the network, if anything was trained."""
