@@ -217,7 +217,7 @@ def test_only_what_is_learned_is_drawn(stack, name):
 
 def test_a_restriction_that_leaves_nothing(stack):
     sampler = build_sampler(stack, {'type': 'uniform', 'keep': ['rgb']})
-    with pytest.raises(ValueError, match='never draws a comb.*depth'):
+    with pytest.raises(ValueError, match=r'never draws a comb.*depth'):
         sampler.restrict(['depth'])
     named = {'type': 'round_robin', 'combinations': ['rgb', 'depth']}
     with pytest.raises(ValueError, match=r"'rgb' can never.*no row"):
@@ -227,7 +227,7 @@ def test_a_restriction_that_leaves_nothing(stack):
 
 def test_a_restriction_that_splits_a_sensor(camera):
     for name in ('uniform', 'round_robin'):
-        with pytest.raises(ValueError, match="'depth\\+aolp' can .*splits a"):
+        with pytest.raises(ValueError, match=r"'depth\+aolp' can .*spl"):
             build_sampler(camera, name).restrict(['depth', 'depth+aolp'])
 
 
@@ -324,7 +324,7 @@ def test_draws_are_the_same_in_every_process(stack):
         ({'type': 'bernoulli', 'rate': {'lidar': 0.5}}, 'unknown modality'),
         (
             {'type': 'bernoulli', 'rate': 1},
-            r'sampler\.rate` must be below 1, got 1',
+            r'rate` must be below 1, got 1',
         ),
         ({'type': 'bernoulli', 'rate': -0.1}, 'must be at least 0, got -0.1'),
         ({'type': 'round_robin', 'combinations': ['lidar']}, 'unknown modal'),

@@ -103,7 +103,7 @@ class Rows(nn.Module):
     def served(
         self, seen: Collection[str], combinations: Sequence[str]
     ) -> tuple[str, ...]:
-        """Return those of ``combinations`` that training on ``seen`` serves."""
+        """Return the combinations for which training on ``seen`` made rows."""
         known = set(seen)
         return tuple(name for name in combinations if name in known)
 

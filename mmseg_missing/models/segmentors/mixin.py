@@ -177,8 +177,11 @@ class MissingModalityMixin:
                 'set `model.teacher`, or `labelled=True` of the data set'
             )
         there = self._present(metas, len(inputs))
-        present = self.sampler.draw(there, self._step.next(), get_rank())
-        self.drawn = tuple(self.stack.names_of(present))
+        # A validation loss is no step: it draws what the last one did, and
+        # teaches no row.
+        is_step = torch.is_grad_enabled()
+        step = self._step.next() if is_step else self._step.now
+        present = self.sampler.draw(there, step, get_rank())
         teacher = self._ask_teacher(inputs, there, metas)
         with (
             self._seeing(inputs, present, metas) as filled,
@@ -189,7 +192,8 @@ class MissingModalityMixin:
             else:
                 losses = student_losses(self, filled, data_samples, teacher)
         losses.update(side_losses)
-        if torch.is_grad_enabled():  # a validation loss teaches no row
+        if is_step:
+            self.drawn = tuple(self.stack.names_of(present))
             for bank in self._banks:
                 count = bank.count(present)
                 all_reduce(count)

@@ -16,6 +16,11 @@ class StepCounter:
         self._iteration: int | None = None
         self._step = -1
 
+    @property
+    def now(self) -> int:
+        """Number of the step that began last, 0 before the first."""
+        return max(self._step, 0)
+
     def next(self) -> int:
         """Return the number of the step that begins, from 0 on."""
         hub = MessageHub.get_current_instance()
