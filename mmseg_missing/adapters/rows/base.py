@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ...modality import Stack
+from ...values import listed
 
 
 class Rows(nn.Module):
@@ -23,6 +24,7 @@ class Rows(nn.Module):
             miss something and split no sensor.
 
     Raises:
+        TypeError: ``combinations`` is no list of names.
         ValueError: an unknown combination, one twice, or the full one.
     """
 
@@ -33,12 +35,10 @@ class Rows(nn.Module):
         combinations: Sequence[str] | None = None,
     ) -> None:
         super().__init__()
-        if isinstance(combinations, str):
-            raise ValueError(
-                f'`model.adapter.combinations` takes a list, such as '
-                f"['{combinations}'], got {combinations!r}"
-            )
-        given = stack.incomplete() if combinations is None else combinations
+        key = 'model.adapter.combinations'
+        given: Sequence[str] = stack.incomplete()
+        if combinations is not None:
+            given = listed(key, combinations, str)
         try:
             names = [stack.format(stack.parse(name)) for name in given]
         except ValueError as error:
