@@ -59,9 +59,9 @@ def parse_args() -> argparse.Namespace:
         '--present',
         nargs='+',
         default=['every'],
-        help='combinations for drift and gradients, default: every that '
-        'training can draw; subsets: the same, and values of modalities as '
-        'if each failed by itself, rather than of sensors',
+        help='combinations for drift and gradients, default: every (of whole '
+        'sensors); with subsets the values are those of modalities, as if '
+        'each failed by itself',
     )
     add_placement_arguments(parser)
     parser.add_argument('--device', default='cpu')
@@ -166,7 +166,7 @@ def incomplete(present: list[str], stack: Stack) -> list[str] | None:
     Raises:
         ValueError: none of them misses anything.
     """
-    if present in (['every'], ['subsets']):
+    if present == ['every']:
         return None
     names = [n for n in stack.choose(present) if n != stack.full]
     if not names:
