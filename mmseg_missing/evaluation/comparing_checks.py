@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..modality import Stack
+from .protocols import sensor_groups
 from .report import Report
 from .run import BASE, DEDICATED, Part, Run
 
@@ -113,12 +115,9 @@ READ = {
 
 def _sensors(report: Report, names: Sequence[str]) -> list[str]:
     """Return which of ``names`` fail together, such as ``aolp+dolp``."""
-    pairs = zip(report.modalities, report.sensors or report.modalities)
-    groups: dict[str, list[str]] = {}
-    for name, sensor in pairs:
-        if name in names:
-            groups.setdefault(sensor, []).append(name)
-    return ['+'.join(group) for group in groups.values()]
+    if not names:
+        return []
+    return sensor_groups(Stack([m for m in report.stack if m.name in names]))
 
 
 def _where(mine: Any, other: Any) -> tuple[Any, Any]:

@@ -31,6 +31,14 @@ def named_stack(
     return Stack([Modality(name, sensor=sensor) for name, sensor in pairs])
 
 
+def sensor_groups(stack: Stack) -> list[str]:
+    """Return the modalities of each sensor, such as ``aolp+dolp``."""
+    return [
+        '+'.join(m.name for m in stack if m.sensor == sensor)
+        for sensor in stack.sensors
+    ]
+
+
 def combination_names(modalities: Sequence[str] | Stack) -> tuple[str, ...]:
     """Return the combinations of whole sensors, larger ones first.
 

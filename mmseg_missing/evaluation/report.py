@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import math
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -21,6 +20,7 @@ from .confusion import (
     never_predicted,
     pixel_accuracy,
 )
+from .notes import notes_on
 from .protocols import (
     check_missing_rate,
     combination_names,
@@ -244,31 +244,7 @@ class Report:
     @property
     def notes(self) -> tuple[str, ...]:
         """What a reader of the numbers should not miss, in sentences."""
-        return tuple(filter(None, (self._beaten(), self._lost())))
-
-    def _beaten(self) -> str:
-        """Say what is better off without some of its sensors."""
-        images = {c.name: c.images for c in self.combinations}
-        most = self.miou.get(self.full, math.inf)
-        better = [
-            f'{name} ({miou:.2f})'
-            for name, miou in self.miou.items()
-            if miou > most and images[name] == images[self.full]
-        ]
-        if not better:
-            return ''
-        return f'better than {self.full} ({most:.2f}): {", ".join(better)}'
-
-    def _lost(self) -> str:
-        """Say what the first combination, the largest, never predicts."""
-        first = self.combinations[0]
-        names = [self.classes[index] for index in first.never_predicted]
-        if not names:
-            return ''
-        return (
-            f'never predicted with {first.name}, though the labels have it: '
-            f'{", ".join(names)}'
-        )
+        return notes_on(self)
 
     def to_json(self) -> str:
         """Return the report; ``summary`` repeats what follows from it."""

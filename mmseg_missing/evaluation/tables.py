@@ -22,7 +22,7 @@ def summary_table(report: Report) -> str:
     count = len(report.combinations)
     mean_missing = []
     if report.full in report.miou and count > 1:
-        label = f'mean of {count - 1} that miss'
+        label = f'mean of {count - 1} incomplete'
         mean_missing = [(label, report.mean_missing)]
     rows = [
         (f'mean of {count}', report.mean),

@@ -95,7 +95,7 @@ def test_summary_table_is_narrow_and_states_its_settings():
         assert text in table
     assert 'worst (depth)' in table
     assert max(map(len, table.splitlines())) < 80
-    assert 'mean of 2 that miss' in table and '73.33' in table
+    assert 'mean of 2 incomplete' in table and '73.33' in table
     assert 'E(' not in summary_table(make_report(['rgb']))
 
 
@@ -176,6 +176,9 @@ def test_sensors_fail_together():
     expected = (0.64 * 60 + 0.16 * 40 + 0.16 * 20) / 0.96
     assert report.expected[0.2] == pytest.approx(expected)
     assert 'split test, whole sensors' in summary_table(report)
+    assert report.notes == (
+        'fail together: rgb+aolp (--present subsets scores all subsets)',
+    )
     assert Report.from_json(report.to_json()) == report
 
 
