@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 from mmengine.dist import get_world_size
-from mmengine.hooks import Hook
 from mmengine.model import BaseTTAModel, is_model_wrapper
 from mmengine.runner import Runner, TestLoop, ValLoop, autocast
 from mmengine.structures import BaseDataElement
@@ -23,6 +22,7 @@ from mmseg_missing.values import flag
 
 from .failures import parse_failure
 from .pictures import draw_per_combination
+from .watching import check_watched
 
 
 class _CombinationLoop:
@@ -49,8 +49,6 @@ class _CombinationLoop:
         _check_network(network)
         self.stack = network.stack
         self.combinations = _parse(present, self.stack, network.folded)
-        if self.stage == 'val' and network in dict(adapted(network)).values():
-            _check_watched(runner.hooks, self.combinations, self.stack.full)
         draw_per_combination(runner.hooks, self.stack)
         self.evaluator.metrics = per_combination(
             self.evaluator.metrics, self.combinations, self.stack.full
@@ -62,6 +60,12 @@ class _CombinationLoop:
             'combinations': self.combinations,
             'fill': _describe(network.fill),
         }
+        if self.stage == 'val':
+            is_adapted = network in dict(adapted(network)).values()
+            fixed = self.stack.full if is_adapted else None
+            check_watched(
+                runner.hooks, self.evaluator.metrics, self.combinations, fixed
+            )
         self.set_failure(failure)
 
     def set_failure(
@@ -224,8 +228,8 @@ class CombinationValLoop(_CombinationLoop, ValLoop):
     """Validation loop over combinations; see :class:`CombinationTestLoop`.
 
     Raises:
-        ValueError: besides, a hook that watches the score of the full
-            combination in the training of adapters, which leave it as it is.
+        ValueError: besides, a hook that watches a score which is not
+            measured, or which adapters leave as it is.
     """
 
     stage = 'val'
@@ -251,21 +255,6 @@ def _check_network(network: nn.Module) -> None:
         )
     for _, root in adapted(network):
         check_hooks(root)
-
-
-def _check_watched(
-    hooks: Sequence[Hook], combinations: Sequence[str], full: str
-) -> None:
-    """Refuse hooks that wait for a score which no adapter can move."""
-    for hook in hooks:
-        watched = getattr(hook, 'monitor', getattr(hook, 'save_best', None))
-        for key in [watched] if isinstance(watched, str) else watched or ():
-            if full in key.split('/') or list(combinations) == [full]:
-                raise ValueError(
-                    f'{type(hook).__name__} watches {key!r} of {full}, which '
-                    "adapters leave as it is; let it watch 'mIoU_missing', "
-                    "with `val_cfg.present='every'`"
-                )
 
 
 def _parse(

@@ -22,6 +22,7 @@ from .tables import class_table, summary_table
 
 # More columns than this do not fit a terminal; the CSV has them all.
 MAX_CLASS_COLUMNS = 7
+MEANS = ('mIoU_missing', 'mIoU_mean', 'mIoU_worst')
 
 
 @METRICS.register_module()
@@ -121,6 +122,17 @@ class CombinationIoUMetric(BaseMetric):
             prefix + key: score
             for key, score in self.compute_metrics(self.report).items()
         }
+
+    def gives(self, key: str) -> bool:
+        """Say whether a result may be called ``key``."""
+        start = f'{self.prefix}/' if self.prefix else ''
+        kind, _, name = key.removeprefix(start).partition('/')
+        known = (self.dataset_meta or {}).get('combinations', [name])
+        return key.startswith(start) and (
+            name in known
+            if kind == 'mIoU'
+            else kind in (*MEANS, *(f'E({p})' for p in self.missing_rates))
+        )
 
     def compute_metrics(self, results: Report) -> dict[str, float]:
         """Return the report's numbers under flat names."""

@@ -57,6 +57,10 @@ class PerCombination:
             part.dataset_meta = meta
             _place(part, self.metric, Path(condition, name))
 
+    def gives(self, key: str) -> bool:
+        """Say whether a result may be called ``key``."""
+        return key.partition('/')[0] in self.copies
+
     def process(
         self, data_batch: Any, data_samples: Sequence[Mapping[str, Any]]
     ) -> None:

@@ -1,6 +1,7 @@
 """Loops over combinations, in a real Runner with a network of one line."""
 
 import json
+import re
 import sys
 from pathlib import Path
 from subprocess import Popen
@@ -372,6 +373,35 @@ def test_hook_that_watches_what_cannot_move(
             runner.build_val_loop(runner._val_loop)
     else:
         runner.build_val_loop(runner._val_loop)
+
+
+@pytest.mark.parametrize(
+    ('watched', 'is_given'),
+    [
+        ('mIoU', False),
+        ('mIoU/nir', False),
+        ('mIoU/depth', True),
+        ('E(0.1)', True),
+        ('E(0.5)', False),
+        ('depth/mIoU', True),
+        ('mAcc', False),
+    ],
+)
+def test_hook_that_watches_what_is_not_measured(tmp_path, watched, is_given):
+    hook = {'type': 'EarlyStoppingHook', 'monitor': watched}
+    runner = make_runner(
+        tmp_path,
+        stage='val',
+        evaluator=[{'type': 'IoUMetric'}, {'type': 'CombinationIoUMetric'}],
+        hooks={'early': {**hook, 'rule': 'greater'}},
+    )
+    if is_given:
+        runner.build_val_loop(runner._val_loop)
+    else:
+        with pytest.raises(
+            ValueError, match=f'{re.escape(watched)}.*not measured'
+        ):
+            runner.build_val_loop(runner._val_loop)
 
 
 @pytest.mark.parametrize('present', ['lidar', '', [], ['rgb', 'all']])
