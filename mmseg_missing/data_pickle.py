@@ -15,6 +15,8 @@ from collections.abc import Callable
 from importlib import import_module
 from typing import Any
 
+import torch
+
 HISTORY = 'mmengine.logging.history_buffer', 'HistoryBuffer'
 HISTORY_STATE = ('max_length', '_log_history', '_count_history')
 PLAIN_DTYPE = re.compile(r'[?biufc]\d{0,2}|[SU]\d{1,6}')
@@ -80,7 +82,7 @@ _TAKEN = {
     ('torch._utils', '_rebuild_parameter'),
     ('torch._utils', '_rebuild_tensor'),
     ('torch._utils', '_rebuild_tensor_v2'),
-    ('torch.serialization', '_get_layout'),
+    ('torch._utils', '_rebuild_tensor_v3'),
 }
 
 
@@ -98,9 +100,13 @@ class Unpickler(pickle._Unpickler):  # type: ignore[name-defined,misc]
         """
         if (module, name) in _MADE:
             return _MADE[module, name]
-        if (module, name) not in _TAKEN:
-            raise NotData(f'{module}.{name}')
-        return getattr(import_module(module), name)
+        if (module, name) in _TAKEN:
+            return getattr(import_module(module), name)
+        if module == 'torch' and isinstance(
+            found := getattr(torch, name, None), torch.dtype
+        ):
+            return found
+        raise NotData(f'{module}.{name}')
 
     def _build(self) -> None:
         """Give the object below the state on top of the stack."""

@@ -21,6 +21,8 @@ DATA = {
     'parameter': nn.Parameter(torch.ones(2)),
     'kinds': [torch.ones(2, dtype=t) for t in (torch.half, torch.bfloat16)],
     'counts': [torch.arange(3), torch.tensor([True, False])],
+    'unsigned': torch.get_rng_state().view(torch.uint8),
+    'dtype': torch.bfloat16,
     'transposed': torch.arange(6.0).view(2, 3).T,
     'numbers': [1, 2**70, 0.5, float('inf'), 1j, True, None, np.float32(3)],
     'texts': ['a', b'\xff\x00', bytearray(b'x'), np.str_('b')],
@@ -45,6 +47,12 @@ def load(file):
 @pytest.mark.parametrize('is_zip', [True, False])
 def test_data_comes_through(is_zip):
     assert repr(load(saved(DATA, is_zip))) == repr(DATA)
+
+
+@pytest.mark.skipif(not hasattr(torch, 'uint32'), reason='newer torch')
+def test_tensors_of_newer_kinds_come_through():
+    x = torch.tensor([1, 2**32 - 1], dtype=torch.uint32)
+    assert torch.equal(load(saved(x)), x)
 
 
 def test_containers_come_through():

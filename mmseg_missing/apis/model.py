@@ -41,6 +41,7 @@ def init_model(
     checkpoint: str | Path,
     adapter: AdapterFiles = None,
     device: str = 'cpu',
+    trust: bool = False,
 ) -> nn.Module:
     """Build a segmentor in evaluation mode with its weights.
 
@@ -51,16 +52,17 @@ def init_model(
         adapter: Adapter file, or several for different combinations; its
             adapters are attached when the config has none.
         device: Where it runs.
+        trust: Let the checkpoint run code, should it hold any.
 
     Raises:
         FileNotFoundError: a file is not there.
-        ValueError: files that do not belong together, or a device that is
-            not there.
+        ValueError: files that do not belong together, a device that is not
+            there, or a checkpoint that holds more than data.
     """
     check_device(device)
     is_read = isinstance(config, Config)
     cfg = copy.deepcopy(config) if is_read else load_config(config)
-    found = read_checkpoint(checkpoint)
+    found = read_checkpoint(checkpoint, trust)
     configure(cfg, found, adapter)
     init_default_scope(cfg.get('default_scope', 'mmseg'))
     model = MODELS.build(cfg.model)
