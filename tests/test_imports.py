@@ -19,6 +19,7 @@ CORE = {
     'sampling',
     'corruptions',
     'adapters',
+    'torch_versions',
     'values',
 }
 STACKED = {'models', 'datasets', 'engine', 'evaluation', 'analysis'}

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from ..modality import Stack
+from ..torch_versions import is_compiling
 from .base import Adapter
 from .rows import ROW_MODES, parse_rows
 
@@ -199,7 +200,7 @@ class AdapterBank(nn.Module):
         Nothing of it outlives the block.
         """
         combinations = [self.stack.format(p) for p in present]
-        if not (self.training or torch.compiler.is_compiling()):
+        if not (self.training or is_compiling()):
             self._warn_untrained(combinations)
         before = self._numbers
         self._numbers = self.numbers(combinations).split(self.widths, dim=1)

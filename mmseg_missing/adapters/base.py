@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import torch
 from torch import Tensor, nn
 
+from ..torch_versions import is_compiling
 from .sites import Site
 
 if TYPE_CHECKING:
@@ -162,5 +163,5 @@ def _is_free(module: nn.Module) -> bool:
     return (
         type(module) in FRESH
         and len(module._forward_hooks) == 1
-        and not torch.compiler.is_compiling()
+        and not is_compiling()
     )

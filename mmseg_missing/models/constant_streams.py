@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from ..adapters import AdapterBank
 from ..sampling import Present
+from ..torch_versions import autocast_dtype, is_compiling
 
 # Fills with which an absent modality is the same for every image.
 CONSTANT_FILLS = ('zero', 'black', 'learned')
@@ -72,7 +73,7 @@ class ConstantStreams(nn.Module):
             banks: Of the adapters that see the same samples.
         """
         before = self._seen
-        if not (torch.is_grad_enabled() or torch.compiler.is_compiling()):
+        if not (torch.is_grad_enabled() or is_compiling()):
             self._seen = _Seen(present, tuple(fill.values()), banks)
         try:
             yield
@@ -156,12 +157,11 @@ def _leaves(x: Any) -> Iterator[Tensor]:
 def _circumstances(x: Any) -> tuple:
     """Return what else than weights and fill a result depends on."""
     first = next(_leaves(x))
-    kind = first.device.type
     return (
         tuple(y.shape[1:] for y in _leaves(x)),
         first.dtype,
         first.device,
-        torch.is_autocast_enabled(kind) and torch.get_autocast_dtype(kind),
+        autocast_dtype(first.device.type),
     )
 
 
