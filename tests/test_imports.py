@@ -15,6 +15,7 @@ FILES = sorted(PACKAGE.rglob('*.py'))
 COMMON = {'compat', 'data_pickle', 'version'}
 CORE = {
     'modality',
+    'context',
     'fill',
     'sampling',
     'corruptions',
