@@ -120,7 +120,9 @@ class Unpickler(pickle._Unpickler):  # type: ignore[name-defined,misc]
             made.__dict__.update(state)
         elif (kind.__module__, kind.__name__) == ('numpy', 'ndarray'):
             made.__setstate__(state)
-        elif kind.__module__.startswith('numpy') and hasattr(made, 'newbyteorder'):
+        elif kind.__module__.startswith('numpy') and hasattr(
+            made, 'newbyteorder'
+        ):
             if state[1] == '>':
                 raise NotData('a NumPy array of another byte order')
         else:

@@ -23,4 +23,6 @@ def autocast_dtype(kind: str) -> torch.dtype | None:
     if kind == 'cpu':
         is_on = torch.is_autocast_cpu_enabled()
         return torch.get_autocast_cpu_dtype() if is_on else None
-    return torch.get_autocast_gpu_dtype() if torch.is_autocast_enabled() else None
+    return (
+        torch.get_autocast_gpu_dtype() if torch.is_autocast_enabled() else None
+    )

@@ -101,7 +101,9 @@ ATTACKS = {
     'an object dtype': lambda _: np.dtype('O'),
     'fields': lambda _: np.dtype([('a', 'f4')]),
     'other bytes': lambda _: np.arange(3, dtype='>f4'),
-    'another coding': lambda text: Made(__import__('codecs').encode, 'a', 'hex'),
+    'another coding': lambda text: Made(
+        __import__('codecs').encode, 'a', 'hex'
+    ),
     'a state': lambda _: Made(OrderedDict, state={'items': 1}),
 }
 

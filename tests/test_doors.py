@@ -102,7 +102,7 @@ def test_files_run_nothing(door, evil, mark):
 def test_open_files_run_nothing(evil, mark):
     with evil.open('rb') as file, pytest.raises(ValueError, match='--trust'):
         compat.load_file(file)
-    with pytest.raises(ValueError, match='the checkpoint.*--trust'):
+    with pytest.raises(ValueError, match=r'the checkpoint.*--trust'):
         compat.load_file(io.BytesIO(evil.read_bytes()))
     assert not mark.exists()
 
