@@ -16,7 +16,6 @@ from .file import (
     read_adapter,
     save_adapter,
 )
-from .file_checks import check_metadata
 from .fold import add_biases, fold
 from .fold_network import fold_network
 from .fold_norms import drop_norms, find_foldable_norms, fold_norms
@@ -56,7 +55,6 @@ __all__ = [
     'attach',
     'base_state',
     'check_hooks',
-    'check_metadata',
     'detach',
     'drop_norms',
     'exactly',
