@@ -31,7 +31,7 @@ from .methods import (
     Shift,
 )
 from .rows import ROW_MODES, AdditiveRows, HyperRows, TableRows
-from .sites import Site, exactly, find_sites, read_sites
+from .sites import Site, exactly, find_sites, is_name, read_sites
 
 __all__ = [
     'METHODS',
@@ -65,6 +65,7 @@ __all__ = [
     'fold_network',
     'fold_norms',
     'freeze',
+    'is_name',
     'load_adapter',
     'load_adapters',
     'load_base',

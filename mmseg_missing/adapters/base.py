@@ -98,6 +98,14 @@ class Adapter(nn.Module):
         """Return (width,): the numbers with which the site is unchanged."""
         raise NotImplementedError
 
+    def width(self) -> int:
+        """Return how many numbers :meth:`identity` has.
+
+        A method where that depends on an option tells it without taking
+        room for them.
+        """
+        return len(self.identity())
+
     def modulate(self, x: Tensor, numbers: Tensor, call: Call) -> Tensor:
         """Return ``x`` modulated, in its dtype and memory layout.
 

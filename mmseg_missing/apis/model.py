@@ -21,12 +21,15 @@ from torch import nn
 from torch.utils.data import Dataset
 
 from ..adapters import (
+    METHODS,
     adapted,
     adapter_prefixes,
     exactly,
+    is_name,
     load_adapter,
     load_adapters,
     load_base,
+    method_options,
     read_adapter,
 )
 from ..engine.checkpoints import read_checkpoint
@@ -139,8 +142,13 @@ def configure(
 
 
 def _adapter_config(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return the `model.adapter` that takes files with this metadata."""
+    """Return the `model.adapter` that takes files with this metadata.
+
+    What they say is not trusted: of the methods only those of this package
+    are taken, of the patterns only names.
+    """
     first = found[0]
+    _check_method(first['method'], first.get('options', {}))
     rows = {'type': first['rows'], **first.get('row_options', {})}
     names = [name for metadata in found for name in metadata['combinations']]
     if first.get('root'):
@@ -152,13 +160,39 @@ def _adapter_config(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         'type': first['method'],
         **first.get('options', {}),
         'rows': rows if len(found) == 1 else 'table',
-        'sites': [exactly(name) for name, *_ in first['sites']],
+        'sites': {name: width for name, _, width in first['sites']},
         'batch_major': [exactly(n) for n in first.get('batch_major', ())],
         # Additive rows serve more than they were trained for.
         'combinations': list(dict.fromkeys(names))
         if all(metadata['rows'] == 'table' for metadata in found)
         else None,
     }
+
+
+def _check_method(name: str, options: Mapping[str, Any]) -> None:
+    """Refuse what a file may not choose by itself.
+
+    Raises:
+        ValueError: a method of somebody else, or options that it lacks or
+            that name layers by patterns.
+    """
+    remedy = 'give the config that it was trained with'
+    methods = {method.__name__: method for method in METHODS}
+    if name not in methods:
+        raise ValueError(
+            f'this file is for adapters of type {name!r}, which is none of '
+            f'this package; {remedy}'
+        )
+    strange = sorted(set(options) - set(method_options(methods[name])))
+    if strange:
+        raise ValueError(
+            f'this file has options that {name} lacks, {strange}; {remedy}'
+        )
+    for key, value in options.items():
+        if isinstance(value, Mapping) and not all(map(is_name, value)):
+            raise ValueError(
+                f'this file names layers by patterns in its {key}; {remedy}'
+            )
 
 
 def _as_list(adapter: AdapterFiles) -> list[str | Path]:

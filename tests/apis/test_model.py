@@ -5,6 +5,7 @@ import torch
 from torch.testing import assert_close
 
 from mmseg_missing.adapters import read_adapter, save_adapter
+from mmseg_missing.adapters.file_format import encode
 from mmseg_missing.apis import init_model
 from mmseg_missing.apis.model import load_config, load_weights
 from mmseg_missing.engine.checkpoints import read_checkpoint
@@ -178,3 +179,73 @@ def test_samples_seen_travel(load, files):
     model = init_model(load(), files.base, files.adapter)
     seen = read_adapter(files.adapter)[0]['samples_seen']
     assert model.adapters.samples_seen.tolist() == list(seen.values())
+
+
+# --- files that say what they should not ---
+
+
+@pytest.fixture
+def rewritten(files, tmp_path):
+    """Return a function: the adapter file with other metadata, its sum right."""
+
+    def rewrite(**changes):
+        metadata, tensors = read_adapter(files.adapter)
+        path = tmp_path / 'rewritten.safetensors'
+        path.write_bytes(encode(tensors, {**metadata, **changes}))
+        return path
+
+    return rewrite
+
+
+@pytest.mark.parametrize(
+    ('changes', 'words'),
+    [
+        ({'method': 'antigravity'}, "type 'antigravity'.*none of this pack"),
+        ({'method': 'ResNet'}, "type 'ResNet'.*none of this package"),
+        ({'method': 'this.that'}, 'is damaged.*method'),
+        (
+            {'method': 'LowRank', 'options': {'rank_pattern': {'(a*)*b': 1}}},
+            'by patterns in its rank_pattern',
+        ),
+        (
+            {'method': 'Bottleneck', 'options': {'hidden': 2**40}},
+            'numbers, the adapter file says',
+        ),
+        (
+            {'method': 'LowRank', 'options': {'rank': 2**40}},
+            'the adapter file',
+        ),
+        ({'options': {'rank': 1}}, 'options that ScaleShift lacks'),
+        ({'options': {'type': 'os.path'}}, 'options that ScaleShift lacks'),
+        ({'root': 'backbone'}, "adapts 'backbone' alone"),
+    ],
+)
+def test_files_that_say_what_they_should_not(
+    load, files, rewritten, changes, words
+):
+    with pytest.raises(ValueError, match=words):
+        init_model(load(), files.base, rewritten(**changes))
+
+
+def test_a_method_of_ones_own(load, files, tmp_path):
+    """It works where the config names it, never by a file alone."""
+    from mmseg.registry import MODELS
+
+    from mmseg_missing.adapters import ScaleShift, save_adapter
+
+    class Own(ScaleShift):
+        pass
+
+    MODELS.register_module(module=Own, force=True)
+    try:
+        cfg = load('tiny-ssf')
+        cfg.model.adapter.type = 'Own'
+        model = init_model(cfg, files.base)
+        model.adapters.samples_seen += 1
+        path = tmp_path / 'own.safetensors'
+        save_adapter(model, path, {'fill': model.fill, 'root': ''})
+        assert init_model(cfg, files.base, path).adapters.trained
+        with pytest.raises(ValueError, match=r"type 'Own'.*none of this"):
+            init_model(load(), files.base, path)
+    finally:
+        del MODELS._module_dict['Own']
