@@ -90,18 +90,30 @@ def _check_foldable(
 
 
 def _uses_its_weight(layer: nn.Module) -> bool:
-    """Say whether twice the weight gives twice the output, bias aside.
+    """Say whether what is written into weight and bias is what counts.
 
-    Not so where the weight is normalised first (``weight_norm``, ``ConvWS``).
+    Not so where a hook or a parametrization makes them anew for each forward
+    (``weight_norm``, ``spectral_norm``, pruning), nor where the weight is
+    normalised first (``ConvWS``): then twice the weight does not give twice
+    the output.
     """
-    if is_parametrized(layer) or hasattr(layer, 'weight_g'):
+    is_own = all(
+        isinstance(layer._parameters.get(key), nn.Parameter)
+        for key in ('weight', 'bias')
+        if getattr(layer, key, None) is not None
+    )
+    # Any hook before the forward may write a weight.
+    if is_parametrized(layer) or not is_own or layer._forward_pre_hooks:
         return False
-    if not isinstance(layer, _ConvNd) or type(layer).__module__ == (
-        nn.Conv2d.__module__
-    ):
+    is_plain = type(layer).__module__.startswith('torch.nn.modules.')
+    if is_plain or not isinstance(layer, (_ConvNd, nn.Linear)):
         return True
-    size = [2 * k * d for k, d in zip(layer.kernel_size, layer.dilation)]
-    x = torch.rand(1, layer.in_channels, *size).to(layer.weight)
+    if isinstance(layer, nn.Linear):
+        shape = [layer.in_features]
+    else:
+        size = [2 * k * d for k, d in zip(layer.kernel_size, layer.dilation)]
+        shape = [layer.in_channels, *size]
+    x = torch.rand(1, *shape).to(layer.weight)
     bias, layer.bias = layer.bias, None
     once = layer.forward(x)  # without hooks, so without the adapter
     layer.weight.mul_(2)
