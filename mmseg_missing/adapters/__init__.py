@@ -19,7 +19,13 @@ from .file import (
 from .fold import add_biases, fold
 from .fold_network import fold_network
 from .fold_norms import drop_norms, find_foldable_norms, fold_norms
-from .frozen import adapter_prefixes, base_state, fingerprint, load_base
+from .frozen import (
+    adapter_prefixes,
+    base_state,
+    check_finite,
+    fingerprint,
+    load_base,
+)
 from .library import load_adapters, read_rows
 from .methods import (
     METHODS,
@@ -54,6 +60,7 @@ __all__ = [
     'annotate_adapter',
     'attach',
     'base_state',
+    'check_finite',
     'check_hooks',
     'detach',
     'drop_norms',

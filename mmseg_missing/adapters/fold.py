@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import torch
 from torch import nn
@@ -98,7 +99,7 @@ def _uses_its_weight(layer: nn.Module) -> bool:
     the output.
     """
     is_own = all(
-        isinstance(layer._parameters.get(key), nn.Parameter)
+        _is_own(layer, key)
         for key in ('weight', 'bias')
         if getattr(layer, key, None) is not None
     )
@@ -123,22 +124,47 @@ def _uses_its_weight(layer: nn.Module) -> bool:
     return torch.allclose(twice, 2 * once, rtol=1e-4)
 
 
+def _is_own(layer: nn.Module, key: str) -> bool:
+    return isinstance(layer._parameters.get(key), nn.Parameter)
+
+
 def add_biases(root: nn.Module, names: Iterable[str]) -> None:
     """Give the named layers a bias of zeros, as folding did.
 
     Raises:
-        ValueError: a name that ``root`` lacks.
+        ValueError: a name that ``root`` lacks, or of something that takes
+            no bias.
     """
     for name in names:
-        try:
-            layer = root.get_submodule(name)
-        except AttributeError as error:
+        layer = layer_named(root, name)
+        if (
+            not _is_own(layer, 'weight')
+            or 'bias' not in layer._parameters
+            or (layer.bias is not None)
+        ):
             raise ValueError(
-                f'{type(root).__name__} has no layer {name!r}; the folded '
-                'file was made from another network'
-            ) from error
+                f'{type(layer).__name__} {name!r} takes no further bias; the '
+                'folded file was made from another network'
+            )
         zeros = layer.weight.new_zeros(_out_features(layer))
         layer.bias = nn.Parameter(zeros, requires_grad=False)
+
+
+def layer_named(root: nn.Module, name: str) -> nn.Module:
+    """Return a layer that a folded file names.
+
+    Raises:
+        ValueError: ``root`` lacks it.
+    """
+    layer: Any = root
+    for part in name.split('.'):
+        layer = layer._modules.get(part) if layer is not None else None
+    if layer is None:
+        raise ValueError(
+            f'{type(root).__name__} has no layer {name!r}; the folded '
+            'file was made from another network'
+        )
+    return layer
 
 
 def _out_features(layer: nn.Module) -> int:

@@ -7,6 +7,7 @@ folded one (adapters dissolved for one combination).
 from __future__ import annotations
 
 import copy
+import math
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -24,6 +25,7 @@ from ..adapters import (
     METHODS,
     adapted,
     adapter_prefixes,
+    check_finite,
     exactly,
     is_name,
     load_adapter,
@@ -123,6 +125,7 @@ def configure(
             'a folded checkpoint contains its adapter; leave `--adapter` out'
         )
     if folded:
+        _check_folded(checkpoint['meta'])
         cfg.model.folded = folded
         cfg.model.adapter = cfg.model.teacher = None
         cfg.model.fill = checkpoint['meta'].get('fill', 'zero')
@@ -139,6 +142,37 @@ def configure(
             'this checkpoint holds adapters but the config has none; use the '
             'config that it was trained with'
         )
+
+
+def _check_folded(meta: Mapping[str, Any]) -> None:
+    """Refuse what no folded checkpoint says.
+
+    Raises:
+        ValueError: an entry of a wrong kind.
+    """
+    folded, kinds = meta['folded'], {'fill': dict, 'combination': str}
+    is_right = isinstance(folded, dict) and all(
+        isinstance(value, kinds.get(key, list))
+        for key, value in folded.items()
+    )
+    if is_right:
+        names = [n for key in ('biases', 'norms') for n in folded.get(key, ())]
+        vectors = folded.get('fill', {}).values()
+        is_right = all(isinstance(name, str) for name in names) and all(
+            isinstance(vector, list) and _is_finite(vector)
+            for vector in vectors
+        )
+    if not (is_right and isinstance(meta.get('fill', ''), (str, dict))):
+        raise ValueError(
+            'this folded checkpoint is damaged: what it says of itself '
+            'cannot be; fold again with tools/fold_adapter.py'
+        )
+
+
+def _is_finite(numbers: Sequence[Any]) -> bool:
+    return all(
+        isinstance(n, (int, float)) and math.isfinite(n) for n in numbers
+    )
 
 
 def _adapter_config(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -234,6 +268,13 @@ def load_weights(
             f'{str(path)!r} holds adapters for other sites or combinations '
             f'({wrong[0]}); use the config that it was trained with'
         )
+    lacking = [k for k in own if k.startswith(prefixes) and k not in rows]
+    if rows and prefixes and lacking:
+        raise ValueError(
+            f'{str(path)!r} holds a part of its adapters only, {lacking[0]} '
+            'is missing; use the config that it was trained with'
+        )
+    check_finite(rows, path)
     model.load_state_dict(rows, strict=False)
     files = _as_list(adapter)
     if not files:

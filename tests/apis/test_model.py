@@ -186,7 +186,7 @@ def test_samples_seen_travel(load, files):
 
 @pytest.fixture
 def rewritten(files, tmp_path):
-    """Return a function: the adapter file with other metadata, its sum right."""
+    """Return a function: the adapter file with other metadata."""
 
     def rewrite(**changes):
         metadata, tensors = read_adapter(files.adapter)
@@ -213,7 +213,7 @@ def rewritten(files, tmp_path):
         ),
         (
             {'method': 'LowRank', 'options': {'rank': 2**40}},
-            'the adapter file',
+            'this method adapts',
         ),
         ({'options': {'rank': 1}}, 'options that ScaleShift lacks'),
         ({'options': {'type': 'os.path'}}, 'options that ScaleShift lacks'),
@@ -249,3 +249,55 @@ def test_a_method_of_ones_own(load, files, tmp_path):
             init_model(load(), files.base, path)
     finally:
         del MODELS._module_dict['Own']
+
+
+@pytest.mark.parametrize(
+    'change',
+    [
+        lambda f: 3,
+        lambda f: {**f, 'biases': 'backbone'},
+        lambda f: {**f, 'biases': [3]},
+        lambda f: {**f, 'biases': ['backbone']},
+        lambda f: {**f, 'biases': ['nothing.here']},
+        lambda f: {**f, 'biases': f['biases'] * 2},
+        lambda f: {**f, 'norms': ['decode_head']},
+        lambda f: {**f, 'norms': {}},
+        lambda f: {**f, 'combination': ['rgb']},
+        lambda f: {**f, 'combination': 'x'},
+        lambda f: {**f, 'fill': {'rgb': [float('nan')]}},
+        lambda f: {**f, 'fill': {'rgb': 'a'}},
+        lambda f: {**f, 'more': []},
+    ],
+)
+def test_folded_checkpoints_that_say_what_they_should_not(
+    load, files, tmp_path, change
+):
+    content = torch.load(files.folded, weights_only=True)
+    content['meta']['folded'] = change(content['meta']['folded'])
+    torch.save(content, tmp_path / 'folded.pth')
+    with pytest.raises(ValueError, match='folded|combination|modality'):
+        init_model(load(), tmp_path / 'folded.pth')
+
+
+@pytest.mark.parametrize('kind', ['base', 'joined', 'folded'])
+@pytest.mark.parametrize('value', [float('nan'), float('-inf'), 1e300])
+def test_checkpoints_that_are_not_finite(load, files, tmp_path, kind, value):
+    """Also where they are so in float32 alone."""
+    content = torch.load(getattr(files, kind), weights_only=True)
+    state = content['state_dict']
+    key = next(k for k in state if kind != 'joined' or 'adapters.rows' in k)
+    state[key] = state[key].double()
+    state[key].view(-1)[0] = value
+    torch.save(content, tmp_path / 'a.pth')
+    name = 'tiny-ssf' if kind == 'joined' else 'tiny'
+    with pytest.raises(ValueError, match='not finite in') as error:
+        init_model(load(name), tmp_path / 'a.pth')
+    assert key in str(error.value)
+
+
+def test_a_part_of_the_adapters(load, files, tmp_path):
+    content = torch.load(files.joined, weights_only=True)
+    del content['state_dict']['adapters.samples_seen']
+    torch.save(content, tmp_path / 'a.pth')
+    with pytest.raises(ValueError, match='samples_seen is missing'):
+        init_model(load('tiny-ssf'), tmp_path / 'a.pth')
