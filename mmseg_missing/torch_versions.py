@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 
 if hasattr(torch.compiler, 'is_compiling'):  # from 2.3 on
-    is_compiling = torch.compiler.is_compiling
+    from torch.compiler import is_compiling
 else:
     from torch._dynamo import is_compiling
 

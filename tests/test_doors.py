@@ -212,7 +212,7 @@ def test_damaged(tmp_path, share, is_zip):
     torch.save(state, path, _use_new_zipfile_serialization=is_zip)
     data = path.read_bytes()
     path.write_bytes(data[: int(share * len(data))])
-    with pytest.raises(ValueError, match=r"a\.pth' is damaged or no chec"):
+    with pytest.raises(ValueError, match=r"a\.pth' is damaged or no"):
         CheckpointLoader.load_checkpoint(str(path))
 
 

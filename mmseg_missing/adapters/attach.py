@@ -68,11 +68,15 @@ def attach(
             'a bare nn.Sequential would run `adapters` as one more step; '
             'make it a child of a module and attach to that'
         )
-    stated = sites if isinstance(sites, Mapping) else {}
-    named = method.default_sites(root) if sites is None else sites
-    if stated:
-        named = [exactly(name) for name in stated]
-    found = find_sites(root, named, within, batch_major, method.takes)
+    stated: Mapping[str, int] = {}
+    patterns: Sequence[str] | str | None
+    if sites is None:
+        patterns = method.default_sites(root)
+    elif isinstance(sites, Mapping):
+        stated, patterns = sites, [exactly(name) for name in sites]
+    else:
+        patterns = sites
+    found = find_sites(root, patterns, within, batch_major, method.takes)
     method.check_options(options, found)
     layers = [root.get_submodule(site.name) for site in found]
     adapters = [

@@ -77,8 +77,8 @@ class Content:
         if not _is_texts(self.texts):
             raise Damaged('its metadata are no texts by name')
         self.metadata = {k: parse(text) for k, text in self.texts.items()}
-        check_texts(self.metadata)
-        check_texts(list(header))
+        check_bounds(self.metadata)
+        check_bounds(list(header))
         self.shapes = {name: _shape(entry) for name, entry in header.items()}
 
     def tensors(self) -> dict[str, Tensor]:
@@ -123,11 +123,11 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def check_texts(value: Any) -> None:
-    """Refuse texts that steer a terminal, and what is too deep or too long.
+def check_bounds(value: Any) -> None:
+    """Refuse texts that steer a terminal, and what is out of all bounds.
 
     Raises:
-        Damaged: such a text, or such a nesting.
+        Damaged: such a text, a huge number, or too deep a nesting.
     """
     for depth, leaf in _leaves(value):
         if depth > MOST_DEPTH:
@@ -138,6 +138,8 @@ def check_texts(value: Any) -> None:
             raise Damaged(
                 f'a text in it is too long or cannot be printed: {leaf[:40]!r}'
             )
+        if isinstance(leaf, int) and not abs(leaf) < 2**64:
+            raise Damaged('a number in it is too large')
 
 
 def _leaves(value: Any) -> Iterator[tuple[int, Any]]:

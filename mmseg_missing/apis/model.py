@@ -7,7 +7,6 @@ folded one (adapters dissolved for one combination).
 from __future__ import annotations
 
 import copy
-import math
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -170,9 +169,7 @@ def _check_folded(meta: Mapping[str, Any]) -> None:
 
 
 def _is_finite(numbers: Sequence[Any]) -> bool:
-    return all(
-        isinstance(n, (int, float)) and math.isfinite(n) for n in numbers
-    )
+    return all(type(n) in (int, float) and abs(n) < 2**63 for n in numbers)
 
 
 def _adapter_config(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -223,9 +220,16 @@ def _check_method(name: str, options: Mapping[str, Any]) -> None:
             f'this file has options that {name} lacks, {strange}; {remedy}'
         )
     for key, value in options.items():
-        if isinstance(value, Mapping) and not all(map(is_name, value)):
+        if not isinstance(value, Mapping):
+            continue
+        if not all(map(is_name, value)):
             raise ValueError(
                 f'this file names layers by patterns in its {key}; {remedy}'
+            )
+        if not all(_is_finite([n]) and n > 0 for n in value.values()):
+            raise ValueError(
+                f'this file has something else than positive numbers in its '
+                f'{key}; {remedy}'
             )
 
 

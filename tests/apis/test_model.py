@@ -275,7 +275,7 @@ def test_folded_checkpoints_that_say_what_they_should_not(
     content = torch.load(files.folded, weights_only=True)
     content['meta']['folded'] = change(content['meta']['folded'])
     torch.save(content, tmp_path / 'folded.pth')
-    with pytest.raises(ValueError, match='folded|combination|modality'):
+    with pytest.raises(ValueError, match=r'folded|combination|modality'):
         init_model(load(), tmp_path / 'folded.pth')
 
 
