@@ -20,7 +20,12 @@ from mmseg_missing.analysis import (
     networks_of,
 )
 from mmseg_missing.apis.checks import check_device, require
-from mmseg_missing.apis.cli import add_config_options, at_least, run_tool
+from mmseg_missing.apis.cli import (
+    add_config_options,
+    add_trust,
+    at_least,
+    run_tool,
+)
 from mmseg_missing.apis.model import configure, load_config, load_weights
 from mmseg_missing.engine.checkpoints import read_checkpoint
 from mmseg_missing.evaluation import check_writable
@@ -66,6 +71,7 @@ def parse_args() -> argparse.Namespace:
     add_placement_arguments(parser)
     parser.add_argument('--device', default='cpu')
     add_config_options(parser)
+    add_trust(parser)
     return parser.parse_args()
 
 

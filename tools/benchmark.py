@@ -22,7 +22,12 @@ from mmseg_missing.analysis import (
     cost_table,
 )
 from mmseg_missing.apis.checks import check_device, require
-from mmseg_missing.apis.cli import add_config_options, at_least, run_tool
+from mmseg_missing.apis.cli import (
+    add_config_options,
+    add_trust,
+    at_least,
+    run_tool,
+)
 from mmseg_missing.apis.model import configure, load_config, load_weights
 from mmseg_missing.engine.checkpoints import read_checkpoint
 from mmseg_missing.evaluation import check_writable
@@ -56,6 +61,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--threads', type=at_least(1), help='of a CPU')
     parser.add_argument('--out', help='JSON file to write')
     add_config_options(parser)
+    add_trust(parser)
     return parser.parse_args()
 
 
