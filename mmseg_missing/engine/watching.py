@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 from mmengine.hooks import Hook
+from mmengine.logging import print_log
 
 
 def check_watched(
@@ -40,6 +42,27 @@ def check_watched(
                 "it is; let it watch 'mIoU_missing', with "
                 "`val_cfg.present='every'`"
             )
+
+
+def warn_of_plain_loop(hooks: Sequence[Hook], val_loop: Any) -> None:
+    """Warn of hooks that wait for the score of complete samples.
+
+    In the training of adapters it stays that of the base.
+
+    Args:
+        hooks: Of the runner.
+        val_loop: Of the runner; None: nothing is validated.
+    """
+    if val_loop is None or hasattr(val_loop, 'combinations'):
+        return
+    for hook, key in _watched(hooks):
+        print_log(
+            f'{type(hook).__name__} watches {key!r} of complete samples, '
+            'which adapters leave as it is; set '
+            "`val_cfg.type='CombinationValLoop'`",
+            logger='current',
+            level=logging.WARNING,
+        )
 
 
 def _watched(hooks: Sequence[Hook]) -> Iterator[tuple[Hook, str]]:
