@@ -17,6 +17,7 @@ from torch.utils.data import Dataset
 
 from mmseg_missing.engine import loops
 from mmseg_missing.modality import Stack
+from mmseg_missing.torch_versions import autocast_dtype
 
 STACK = Stack([{'name': 'rgb'}, {'name': 'depth', 'channels': 1}])
 SAMPLES = [(True, True), (True, True), (False, True)]
@@ -46,7 +47,7 @@ class Network(BaseModel):
 
     def forward(self, inputs, data_samples=None, mode='tensor'):
         assert mode == 'predict' and len(inputs) == len(data_samples)
-        self.under_autocast |= torch.is_autocast_enabled(inputs.device.type)
+        self.under_autocast |= bool(autocast_dtype(inputs.device.type))
         for x, sample in zip(inputs, data_samples, strict=True):
             self.seen.append((sample.sample_idx, sample.present))
             assert (x == sample.sample_idx).all()

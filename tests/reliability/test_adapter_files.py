@@ -448,20 +448,14 @@ def fuzz(base, folder, outcomes, count, seed=0):
                     {k: v.clone() for k, v in tensors.items()},
                 )
             )
-            worst = ('right', '')
+            came = {}
             for door in doors:
                 with warnings.catch_warnings():
                     warnings.simplefilter('ignore')
-                    found = outcome(door, path)
-                worst = max(worst, found, key=lambda f: ORDER.index(f[0]))
-                if found[0] in ORDER[2:]:
-                    outcomes.add(
-                        found[0],
-                        f'{rows} {number} {mutate.__name__} '
-                        f'{door.__name__}: {found[1][:300]}',
-                    )
-            if worst[0] in ORDER[:2]:
-                outcomes.add(*worst)
+                    came[door.__name__] = outcome(door, path)
+            name = max(came, key=lambda n: ORDER.index(came[n][0]))
+            what = f'{rows} {number} {mutate.__name__} {name}'
+            outcomes.add(came[name][0], f'{what}: {came[name][1][:300]}')
 
 
 ORDER = ('right', 'sentence', 'silent', 'traceback', 'hang')
