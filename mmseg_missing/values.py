@@ -11,6 +11,8 @@ from collections.abc import Collection, Mapping, Sequence
 from numbers import Integral, Real
 from typing import Any
 
+VOID = 255  # the label of a pixel without a class, from file to score
+
 
 def whole(
     key: str, value: Any, least: int | None = None, most: int | None = None
@@ -111,6 +113,22 @@ def listed(
         if not isinstance(entry, kind):
             raise TypeError(f'`{key}` has a wrong entry: {entry!r}')
     return list(value)
+
+
+def void_label(key: str, value: Any) -> int:
+    """Return the label of pixels without a class, which is one everywhere.
+
+    Raises:
+        ValueError: another number.
+    """
+    if isinstance(value, bool) or value != VOID:
+        raise ValueError(
+            f'`{key}` must be {VOID}, which data sets and padding give to '
+            f'pixels without a class, got {value!r}; where 0 in the files '
+            'means that there is none, set `reduce_zero_label=True` of the '
+            'data set'
+        )
+    return VOID
 
 
 def _check_range(

@@ -13,6 +13,7 @@ from mmengine.logging import print_log
 from mmseg.registry import METRICS
 from torch import Tensor
 
+from ..values import void_label
 from .confusion import check_rule, confusion_matrix
 from .files import check_writable, write_report
 from .protocols import check_missing_rate
@@ -35,7 +36,8 @@ class CombinationIoUMetric(BaseMetric):
     Args:
         iou_rule: ``mmseg`` or ``cmnext``, see :func:`mean_over_classes`.
         missing_rates: p of each E(p).
-        ignore_index: Label of pixels that are not counted.
+        ignore_index: Label of pixels that are not counted; 255, as
+            everywhere.
         out_dir: Folder for report.json, report.csv and report.png.
         prefix: Put before the names of the results.
 
@@ -60,7 +62,9 @@ class CombinationIoUMetric(BaseMetric):
         super().__init__(prefix=prefix)
         self.iou_rule = check_rule(iou_rule)
         self.missing_rates = tuple(map(check_missing_rate, missing_rates))
-        self.ignore_index = ignore_index
+        self.ignore_index = void_label(
+            'test_evaluator.ignore_index', ignore_index
+        )
         self.out_dir = out_dir and check_writable(out_dir)
         self.report: Report | None = None
         self._images: dict[str, int] = {}

@@ -10,6 +10,7 @@ from mmseg.models import SegDataPreProcessor
 from mmseg.registry import MODELS
 
 from ..modality import Modality, Stack
+from ..values import void_label
 
 
 @MODELS.register_module()
@@ -22,7 +23,7 @@ class ModalityDataPreprocessor(SegDataPreProcessor):
         stack: The modalities, or dicts of their fields.
         size: Fixed padded size (h, w) in training.
         size_divisor: Padded sizes in training are multiples of it.
-        seg_pad_val: Label of padding.
+        seg_pad_val: Label of padding; 255, as everywhere.
         test_cfg: ``dict(size=...)`` or ``dict(size_divisor=...)``: padding
             in testing; default: none.
     """
@@ -38,7 +39,9 @@ class ModalityDataPreprocessor(SegDataPreProcessor):
         super().__init__(
             size=size,
             size_divisor=size_divisor if size or size_divisor else 1,
-            seg_pad_val=seg_pad_val,
+            seg_pad_val=void_label(
+                'model.data_preprocessor.seg_pad_val', seg_pad_val
+            ),
             test_cfg=test_cfg,
         )
         # The parent of one of the two stacks takes 1 or 3 values only.

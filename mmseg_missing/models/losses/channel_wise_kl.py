@@ -7,6 +7,7 @@ from mmseg.registry import MODELS
 from torch import Tensor
 
 from .base import Output, TeacherLoss, check_positive
+from .ranks import mean_over_ranks
 
 
 @MODELS.register_module()
@@ -47,6 +48,7 @@ class ChannelWiseKL(TeacherLoss):
         theirs = self._positions(teacher.logits.detach())
         total = F.kl_div(ours, theirs, reduction='sum', log_target=True)
         n, c = student.logits.shape[:2]
+        n = mean_over_ranks(n, total.device)
         return self.tau**2 * total / (c * n)
 
     def _positions(self, logits: Tensor) -> Tensor:

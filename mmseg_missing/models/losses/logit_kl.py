@@ -7,6 +7,7 @@ from mmseg.registry import MODELS
 from torch import Tensor
 
 from .base import Output, TeacherLoss, check_positive
+from .ranks import mean_over_ranks
 
 
 @MODELS.register_module()
@@ -65,7 +66,8 @@ class LogitKL(TeacherLoss):
         each = F.kl_div(ours, theirs, reduction='none', log_target=True)
         valid = self.valid(target, labels)
         total = (each.sum(1) * valid).sum()
-        return self.temperature**2 * total / valid.sum().clamp(min=1)
+        count = mean_over_ranks(valid.sum(), valid.device)
+        return self.temperature**2 * total / (count + (count == 0))
 
     def valid(self, logits: Tensor, labels: Tensor) -> Tensor:
         """Return (n, h, w) bool: where the teacher is worth listening to."""

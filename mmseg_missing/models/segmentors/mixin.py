@@ -18,7 +18,8 @@ from ...modality import Modality, Stack
 from ...sampling import Present, build_sampler
 from ..adapting import attach_from_config
 from ..constant_streams import ConstantStreams
-from ..losses import Output
+from ..losses import Output, mend_cross_entropy
+from .head_checks import check_heads
 from .side_losses import taken_losses
 from .stack_checks import check_in_channels, check_names
 from .teaching import build_teacher, is_labelled, run, student_losses
@@ -88,6 +89,8 @@ class MissingModalityMixin:
             test_cfg=ConfigDict(test_cfg or {'mode': 'whole'}),
             **kwargs,
         )
+        check_heads(self)
+        mend_cross_entropy(self)
         self.stack = stack
         self.fill = parse_fill(stack, fill)
         self.folded: str | None = None
