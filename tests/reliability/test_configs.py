@@ -204,7 +204,9 @@ def paths(node, path=()):
     if path and isinstance(path[-1], str) and path[-1] != 'type':
         yield path
     if isinstance(node, dict):
-        options = own_options(node) if isinstance(node.get('type'), str) else {}
+        options = (
+            own_options(node) if isinstance(node.get('type'), str) else {}
+        )
         for name, option in options.items():
             kind = option.kind
             if name not in node and kind in (
@@ -323,11 +325,10 @@ def outcome_of(path, folder):
 def names_key(text, path):
     """Say whether a text names the key, or the section it lies in."""
     words = [part for part in path if isinstance(part, str)]
-    if words[-1] == 'zzz' or path[-2:-1] == ('stack',):
-        words += ['zzz', 'modalities']
-    return any(
-        re.search(rf'\b{re.escape(word)}\b', text) for word in words[-3:]
-    )
+    words = words[-3:]
+    if 'stack' in words:  # the same list as `modalities` of the data set
+        words.append('modalities')
+    return any(re.search(rf'\b{re.escape(word)}\b', text) for word in words)
 
 
 def judge(path, value, kind, text):

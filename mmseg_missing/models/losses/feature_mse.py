@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from mmseg.registry import MODELS
 from torch import Tensor
 
-from .base import Output, TeacherLoss
+from ...values import listed, whole
+from .base import KEY, Output, TeacherLoss
 from .ranks import mean_over_ranks, std_over_ranks
 
 # A channel that hardly varies counts as if it had this part of the mean
@@ -40,6 +41,9 @@ class FeatureMSE(TeacherLoss):
         loss_name: str = 'loss_feature',
     ) -> None:
         super().__init__(loss_weight, loss_name)
+        if levels is not None:
+            key = f'{KEY}.levels'
+            levels = [whole(key, i, 0) for i in listed(key, levels)]
         self.levels = levels
 
     def distance(

@@ -10,7 +10,7 @@ from typing import Any
 from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from torch import nn
 
-from ...values import VOID, real, void_label
+from ...values import VOID, flag, real, void_label
 
 
 def check_heads(root: nn.Module) -> None:
@@ -30,6 +30,7 @@ def check_heads(root: nn.Module) -> None:
             void_label(f'{key}.ignore_index', head.ignore_index)
             for loss in _losses(head):
                 _check_takes_weight(f'{key}.loss_decode', head, loss)
+                _check_loss(f'{key}.loss_decode', loss)
                 void_label(
                     f'{key}.loss_decode.ignore_index',
                     getattr(loss, 'ignore_index', VOID),
@@ -44,6 +45,16 @@ def check_heads(root: nn.Module) -> None:
 def _losses(head: BaseDecodeHead) -> Iterator[nn.Module]:
     losses = head.loss_decode
     yield from losses if isinstance(losses, nn.ModuleList) else [losses]
+
+
+def _check_loss(key: str, loss: nn.Module) -> None:
+    """Check what losses of MMSegmentation take as it comes."""
+    real(f'{key}.loss_weight', getattr(loss, 'loss_weight', 1.0), least=0)
+    for name in ('avg_non_ignore', 'use_sigmoid'):
+        flag(f'{key}.{name}', getattr(loss, name, False))
+    name = getattr(loss, 'loss_name', 'loss')
+    if not isinstance(name, str) or not name:
+        raise TypeError(f'`{key}.loss_name` takes a word, got {name!r}')
 
 
 def _check_takes_weight(key: str, head: BaseDecodeHead, loss: Any) -> None:

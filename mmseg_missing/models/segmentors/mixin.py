@@ -7,7 +7,6 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
-from mmengine.config import ConfigDict
 from mmengine.dist import all_reduce, get_rank
 from mmengine.logging import MessageHub
 from torch import Tensor
@@ -16,12 +15,15 @@ from ...adapters import adapted, add_biases, drop_norms
 from ...fill import fill_absent, parse_fill
 from ...modality import Modality, Stack
 from ...sampling import Present, build_sampler
+from ...values import naming, settings
 from ..adapting import attach_from_config
+from ..building import named_part
 from ..constant_streams import ConstantStreams
 from ..losses import Output, mend_cross_entropy
 from .head_checks import check_heads
 from .side_losses import taken_losses
-from .stack_checks import check_in_channels, check_names
+from .small_images import explaining_sizes
+from .stack_checks import check_in_channels, check_names, checked_test_cfg
 from .teaching import build_teacher, is_labelled, run, student_losses
 
 # Children of a segmentor whose layers the paper's rule adapts; heads are not.
@@ -81,14 +83,20 @@ class MissingModalityMixin:
         preprocessor = {
             'type': 'ModalityDataPreprocessor',
             'stack': stack,
-            **(data_preprocessor or {}),
+            **settings('model.data_preprocessor', data_preprocessor or {}),
         }
-        super().__init__(
-            *args,
-            data_preprocessor=preprocessor,
-            test_cfg=ConfigDict(test_cfg or {'mode': 'whole'}),
-            **kwargs,
-        )
+        for name in ('backbone', 'neck'):
+            if name in kwargs and kwargs[name] is not None:
+                kwargs[name] = named_part(f'model.{name}', kwargs[name])
+        with naming('model'):
+            super().__init__(
+                *args,
+                data_preprocessor=named_part(
+                    'model.data_preprocessor', preprocessor
+                ),
+                test_cfg=checked_test_cfg(test_cfg),
+                **kwargs,
+            )
         check_heads(self)
         mend_cross_entropy(self)
         self.stack = stack
@@ -294,4 +302,5 @@ class MissingModalityMixin:
                 blocks.enter_context(
                     streams.reusing(present, self.fill, self._banks)
                 )
+            blocks.enter_context(explaining_sizes(self, filled))
             yield filled
