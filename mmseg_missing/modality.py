@@ -244,6 +244,18 @@ class Stack(Sequence[Modality]):
             )
         return '+'.join(n for n, p in zip(self.names, present) if p)
 
+    def names_of(self, present: Sequence[Sequence[bool]] | Any) -> list[str]:
+        """Return the combination of each sample.
+
+        Args:
+            present: (n, M) flags, as a tensor or as lists.
+
+        Raises:
+            ValueError: as :meth:`format`.
+        """
+        rows = present.tolist() if hasattr(present, 'tolist') else present
+        return [self.format(flags) for flags in rows]
+
 
 def _modality(given: Modality | Mapping[str, Any]) -> Modality:
     if isinstance(given, Modality):

@@ -15,6 +15,7 @@ FILES = sorted(PACKAGE.rglob('*.py'))
 COMMON = {'compat', 'version'}
 CORE = {
     'modality',
+    'context',
     'fill',
     'sampling',
     'corruptions',

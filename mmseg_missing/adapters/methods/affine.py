@@ -37,9 +37,11 @@ def keep_invertible(numbers: Tensor, identity: Tensor) -> Tensor:
 
     The gradient passes as if nothing was done, so a scale can grow again.
     """
-    is_tiny = (identity == 1) & (numbers.abs() < SMALLEST_SCALE)
-    least = numbers.new_tensor(SMALLEST_SCALE).copysign(numbers)
-    return numbers + (least - numbers).where(is_tiny, 0 * least).detach()
+    least = SMALLEST_SCALE * (identity == 1).to(numbers.dtype)
+    with torch.no_grad():
+        kept = torch.maximum(numbers.abs(), least).copysign(numbers)
+        change = kept - numbers
+    return numbers + change
 
 
 def as_channels(numbers: Tensor, x: Tensor, dim: int) -> Tensor:

@@ -8,7 +8,6 @@ from typing import Any
 
 import torch
 from mmengine.dist import all_reduce, get_rank
-from mmengine.logging import MessageHub
 from torch import Tensor
 
 from ...adapters import adapted, add_biases, drop_norms
@@ -20,10 +19,11 @@ from ..adapting import attach_from_config
 from ..building import named_part
 from ..constant_streams import ConstantStreams
 from ..losses import Output, mend_cross_entropy
+from ..side_losses import collecting_losses
 from .head_checks import check_heads
-from .side_losses import taken_losses
 from .small_images import explaining_sizes
 from .stack_checks import check_in_channels, check_names, checked_test_cfg
+from .step_counter import StepCounter
 from .teaching import build_teacher, is_labelled, run, student_losses
 
 # Children of a segmentor whose layers the paper's rule adapts; heads are not.
@@ -42,8 +42,9 @@ class MissingModalityMixin:
     Args:
         stack: The modalities, or dicts of their fields.
         sampler: Name of a sampler or ``dict(type=name, ...)``; see
-            :mod:`mmseg_missing.sampling`. Default: ``round_robin``, which
-            takes turns over what the adapters learn; ``full`` without any.
+            :mod:`mmseg_missing.sampling`. Default: ``round_robin`` with
+            adapters, ``full`` without. With adapters it draws nothing but
+            what they learn.
         fill: What stands in for an absent modality; see
             :func:`mmseg_missing.fill.fill_absent`. ``learned`` vectors
             train with the adapters and lie in their file.
@@ -60,6 +61,9 @@ class MissingModalityMixin:
         data_preprocessor: Default: :class:`ModalityDataPreprocessor` with
             this stack.
         test_cfg: Default: ``dict(mode='whole')``.
+
+    Attributes:
+        drawn: Combinations of the samples of the last training step.
 
     Raises:
         ValueError: a key with a value that cannot work.
@@ -114,9 +118,13 @@ class MissingModalityMixin:
         self._find_parts()
         self._learn_fill()
         self.teacher = build_teacher(self, teacher)
-        if sampler is None or (sampler == 'round_robin' and self._banks):
-            sampler = self._default_sampler()
-        self.sampler = build_sampler(stack, sampler)
+        default = 'round_robin' if self._banks else 'full'
+        self.sampler = build_sampler(stack, sampler or default)
+        if self._banks:  # what has no row teaches nothing
+            rows = {n: 1 for bank in self._banks for n in bank.rows.names}
+            self.sampler.restrict(rows)
+        self._step = StepCounter()
+        self.drawn: tuple[str, ...] = ()
 
     def _fold(self, folded: Mapping[str, Any]) -> None:
         """Become the plain network of a folded checkpoint."""
@@ -166,12 +174,6 @@ class MissingModalityMixin:
                 '`model.adapter`, or another `model.fill`'
             )
 
-    def _default_sampler(self) -> str | dict[str, Any]:
-        names = {name for bank in self._banks for name in bank.rows.names}
-        if not names or names == set(self.stack.incomplete()):
-            return 'round_robin' if names else 'full'
-        return {'type': 'round_robin', 'combinations': sorted(names)}
-
     def loss(self, inputs: Tensor, data_samples: list) -> dict:
         """Return the losses of a student that sees a draw of what is there.
 
@@ -186,19 +188,23 @@ class MissingModalityMixin:
                 'set `model.teacher`, or `labelled=True` of the data set'
             )
         there = self._present(metas, len(inputs))
-        present = self.sampler.draw(
-            there,
-            MessageHub.get_current_instance().get_info('iter', 0),
-            get_rank(),
-        )
+        # A validation loss is no step: it draws what the last one did, and
+        # teaches no row.
+        is_step = torch.is_grad_enabled()
+        step = self._step.next() if is_step else self._step.now
+        present = self.sampler.draw(there, step, get_rank())
         teacher = self._ask_teacher(inputs, there, metas)
-        with self._seeing(inputs, present, metas) as filled:
+        with (
+            self._seeing(inputs, present, metas) as filled,
+            collecting_losses() as side_losses,
+        ):
             if teacher is None:
                 losses = super().loss(filled, data_samples)
             else:
                 losses = student_losses(self, filled, data_samples, teacher)
-        losses.update(taken_losses(self))
-        if torch.is_grad_enabled():  # a validation loss teaches no row
+        losses.update(side_losses)
+        if is_step:
+            self.drawn = tuple(self.stack.names_of(present))
             for bank in self._banks:
                 count = bank.count(present)
                 all_reduce(count)
