@@ -1,6 +1,5 @@
 """Read foreign weights and write ours."""
 
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -22,7 +21,7 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
         raise FileNotFoundError(f'weights {path} do not exist')
     try:
         content = torch.load(path, map_location='cpu', weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
+    except Exception as error:  # a damaged file ends in any of them
         raise ValueError(
             f'{path} is damaged or holds more than weights; expected a file '
             'that `torch.load(weights_only=True)` reads'
@@ -31,7 +30,8 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
         if isinstance(content, Mapping) and key in content:
             content = content[key]
     if not isinstance(content, Mapping) or not all(
-        isinstance(tensor, Tensor) for tensor in content.values()
+        isinstance(name, str) and isinstance(tensor, Tensor)
+        for name, tensor in content.items()
     ):
         raise ValueError(f'{path} holds no tensors by name')
     return dict(content)

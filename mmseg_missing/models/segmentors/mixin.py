@@ -84,10 +84,12 @@ class MissingModalityMixin:
     ) -> None:
         stack = Stack(stack)
         check_in_channels(stack, kwargs.get('backbone'))
+        if data_preprocessor is None:
+            data_preprocessor = {}
         preprocessor = {
             'type': 'ModalityDataPreprocessor',
             'stack': stack,
-            **settings('model.data_preprocessor', data_preprocessor or {}),
+            **settings('model.data_preprocessor', data_preprocessor),
         }
         for name in ('backbone', 'neck'):
             if name in kwargs and kwargs[name] is not None:
@@ -119,7 +121,9 @@ class MissingModalityMixin:
         self._learn_fill()
         self.teacher = build_teacher(self, teacher)
         default = 'round_robin' if self._banks else 'full'
-        self.sampler = build_sampler(stack, sampler or default)
+        self.sampler = build_sampler(
+            stack, default if sampler is None else sampler
+        )
         if self._banks:  # what has no row teaches nothing
             rows = {n: 1 for bank in self._banks for n in bank.rows.names}
             self.sampler.restrict(rows)

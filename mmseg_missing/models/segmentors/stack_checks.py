@@ -27,7 +27,8 @@ def check_in_channels(stack: Stack, backbone: Any) -> None:
     """
     while isinstance(backbone, Mapping) and 'in_channels' not in backbone:
         backbone = backbone.get('backbone')
-    channels = backbone and backbone['in_channels']
+    is_config = isinstance(backbone, Mapping)
+    channels = backbone['in_channels'] if is_config else None
     if not isinstance(channels, (list, tuple)):
         return
     flat = list(_flat(channels))
