@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from itertools import chain, combinations
 from typing import Any
 
@@ -214,6 +214,40 @@ class Stack(Sequence[Modality]):
     def incomplete(self) -> tuple[str, ...]:
         """The combinations of whole sensors that miss something."""
         return self.combinations()[1:]
+
+    def choose(self, present: str | Sequence[str]) -> tuple[str, ...]:
+        """Return the combinations that a ``present`` asks for, in order.
+
+        Args:
+            present: ``every`` (of whole sensors), ``subsets`` (all that
+                there are), ``full``, a combination, or a list of these.
+
+        Raises:
+            TypeError: no list of texts.
+            ValueError: nothing, or an unknown combination.
+        """
+        kinds = {
+            'every': self.combinations(),
+            'subsets': self.subsets(),
+            'full': (self.full,),
+        }
+        given = [present] if isinstance(present, str) else present
+        given = listed('present', given, str)
+        wanted = {
+            self.parse(name)
+            for entry in given
+            for name in kinds.get(entry, (entry,))
+        }
+        if not wanted:
+            raise ValueError(
+                "`present` must be 'every', 'subsets', 'full' or name "
+                f'combinations of {self.full}, got {present!r}'
+            )
+        return tuple(n for n in self.subsets() if self.parse(n) in wanted)
+
+    def apart(self) -> Stack:
+        """Return the same, as if every modality failed by itself."""
+        return Stack([replace(m, sensor=None) for m in self])
 
     def parse(self, combination: str) -> tuple[bool, ...]:
         """Return ``present`` for a combination written ``rgb+depth``.

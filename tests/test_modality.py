@@ -388,3 +388,48 @@ def test_combinations_keep_sensors_whole():
 def test_combinations_are_subsets_where_each_modality_is_a_sensor():
     stack = Stack([Modality(name) for name in 'abcd'])
     assert stack.combinations() == stack.subsets()
+
+
+CAMERA = Stack(
+    [
+        Modality('rgb', sensor='camera'),
+        Modality('aolp', sensor='camera'),
+        Modality('nir'),
+    ]
+)
+
+
+@pytest.mark.parametrize(
+    ('present', 'names'),
+    [
+        ('every', ('rgb+aolp+nir', 'rgb+aolp', 'nir')),
+        ('subsets', CAMERA.subsets()),
+        ('full', ('rgb+aolp+nir',)),
+        ('nir+rgb', ('rgb+nir',)),  # it was asked for
+        (
+            ['nir', 'every', 'aolp'],
+            ('rgb+aolp+nir', 'rgb+aolp', 'aolp', 'nir'),
+        ),
+    ],
+)
+def test_choice_of_combinations(present, names):
+    assert CAMERA.choose(present) == names
+
+
+@pytest.mark.parametrize(
+    ('present', 'words'),
+    [
+        ([], "'every', 'subsets', 'full'"),
+        ('hha', "unknown modality 'hha'"),
+        (3, '`present` takes a list, got 3'),
+        ([3], 'wrong entry: 3'),
+    ],
+)
+def test_choice_of_combinations_refuses(present, words):
+    with pytest.raises((TypeError, ValueError), match=words):
+        CAMERA.choose(present)
+
+
+def test_modalities_apart():
+    assert CAMERA.apart().combinations() == CAMERA.subsets()
+    assert CAMERA.apart().names == CAMERA.names

@@ -61,7 +61,8 @@ class ModalityDataPreprocessor(SegDataPreProcessor):
         """Return ``inputs`` (n, sum C, h, w) normalised, and data samples.
 
         Raises:
-            ValueError: inputs with another number of channels.
+            ValueError: inputs with another number of channels, or, in
+                testing, of different sizes.
         """
         for x in data['inputs']:
             if len(x) != len(self.mean):
@@ -70,6 +71,13 @@ class ModalityDataPreprocessor(SegDataPreProcessor):
                     f'has {len(x)}; give `PackModalities` and the segmentor '
                     'the same `modalities`'
                 )
+        sizes = {tuple(x.shape[1:]) for x in data['inputs']}
+        if len(sizes) > 1 and not training:
+            raise ValueError(
+                f'the images of a batch differ in size ({sorted(sizes)}), '
+                'and padding would change their scores; set `batch_size=1` '
+                'of the data loader, or test with `CombinationTestLoop`'
+            )
         return super().forward(data, training)
 
 

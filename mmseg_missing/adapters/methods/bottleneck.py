@@ -70,6 +70,11 @@ class Bottleneck(Adapter):
         w1 = (2 * torch.rand(r * c, generator=generator) - 1) * c**-0.5
         return torch.cat([w1, torch.zeros(r + c * r + c)])
 
+    def width(self) -> int:
+        """Return how many numbers that is."""
+        c, r = self.site.num_features, self.hidden
+        return r * c + r + c * r + c
+
     def modulate(self, x: Tensor, numbers: Tensor, call: Call) -> Tensor:
         """Return x plus the small network; x itself where W2 = b2 = 0."""
         c, r = self.site.num_features, self.hidden

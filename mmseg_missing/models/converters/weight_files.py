@@ -6,6 +6,8 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
+from ...compat import load_file
+
 
 def read_weights(path: str | Path) -> dict[str, Tensor]:
     """Return the tensors of a checkpoint by name, on the CPU.
@@ -15,17 +17,12 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if it holds no tensors by name, or is damaged.
+        ValueError: if it holds no tensors by name, more than data, or is
+            damaged.
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f'weights {path} do not exist')
-    try:
-        content = torch.load(path, map_location='cpu', weights_only=True)
-    except Exception as error:  # a damaged file ends in any of them
-        raise ValueError(
-            f'{path} is damaged or holds more than weights; expected a file '
-            'that `torch.load(weights_only=True)` reads'
-        ) from error
+    content = load_file(path, 'cpu')
     for key in ('state_dict', 'model_state_dict', 'model'):
         if isinstance(content, Mapping) and key in content:
             content = content[key]
