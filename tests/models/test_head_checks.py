@@ -4,8 +4,10 @@ import math
 
 import pytest
 import torch
+from mmseg.evaluation import IoUMetric
 
 from mmseg_missing.evaluation import CombinationIoUMetric
+from mmseg_missing.evaluation.per_combination import per_combination
 
 # Losses that weigh classes.
 LOSSES = [
@@ -98,3 +100,11 @@ def test_a_loss_for_other_heads(build):
 def test_a_loss_has_no_void_label_of_its_own(build):
     with pytest.raises(ValueError, match=r'loss_decode\.ignore_index'):
         build({'type': 'DiceLoss', 'ignore_index': 0})
+
+
+def test_metrics_of_mmsegmentation():
+    """They would score what nothing learns, one per combination."""
+    metric = IoUMetric(ignore_index=0)
+    with pytest.raises(ValueError, match=r'test_evaluator\.ignore_index'):
+        per_combination([metric], ['rgb'], 'rgb+depth')
+    assert per_combination([IoUMetric()], ['rgb'], 'rgb+depth')
