@@ -13,7 +13,7 @@ from mmengine.logging import print_log
 from mmseg.registry import METRICS
 from torch import Tensor
 
-from ..values import listed
+from ..values import listed, void_label
 from .confusion import check_rule, confusion_matrix
 from .files import check_writable, write_report
 from .protocols import check_missing_rate
@@ -38,7 +38,8 @@ class CombinationIoUMetric(BaseMetric):
     Args:
         iou_rule: ``mmseg`` or ``cmnext``, see :func:`mean_over_classes`.
         missing_rates: p of each E(p).
-        ignore_index: Label of pixels that are not counted.
+        ignore_index: Label of pixels that are not counted; 255, as
+            everywhere.
         out_dir: Folder for report.json, report.csv and report.png.
         prefix: Put before the names of the results.
 
@@ -67,7 +68,9 @@ class CombinationIoUMetric(BaseMetric):
         self.iou_rule = check_rule(iou_rule)
         rates = listed('missing_rates', missing_rates)
         self.missing_rates = tuple(map(check_missing_rate, rates))
-        self.ignore_index = ignore_index
+        self.ignore_index = void_label(
+            'test_evaluator.ignore_index', ignore_index
+        )
         self.out_dir = out_dir and check_writable(out_dir)
         self.report: Report | None = None
         self._images: dict[str, int] = {}

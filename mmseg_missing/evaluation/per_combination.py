@@ -11,6 +11,8 @@ from mmengine.dist import all_gather_object
 from mmengine.evaluator import BaseMetric
 from mmengine.logging import print_log
 
+from ..values import VOID, void_label
+
 # Attributes of MMSegmentation's and MMEngine's metrics that say where they
 # write: a folder, and a file.
 FOLDER, FILE = 'output_dir', 'out_file_path'
@@ -30,6 +32,9 @@ class PerCombination:
             ``save_best='auto'`` watches the first, which adaptation should
             be able to move.
         full: The full combination.
+
+    Raises:
+        ValueError: its ``ignore_index`` is not the label of void pixels.
     """
 
     knows_combinations = True
@@ -37,6 +42,10 @@ class PerCombination:
     def __init__(
         self, metric: BaseMetric, combinations: Sequence[str], full: str
     ) -> None:
+        void_label(
+            'test_evaluator.ignore_index',
+            getattr(metric, 'ignore_index', VOID),
+        )
         self.metric = metric
         self.copies = {
             name: copy.deepcopy(metric)

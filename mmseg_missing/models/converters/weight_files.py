@@ -27,7 +27,8 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
         if isinstance(content, Mapping) and key in content:
             content = content[key]
     if not isinstance(content, Mapping) or not all(
-        isinstance(tensor, Tensor) for tensor in content.values()
+        isinstance(name, str) and isinstance(tensor, Tensor)
+        for name, tensor in content.items()
     ):
         raise ValueError(f'{path} holds no tensors by name')
     return dict(content)
