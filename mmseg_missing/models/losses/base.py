@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from typing import NamedTuple
 
 from torch import Tensor, nn
 
 from ...values import real
+
+KEY = 'model.teacher'  # where these losses stand in a config
 
 
 class Output(NamedTuple):
@@ -32,8 +33,12 @@ class TeacherLoss(nn.Module):
 
     def __init__(self, loss_weight: float, loss_name: str) -> None:
         super().__init__()
-        self.loss_weight = real(f'{loss_name}.loss_weight', loss_weight)
-        self.loss_name = loss_name
+        real(f'{KEY}.loss_weight', loss_weight, least=0)
+        if not isinstance(loss_name, str) or not loss_name:
+            raise TypeError(
+                f'`{KEY}.loss_name` takes a word, got {loss_name!r}'
+            )
+        self.loss_weight, self.loss_name = loss_weight, loss_name
 
     def forward(
         self, student: Output, teacher: Output, labels: Tensor
@@ -53,13 +58,3 @@ class TeacherLoss(nn.Module):
     ) -> Tensor:
         """Return the loss before its weight."""
         raise NotImplementedError
-
-
-def check_positive(name: str, **values: float) -> None:
-    """Refuse arguments of loss ``name`` that are not positive."""
-    for key, value in values.items():
-        if not 0 < value < math.inf:
-            raise ValueError(
-                f'`{key}` of {name} must be positive, got {value}; check '
-                '`model.teacher`'
-            )
