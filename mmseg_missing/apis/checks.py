@@ -21,7 +21,8 @@ def require(cfg: Config, key: str) -> Any:
         is_dict = isinstance(value, (Config, Mapping))
         value = value.get(part) if is_dict else None
         if value is None:
-            name = repr(cfg.filename) if cfg.filename else 'the config'
+            file = getattr(cfg, 'filename', None)
+            name = repr(file) if file else 'the config'
             raise ValueError(
                 f'{name} has no `{".".join(parts[:depth])}`; add it, or give '
                 'a leaf config'
