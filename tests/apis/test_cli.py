@@ -1,8 +1,12 @@
 """How tools end, and the arguments that they share."""
 
 import argparse
+import pickle
 
+import cv2
+import numpy as np
 import pytest
+import torch
 from mmengine.config import Config
 from mmengine.runner import load_checkpoint
 from torch import nn
@@ -12,21 +16,35 @@ from mmseg_missing.apis.cli import (
     add_runner_arguments,
     apply_runner_arguments,
     at_least,
-    last_line,
     run_tool,
+    saying,
 )
+from mmseg_missing.apis.sentences import DEBUG, last_line, naming
+from mmseg_missing.modality import Stack
 
 TRACEBACK = """Caught KeyError in DataLoader worker process 0.
 Original Traceback (most recent call last):
   File "worker.py", line 351, in _worker_loop
     data = fetcher.fetch(index)
+  File "loading.py", line 7, in transform
+    raise ValueError(self._outside(path))
 ValueError: label value 41 lies outside of 40 classes
 """
 QUOTED = """Caught KeyError in DataLoader worker process 0.
 Original Traceback (most recent call last):
   File "worker.py", line 351, in _worker_loop
     data = fetcher.fetch(index)
+  File "loading.py", line 7, in transform
+    raise KeyError(
+        ^^^^^^^^^
 KeyError: 'no `modalities`; set them'
+"""
+RAW = """Caught IndexError in DataLoader worker process 0.
+Original Traceback (most recent call last):
+  File "worker.py", line 351, in _worker_loop
+    data = fetcher.fetch(index)
+           ^^^^^^^^^^^^^^^^^^^^
+IndexError: list index out of range
 """
 
 
@@ -64,10 +82,17 @@ def test_one_line_and_exit_code_2(capsys, error):
 
 
 def test_interrupt(capsys):
-    with pytest.raises(SystemExit) as end:
-        run_tool(fail(KeyboardInterrupt()))
-    assert end.value.code == 2
-    assert '--resume' in capsys.readouterr().err
+    def stopped():
+        with saying(lambda: 'nothing was written'):
+            raise KeyboardInterrupt
+
+    for main in (fail(KeyboardInterrupt()), stopped):
+        with pytest.raises(SystemExit) as end:
+            run_tool(main)
+        assert end.value.code == 2
+    first, second = capsys.readouterr().err.splitlines()
+    assert first == 'error: interrupted; start it again'
+    assert second == 'error: interrupted; nothing was written'
 
 
 def test_debugging_keeps_the_traceback(monkeypatch):
@@ -76,12 +101,59 @@ def test_debugging_keeps_the_traceback(monkeypatch):
         run_tool(fail(ValueError('here')))
 
 
+def operations():
+    """What Python, NumPy, OpenCV and torch say of what they cannot do."""
+    return {
+        'AssertionError': fail(AssertionError()),
+        'AttributeError': lambda: Config().model.type,
+        'IndexError': lambda: [][0],
+        'KeyError: inputs': lambda: {}['inputs'],
+        'KeyError: 0': fail(KeyError(0)),
+        'StopIteration': lambda: next(iter(())),
+        'ZeroDivisionError': lambda: 1 // 0,
+        "TypeError: 'int' object is not iterable": lambda: list(3),
+        'ValueError: invalid literal': lambda: int('x'),
+        'ValueError: operands': lambda: np.ones(2) + np.ones(3),
+        'RuntimeError: ': lambda: torch.ones(2) + torch.ones(3),
+        'error: OpenCV': lambda: cv2.cvtColor(np.ones(3), 4),
+        'UnpicklingError': lambda: pickle.loads(b'x'),
+        'NotImplementedError': fail(NotImplementedError('not yet here')),
+    }
+
+
+@pytest.mark.parametrize('words', operations())
+def test_no_traceback_of_what_fails(capsys, words):
+    """One line that names the kind of error and where to look."""
+    with pytest.raises(SystemExit) as end:
+        run_tool(operations()[words])
+    assert end.value.code == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith(f'error: {words}')
+    assert line.endswith('MMSEG_MISSING_DEBUG=1 shows where')
+
+
 @pytest.mark.parametrize(
-    'error', [AssertionError('x'), AttributeError('x'), IndexError('x')]
+    'error', [MemoryError(), torch.cuda.OutOfMemoryError('CUDA: 3 GiB')]
 )
-def test_our_own_mistakes_keep_the_traceback(error):
-    with pytest.raises(type(error)):
+def test_too_little_memory(capsys, error):
+    with pytest.raises(SystemExit):
         run_tool(fail(error))
+    assert 'not enough memory; take a smaller' in capsys.readouterr().err
+
+
+def test_errors_name_the_section_of_the_config(cfg):
+    """Those of other packages; a sentence of this one names its key."""
+    words = r"^'a\.py', `model`: ZeroDivisionError: .*; check this section$"
+    with pytest.raises(ValueError, match=words), naming('model', 'a.py'):
+        1 // 0
+    with pytest.raises(ValueError, match='^the config, `model`: no type'):  # noqa: SIM117
+        with naming('model', None):
+            raise KeyError('no type X in the registry')
+    with pytest.raises(ValueError, match="^unknown modality 'x'"):  # noqa: SIM117
+        with naming('model', 'a.py'):
+            Stack([{'name': 'rgb'}]).parse('x')
+    with pytest.raises(FileNotFoundError), naming('model', 'a.py'):
+        open('nowhere')
 
 
 def test_success_and_other_exits_pass():
@@ -97,10 +169,11 @@ def test_success_and_other_exits_pass():
         (ValueError('one\n  two\n\nthree'), 'one two three'),
         (KeyError(TRACEBACK), 'label value 41 lies outside of 40 classes'),
         (RuntimeError(QUOTED), 'no `modalities`; set them'),
-        (KeyError('a'), 'a'),
-        (KeyError(), 'KeyError'),
-        (ValueError(''), 'ValueError'),
-        (ValueError(3, 4), '(3, 4)'),
+        (RuntimeError(RAW), f'IndexError: list index out of range; {DEBUG}'),
+        (KeyError('a'), f'KeyError: a; {DEBUG}'),
+        (KeyError(), f'KeyError; {DEBUG}'),
+        (ValueError(''), f'ValueError; {DEBUG}'),
+        (ValueError(3, 4), f'ValueError: (3, 4); {DEBUG}'),
         (
             FileNotFoundError(2, 'No such file or directory', 'a.png'),
             "[Errno 2] No such file or directory: 'a.png'",
