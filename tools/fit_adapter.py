@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmengine.registry import init_default_scope
+from prettytable import PrettyTable
 
 # The stack comes in below this: it says what to install.
 from mmseg_missing.adapters import (
@@ -18,13 +20,29 @@ from mmseg_missing.adapters import (
 from mmseg_missing.adapters.closed_form import FITS
 from mmseg_missing.adapters.norm_statistics import find_batch_norms
 from mmseg_missing.apis.checks import check_device, require
-from mmseg_missing.apis.cli import add_config_options, at_least, run_tool
-from mmseg_missing.apis.model import configure, has_adapter, load_config
+from mmseg_missing.apis.cli import (
+    add_config_options,
+    at_least,
+    run_tool,
+    saying,
+)
+from mmseg_missing.apis.looking import held_out, mean_ious
+from mmseg_missing.apis.model import (
+    adapter_config,
+    check_classes,
+    configure,
+    has_adapter,
+    load_config,
+)
+from mmseg_missing.apis.sentences import naming
 from mmseg_missing.engine.checkpoints import read_checkpoint
 from mmseg_missing.engine.fitting import fit_segmentor
 from mmseg_missing.evaluation import check_writable
+from mmseg_missing.values import whole
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mmengine.config import Config
     from torch import nn
 
@@ -80,9 +98,11 @@ def main() -> None:
     cfg = load_config(args.config, args.cfg_options)
     for key in NEEDED:
         require(cfg, key)
+    whole('train_dataloader.batch_size', cfg.train_dataloader.batch_size, 1)
     init_default_scope(cfg.get('default_scope', 'mmseg'))
     model = build_base(cfg, args).to(args.device)
-    seen = fit(model, cfg, args)
+    with saying(f'{args.out} was not written, start it again'):
+        seen = fit(model, cfg, args)
     ((name, root),) = adapted(model)
     extra = {'fill': model.fill, 'root': name, 'fitted_by': args.by}
     combinations = save_adapter(root, args.out, extra)
@@ -100,7 +120,8 @@ def build_base(cfg: Config, args: argparse.Namespace) -> nn.Module:
     checkpoint = read_checkpoint(args.checkpoint)
     configure(cfg, checkpoint)
     choose_sites(cfg, args)
-    model = MODELS.build(cfg.model)
+    with naming('model', cfg.filename):
+        model = MODELS.build(cfg.model)
     prefixes = adapter_prefixes(model)
     state = {
         key: value
@@ -121,7 +142,7 @@ def choose_sites(cfg: Config, args: argparse.Namespace) -> None:
         }
         if by_norms and not args.sites:
             args.sites = batch_norms(cfg)
-    adapter = cfg.model.get('adapter') or cfg.model.backbone.adapter
+    adapter = adapter_config(cfg)
     if args.sites:
         first, *others = args.sites
         is_file = Path(first).is_file() or first.endswith('.json')
@@ -142,15 +163,45 @@ def fit(model: nn.Module, cfg: Config, args: argparse.Namespace) -> int:
 
     set_random_seed(args.seed)
     loader = cfg.train_dataloader
-    return fit_segmentor(
-        model,
-        DATASETS.build(loader.dataset),
-        args.batches,
-        loader.batch_size,
-        args.by,
-        args.present,
-        seed=args.seed,
+    with naming('train_dataloader', cfg.filename):
+        dataset = DATASETS.build(loader.dataset)
+    check_classes(
+        model, dataset, read_checkpoint(args.checkpoint), args.checkpoint
     )
+    size = loader.batch_size
+    batches, kept = held_out(len(dataset), args.batches, size, args.seed)
+    ((_, root),) = adapted(model)
+    names = args.present or root.adapters.rows.names
+    before = mean_ious(model, dataset, kept, names)
+    seen = fit_segmentor(
+        model, dataset, batches, size, args.by, args.present, seed=args.seed
+    )
+    compare(before, mean_ious(model, dataset, kept, names), len(kept))
+    return seen
+
+
+def compare(
+    before: Mapping[str, float], after: Mapping[str, float], images: int
+) -> None:
+    """Print what the fit did for each combination, and warn if it harms."""
+    if not before:
+        print('not scored: no labelled training images are left beside these')
+        return
+    table = PrettyTable(['present', 'before', 'after', 'gain'], align='r')
+    table.title = f'mIoU on {images} other training images'
+    for name, score in before.items():
+        gain = after[name] - score
+        cells = f'{score:.2f}', f'{after[name]:.2f}', f'{gain:+.2f}'
+        table.add_row([name, *cells])
+    print(table)
+    worse = [name for name in before if after[name] < before[name]]
+    if worse:
+        print(
+            f'warning: the fit made the network worse with '
+            f'{", ".join(worse)}; leave these out (--present), take more '
+            '--batches or another --by, or train adapters',
+            file=sys.stderr,
+        )
 
 
 if __name__ == '__main__':

@@ -20,6 +20,7 @@ from mmseg_missing.apis.cli import (
     saying,
 )
 from mmseg_missing.apis.dedicated import keep_modalities
+from mmseg_missing.apis.looking import unpredicted
 from mmseg_missing.apis.model import (
     check_classes,
     compare_classes,
@@ -34,7 +35,6 @@ from mmseg_missing.apis.starting import (
     check_folder,
     check_start,
     resumes,
-    unpredicted,
 )
 from mmseg_missing.engine.checkpoints import read_checkpoint
 

@@ -20,7 +20,6 @@ from .sentences import last_line, naming
 from .training import work_folder
 
 
-
 def run_tool(main: Callable[[], None]) -> None:
     """Run ``main``; what goes wrong gives one line on stderr and exit 2.
 

@@ -31,6 +31,7 @@ from ..adapters import (
 )
 from ..engine.checkpoints import read_checkpoint
 from .checks import check_device, require
+from .sentences import naming
 
 # One adapter file, several that are joined into a table, or none.
 AdapterFiles: TypeAlias = str | Path | Sequence[str | Path] | None
@@ -63,7 +64,8 @@ def init_model(
     found = read_checkpoint(checkpoint)
     configure(cfg, found, adapter)
     init_default_scope(cfg.get('default_scope', 'mmseg'))
-    model = MODELS.build(cfg.model)
+    with naming('model', cfg.filename):
+        model = MODELS.build(cfg.model)
     load_weights(model, found, checkpoint, adapter)
     model.cfg, model.dataset_meta = cfg, found['meta'].get('dataset_meta')
     compare_classes(found, _stated_classes(cfg), checkpoint)

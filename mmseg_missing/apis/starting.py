@@ -3,28 +3,22 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from mmengine.config import Config
-from mmengine.dataset import pseudo_collate
 from mmengine.dist import is_main_process
 from torch import nn
-from torch.utils.data import Dataset
 
 from ..adapters import adapted, base_state
 from ..datasets.multi_modal import modality_names
-from ..engine.fitting import complete_images
-from ..engine.hooks.random_state_hook import get_random_state, set_random_state
 from .model import adapter_config, has_adapter
 
 NETWORK_FILE = 'network.json'
 # Of a backbone, but not of the network that it makes.
 VOLATILE = ('init_cfg', 'pretrained', 'with_cp', 'frozen_stages', 'norm_eval')
-# A class is looked for if this share of the labelled pixels has it.
-COMMON = 0.01
 
 
 def base_of(cfg: Config) -> str | None:
@@ -98,9 +92,9 @@ def check_folder(cfg: Config) -> None:
         for key in ours:
             if theirs.get(key) != ours[key]:
                 raise ValueError(
-                    f'{cfg.work_dir!r} holds the run of another network: its '
-                    f'{key} is {_short(theirs.get(key))}, here '
-                    f'{_short(ours[key])}; give another --work-dir, or '
+                    f'{cfg.work_dir!r} holds the run of another network '
+                    f'({key}: {_short(theirs.get(key))}, here '
+                    f'{_short(ours[key])}); give another --work-dir, or '
                     'remove that folder'
                 )
     if is_main_process():
@@ -145,57 +139,16 @@ def _short(value: Any) -> str:
 def adapter_share(network: nn.Module) -> str:
     """Say how large the adapters of a network are beside it."""
     base = sum(v.numel() for v in _parameters(network))
+    widths = {
+        name: root.adapters.rows.width for name, root in adapted(network)
+    }
     return '; '.join(
-        f'adapters{f" of {name}" if name else ""}: {root.adapters.rows.width:,}'
-        f' numbers for a combination, '
-        f'{root.adapters.rows.width / base:.2%} of the network '
-        f'({base:,} parameters)'
-        for name, root in adapted(network)
+        f'adapters{f" of {name}" if name else ""}: {width:,} numbers for a '
+        f'combination, {width / base:.2%} of the network ({base:,} parameters)'
+        for name, width in widths.items()
     )
 
 
 def _parameters(network: nn.Module) -> Iterator[torch.Tensor]:
     kept = base_state(network)
     return (p for name, p in network.named_parameters() if name in kept)
-
-
-@torch.no_grad()
-def unpredicted(
-    network: nn.Module, dataset: Dataset, num_images: int = 16
-) -> list[str]:
-    """Return common classes that a network does not predict even once.
-
-    Every sensor is there. The images are drawn from ``dataset``; what a
-    training draws afterwards is as if they had not been.
-
-    Args:
-        network: A ``MissingModalitySegmentor``.
-        dataset: Of training.
-        num_images: How many images to look at, at most.
-    """
-    state, was_training = get_random_state(), network.training
-    classes = dataset.metainfo.get('classes') or ()
-    truth = torch.zeros(len(classes) + 1)
-    guess = torch.zeros(len(classes) + 1)
-    network.eval()
-    try:
-        for items in complete_images(dataset, num_images, 1, seed=0):
-            batch = network.data_preprocessor(pseudo_collate(items), False)
-            results = network(**batch, mode='predict')
-            truth += _counts(items[0]['data_samples'].gt_sem_seg, classes)
-            guess += _counts(results[0].pred_sem_seg, classes)
-    finally:
-        network.train(was_training)
-        set_random_state(state)
-    share = truth[:-1] / truth[:-1].sum().clamp(min=1)
-    return [
-        name
-        for name, seen, found in zip(classes, share, guess)
-        if seen >= COMMON and not found
-    ]
-
-
-def _counts(labels: Any, classes: Sequence[str]) -> torch.Tensor:
-    """Return the pixels of each class, of all others at the end."""
-    values = labels.data.cpu().clamp(0, len(classes)).flatten()
-    return torch.bincount(values, minlength=len(classes) + 1).float()

@@ -31,9 +31,7 @@ def work_folder(
         modalities: Of a dedicated network, which ``--modalities`` made.
     """
     name = '-'.join([Path(config).stem, *modalities])
-    return Path('work_dirs') / (
-        name if seed is None else f'{name}-seed{seed}'
-    )
+    return Path('work_dirs') / (name if seed is None else f'{name}-seed{seed}')
 
 
 def is_finished(folder: Path) -> bool:

@@ -2,12 +2,14 @@
 
 import argparse
 import pickle
+from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.registry import MODELS
 from mmengine.runner import load_checkpoint
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
@@ -20,6 +22,7 @@ from mmseg_missing.apis.cli import (
     saying,
 )
 from mmseg_missing.apis.sentences import DEBUG, last_line, naming
+from mmseg_missing.apis.training import work_folder
 from mmseg_missing.modality import Stack
 
 TRACEBACK = """Caught KeyError in DataLoader worker process 0.
@@ -141,19 +144,35 @@ def test_too_little_memory(capsys, error):
     assert 'not enough memory; take a smaller' in capsys.readouterr().err
 
 
-def test_errors_name_the_section_of_the_config(cfg):
-    """Those of other packages; a sentence of this one names its key."""
-    words = r"^'a\.py', `model`: ZeroDivisionError: .*; check this section$"
-    with pytest.raises(ValueError, match=words), naming('model', 'a.py'):
-        1 // 0
-    with pytest.raises(ValueError, match='^the config, `model`: no type'):  # noqa: SIM117
-        with naming('model', None):
-            raise KeyError('no type X in the registry')
-    with pytest.raises(ValueError, match="^unknown modality 'x'"):  # noqa: SIM117
-        with naming('model', 'a.py'):
-            Stack([{'name': 'rgb'}]).parse('x')
-    with pytest.raises(FileNotFoundError), naming('model', 'a.py'):
-        open('nowhere')
+@pytest.mark.parametrize(
+    ('config', 'fails', 'kind', 'words'),
+    [
+        (
+            'a.py',
+            lambda: 1 // 0,
+            ValueError,
+            r"'a\.py', `model`: ZeroDivisionError: .*; check this section$",
+        ),
+        (
+            None,
+            lambda: MODELS.build({'type': 'X'}),
+            ValueError,
+            r'the config, `model`: X is not in the .*; check this section$',
+        ),
+        # A sentence of this package names its key.
+        (
+            'a.py',
+            lambda: Stack([{'name': 'rgb'}]).parse('x'),
+            ValueError,
+            r"unknown modality 'x'",
+        ),
+        ('a.py', lambda: Path('nowhere').read_text(), OSError, '.*nowhere'),
+        ('a.py', fail(MemoryError()), MemoryError, ''),
+    ],
+)
+def test_errors_name_the_section_of_the_config(config, fails, kind, words):
+    with pytest.raises(kind, match=f'^{words}'), naming('model', config):
+        fails()
 
 
 def test_success_and_other_exits_pass():
@@ -242,6 +261,21 @@ def test_default_work_dir(parse, cfg, tmp_path, monkeypatch):
     apply_runner_arguments(cfg, parse())
     assert cfg.work_dir == 'work_dirs/some'
     assert cfg.launcher == 'none'
+
+
+def test_default_work_dir_of_a_dedicated_network(
+    parse, cfg, tmp_path, monkeypatch
+):
+    """It never is that of the config's own network."""
+    monkeypatch.chdir(tmp_path)
+    cfg.model = {'stack': [{'name': 'depth'}, {'name': 'nir'}]}
+    args = parse()
+    args.modalities = 'nir+depth'
+    apply_runner_arguments(cfg, args)
+    assert cfg.work_dir == 'work_dirs/some-depth-nir'
+    assert work_folder('a/some.py', modalities=['depth', 'nir']) == Path(
+        cfg.work_dir
+    )
 
 
 def test_given_work_dir(parse, cfg, tmp_path):
