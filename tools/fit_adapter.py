@@ -38,7 +38,6 @@ from mmseg_missing.apis.sentences import naming
 from mmseg_missing.engine.checkpoints import read_checkpoint
 from mmseg_missing.engine.fitting import fit_segmentor
 from mmseg_missing.evaluation import check_writable
-from mmseg_missing.values import whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -86,7 +85,9 @@ def parse_args() -> argparse.Namespace:
         'sites of encoders and fusion, or all batch norms',
     )
     parser.add_argument('--device', default='cpu')
-    parser.add_argument('--seed', type=int, default=0, help='default: 0')
+    parser.add_argument(
+        '--seed', type=at_least(0), default=0, help='default: 0'
+    )
     add_config_options(parser)
     return parser.parse_args()
 
@@ -98,7 +99,6 @@ def main() -> None:
     cfg = load_config(args.config, args.cfg_options)
     for key in NEEDED:
         require(cfg, key)
-    whole('train_dataloader.batch_size', cfg.train_dataloader.batch_size, 1)
     init_default_scope(cfg.get('default_scope', 'mmseg'))
     model = build_base(cfg, args).to(args.device)
     with saying(f'{args.out} was not written, start it again'):

@@ -104,7 +104,7 @@ def main() -> None:
     cfg = load_config(args.config, args.cfg_options)
     for key in NEEDED:
         require(cfg, key)
-    if args.modalities:
+    if args.modalities is not None:
         keep_modalities(cfg, args.modalities)
     checkpoint = read_checkpoint(args.checkpoint)
     configure(cfg, checkpoint, args.adapter)
@@ -145,7 +145,7 @@ def apply_arguments(cfg: Config, args: argparse.Namespace) -> None:
     whole = args.protocol in ('NM', 'faults')
     present = args.present or ['full' if whole else 'every']
     cfg.test_cfg.present = present[0] if len(present) == 1 else present
-    if args.fill:
+    if args.fill is not None:
         cfg.model.fill = args.fill
     if args.out:
         cfg.test_evaluator.out_dir = str(check_writable(args.out))

@@ -71,7 +71,7 @@ def main() -> None:
     cfg = load_config(args.config, args.cfg_options)
     for key in NEEDED:
         require(cfg, key)
-    if args.modalities:
+    if args.modalities is not None:
         keep_modalities(cfg, args.modalities)
     apply_runner_arguments(cfg, args)
     cfg.resume = args.resume or cfg.get('resume', False)

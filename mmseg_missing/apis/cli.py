@@ -19,6 +19,12 @@ from ..evaluation import check_writable
 from .sentences import last_line, naming
 from .training import work_folder
 
+# What starts the processes of a launcher, and what it sets in each.
+STARTED_BY = {
+    'slurm': ('SLURM_PROCID', 'srun'),
+    'mpi': ('OMPI_COMM_WORLD_LOCAL_RANK', 'mpirun'),
+}
+
 
 def run_tool(main: Callable[[], None]) -> None:
     """Run ``main``; what goes wrong gives one line on stderr and exit 2.
@@ -118,7 +124,7 @@ def apply_runner_arguments(cfg: Config, args: argparse.Namespace) -> None:
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     cfg.launcher = args.launcher
     # A dedicated network does not lie where the config's own one lies.
-    is_cut = bool(getattr(args, 'modalities', None))
+    is_cut = getattr(args, 'modalities', None) is not None
     kept = modality_names(cfg.model.stack) if is_cut else []
     default = str(work_folder(args.config, modalities=kept))
     cfg.work_dir = args.work_dir or cfg.get('work_dir') or default
@@ -141,6 +147,12 @@ def build_runner(cfg: Config) -> Runner:
             '--launcher pytorch needs torchrun: `torchrun '
             '--nproc_per_node=2 tools/train.py CONFIG --launcher pytorch`'
         )
+    for launcher, (variable, command) in STARTED_BY.items():
+        if cfg.launcher == launcher and variable not in os.environ:
+            raise ValueError(
+                f'--launcher {launcher} needs {command}, which sets '
+                f'{variable}; start the tool by it, or leave --launcher out'
+            )
     if cfg.launcher == 'pytorch' and not torch.cuda.is_available():
         torch.distributed.init_process_group('gloo')
         cfg.model_wrapper_cfg = {

@@ -30,7 +30,7 @@ from ..adapters import (
     read_adapter,
 )
 from ..engine.checkpoints import read_checkpoint
-from .checks import check_device, require
+from .checks import check_device, check_kinds, require
 from .sentences import naming
 
 # One adapter file, several that are joined into a table, or none.
@@ -77,10 +77,12 @@ def load_config(path: str | Path, options: Mapping | None = None) -> Config:
 
     Raises:
         FileNotFoundError: no such file.
+        TypeError: a section of another kind than MMEngine takes.
         ValueError: a file without a network, or one that cannot be run.
     """
     cfg = read_config(path, options)
     require(cfg, 'model.backbone')
+    check_kinds(cfg)
     return cfg
 
 
@@ -99,7 +101,13 @@ def read_config(path: str | Path, options: Mapping | None = None) -> Config:
         raise ValueError(
             f'config {str(path)!r} cannot be read: {error}'
         ) from error
-    cfg.merge_from_dict(dict(options or {}))
+    try:
+        cfg.merge_from_dict(dict(options or {}))
+    except (KeyError, TypeError, AttributeError, IndexError) as error:
+        raise ValueError(
+            f'--cfg-options {dict(options or {})} do not fit '
+            f'{str(path)!r}: {error}'
+        ) from error
     return cfg
 
 

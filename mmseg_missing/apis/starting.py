@@ -27,7 +27,14 @@ def base_of(cfg: Config) -> str | None:
         kind = hook.get('type') if isinstance(hook, Mapping) else hook
         kind = kind if isinstance(kind, str) else type(hook).__name__
         if kind.endswith('AdapterCheckpointHook'):
-            return hook['base'] if isinstance(hook, Mapping) else hook.base
+            is_dict = isinstance(hook, Mapping)
+            base = hook.get('base') if is_dict else hook.base
+            if not isinstance(base, str):
+                raise TypeError(
+                    '`base` of `AdapterCheckpointHook` takes the path of a '
+                    f'checkpoint, got {base!r}'
+                )
+            return base
     return cfg.get('load_from')
 
 
