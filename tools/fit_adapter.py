@@ -22,6 +22,7 @@ from mmseg_missing.adapters.norm_statistics import find_batch_norms
 from mmseg_missing.apis.checks import check_device, require
 from mmseg_missing.apis.cli import (
     add_config_options,
+    add_trust,
     at_least,
     run_tool,
     saying,
@@ -89,6 +90,7 @@ def parse_args() -> argparse.Namespace:
         '--seed', type=at_least(0), default=0, help='default: 0'
     )
     add_config_options(parser)
+    add_trust(parser)
     return parser.parse_args()
 
 

@@ -3,16 +3,34 @@
 from __future__ import annotations
 
 import warnings
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
 
+from ..context import telling, told_to
 from ..modality import Stack
+from ..torch_versions import is_compiling
 from .base import Adapter
 from .rows import ROW_MODES, parse_rows
+
+
+class _Call(NamedTuple):
+    """What the sites are told in one call.
+
+    Args:
+        numbers: Per site (n, width); None: not told.
+        is_bypassed: The base runs alone.
+    """
+
+    numbers: tuple[Tensor, ...] | None = None
+    is_bypassed: bool = False
+
+
+_UNTOLD = _Call()
 
 
 class AdapterBank(nn.Module):
@@ -73,9 +91,9 @@ class AdapterBank(nn.Module):
         self.register_buffer(
             'samples_seen', torch.zeros(len(self.rows.names), dtype=torch.long)
         )
-        self._numbers: tuple[Tensor, ...] | None = None
-        self.is_bypassed = False
         self._warned: set[str] = set()
+        self._checked: set[str] = set()
+        self._checked_at: tuple[int, int] | None = None
         # The network around; a tuple hides it from nn.Module.
         self.frozen: tuple[nn.Module, ...] = ()
 
@@ -120,12 +138,7 @@ class AdapterBank(nn.Module):
     @property
     def served(self) -> tuple[str, ...]:
         """The combinations that are repaired: trained, or put together."""
-        trained = self.trained
-        return tuple(
-            name
-            for name in self.stack.incomplete()
-            if trained and self.rows.serves(name, trained)
-        )
+        return self.rows.served(self.trained, self.stack.subsets()[1:])
 
     def learn_fill(self, names: Sequence[str] | None = None) -> None:
         """Learn what stands in for absent modalities, with the rows.
@@ -143,8 +156,10 @@ class AdapterBank(nn.Module):
 
     def numbers(self, combinations: Sequence[str]) -> Tensor:
         """Return (n, width): identity plus row, for each sample."""
-        numbers = self.identity + self.rows(combinations)
-        return self.method.admit(numbers, self.identity)
+        rows, index = self.rows.unique(combinations)
+        numbers = self.method.admit(self.identity + rows, self.identity)
+        places = torch.tensor(index, device=numbers.device)
+        return numbers.index_select(0, places)
 
     @torch.no_grad()
     def write(
@@ -183,30 +198,35 @@ class AdapterBank(nn.Module):
     @contextmanager
     def bypassed(self) -> Iterator[None]:
         """Let the network run as the bare base within this block."""
-        before, self.is_bypassed = self.is_bypassed, True
-        try:
+        with telling({self: self._call._replace(is_bypassed=True)}):
             yield
-        finally:
-            self.is_bypassed = before
 
     @contextmanager
-    def told(self, present: Sequence[Sequence[bool]]) -> Iterator[None]:
+    def told(
+        self, present: Sequence[Sequence[bool]] | Tensor
+    ) -> Iterator[None]:
         """Tell the sites what each sample of the coming forward has.
 
         Args:
-            present: n times M flags, in stack order.
+            present: (n, M) flags, in stack order.
 
-        Nothing of it outlives the block.
+        Nothing of it outlives the block, or is seen by another thread.
         """
-        combinations = [self.stack.format(p) for p in present]
-        if not (self.training or torch.compiler.is_compiling()):
+        combinations = self.stack.names_of(present)
+        if not (self.training or is_compiling()):
             self._warn_untrained(combinations)
-        before = self._numbers
-        self._numbers = self.numbers(combinations).split(self.widths, dim=1)
-        try:
+        numbers = self.numbers(combinations).split(self.widths, dim=1)
+        with telling({self: self._call._replace(numbers=numbers)}):
             yield
-        finally:
-            self._numbers = before
+
+    @property
+    def _call(self) -> _Call:
+        return told_to(self, _UNTOLD)
+
+    @property
+    def is_bypassed(self) -> bool:
+        """Whether the network runs as the bare base in this call."""
+        return self._call.is_bypassed
 
     def read(self, slot: int) -> Tensor:
         """Return (n, width of the site): what each sample uses there.
@@ -214,30 +234,43 @@ class AdapterBank(nn.Module):
         Raises:
             RuntimeError: outside of :meth:`told`.
         """
-        if self._numbers is None:
+        numbers = self._call.numbers
+        if numbers is None:
             raise RuntimeError(
                 'adapters were not told which modalities are present; run '
                 'this network in a `MissingModalitySegmentor`, or inside '
                 '`with network.adapters.told(present):`; if it does, turn '
                 'activation checkpointing off (`with_cp=False`)'
             )
-        return self._numbers[slot]
+        return numbers[slot]
 
-    def count(self, present: Sequence[Sequence[bool]]) -> Tensor:
+    def count(self, present: Sequence[Sequence[bool]] | Tensor) -> Tensor:
         """Return (rows,) int64: how many samples use each row."""
-        combinations = [self.stack.format(p) for p in present]
+        drawn = Counter(self.stack.names_of(present))
         return torch.tensor(
-            [combinations.count(name) for name in self.rows.names],
+            [drawn[name] for name in self.rows.names],
             device=self.samples_seen.device,
         )
 
     def _warn_untrained(self, combinations: Sequence[str]) -> None:
-        known = {self.stack.full, *self._warned}
-        unknown = set(combinations) - known
-        for name in sorted(unknown - set(self.served) if unknown else ()):
+        """Warn once of each combination that nothing repairs."""
+        state = version_of(self.samples_seen)
+        if state != self._checked_at:  # rows were trained or loaded since
+            self._checked_at, self._checked = state, {self.stack.full}
+        unknown = set(combinations) - self._checked
+        if not unknown:
+            return
+        self._checked |= unknown
+        served = self.rows.served(self.trained, sorted(unknown))
+        for name in sorted(unknown - set(served) - self._warned):
             self._warned.add(name)
             warnings.warn(
                 f'the adapter row of {name!r} was never trained; the base '
                 'runs unrepaired there',
                 stacklevel=4,  # the caller of `with bank.told(...)`
             )
+
+
+def version_of(tensor: Tensor) -> tuple[int, int]:
+    """Return what changes when the numbers of a tensor do, mostly."""
+    return tensor.data_ptr(), 0 if tensor.is_inference() else tensor._version

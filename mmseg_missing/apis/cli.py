@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import copy_context
 from typing import Any
 
 import torch
@@ -14,6 +15,7 @@ from mmengine.config import Config, DictAction
 from mmengine.runner import Runner
 from rich.console import Console
 
+from ..compat import trust_from_now_on
 from ..datasets.multi_modal import modality_names
 from ..evaluation import check_writable
 from .sentences import last_line, naming
@@ -33,7 +35,7 @@ def run_tool(main: Callable[[], None]) -> None:
     ``MMSEG_MISSING_DEBUG=1`` in the environment keeps the traceback.
     """
     try:
-        main()
+        copy_context().run(main)
     except KeyboardInterrupt as error:
         said = error.args[0] if error.args else 'start it again'
         _end(f'interrupted; {said}')
@@ -60,8 +62,32 @@ def saying(left: str | Callable[[], str]) -> Iterator[None]:
 def _end(message: str) -> None:
     if sys.stderr.isatty():
         Console(stderr=True).show_cursor()  # a progress bar hides it
-    print(f'error: {message}', file=sys.stderr)
+    print(f'error: {printable(message)}', file=sys.stderr)
     sys.exit(2)
+
+
+def printable(text: str) -> str:
+    """Return ``text`` without what steers a terminal, lines kept apart."""
+    return ''.join(c if c.isprintable() or c == '\n' else '?' for c in text)
+
+
+class Trust(argparse.Action):
+    """A switch that lets checkpoints run code for the rest of the tool."""
+
+    def __call__(self, parser, namespace, values, option_string=None):
+        trust_from_now_on()
+
+
+def add_trust(parser: argparse.ArgumentParser) -> None:
+    """Add ``--trust``, which every tool that loads a checkpoint takes."""
+    parser.add_argument(
+        '--trust',
+        action=Trust,
+        nargs=0,
+        default=argparse.SUPPRESS,
+        help='load checkpoints that hold more than data; whoever made them '
+        'can run any code on this machine',
+    )
 
 
 class ConfigOptions(DictAction):
@@ -107,6 +133,7 @@ def add_runner_arguments(parser: argparse.ArgumentParser) -> None:
         '--work-dir', help='default: work_dirs/<name of the config>'
     )
     add_config_options(parser)
+    add_trust(parser)
     parser.add_argument(
         '--launcher',
         choices=['none', 'pytorch', 'slurm', 'mpi'],

@@ -45,8 +45,9 @@ class Inferencer:
         checkpoint: str | Path,
         adapter: AdapterFiles = None,
         device: str = 'cpu',
+        trust: bool = False,
     ) -> None:
-        self.model = init_model(config, checkpoint, adapter, device)
+        self.model = init_model(config, checkpoint, adapter, device, trust)
         dataset = one_dataset(require(self.model.cfg, 'test_dataloader'))
         modalities = dataset.get('modalities') or list(self.model.stack.names)
         steps = [

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+import weakref
 from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -11,7 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from ..adapters import AdapterBank
+from ..adapters.bank import version_of
+from ..context import telling, told_to
 from ..sampling import Present
+from ..torch_versions import autocast_dtype, is_compiling
 
 # Fills with which an absent modality is the same for every image.
 CONSTANT_FILLS = ('zero', 'black', 'learned')
@@ -20,7 +25,13 @@ MAX_BYTES = 256 * 2**20
 
 @dataclass(frozen=True)
 class _Seen:
-    """What the samples of one forward have, and who uses it."""
+    """What the samples of one forward have, and who uses it.
+
+    Args:
+        present: n tuples of M flags.
+        fill: Per modality.
+        banks: Of the adapters.
+    """
 
     present: Sequence[Present]
     fill: tuple[str, ...]
@@ -46,15 +57,16 @@ class ConstantStreams(nn.Module):
 
     def __init__(self) -> None:
         super().__init__()
-        self._seen: _Seen | None = None
-        self._kept: dict[Hashable, tuple[Hashable, Any]] = {}
+        self._kept: dict[Hashable, tuple[_State, Any]] = {}
+        self._lock = threading.Lock()  # of what is kept
 
     def __reduce__(self) -> tuple:
         return type(self), ()  # a copy of the network computes its own
 
     def train(self, mode: bool = True) -> ConstantStreams:
         """Set the mode and forget."""
-        self._kept.clear()
+        with self._lock:
+            self._kept.clear()
         return super().train(mode)
 
     @contextmanager
@@ -71,13 +83,11 @@ class ConstantStreams(nn.Module):
             fill: Per modality, in stack order.
             banks: Of the adapters that see the same samples.
         """
-        before = self._seen
-        if not (torch.is_grad_enabled() or torch.compiler.is_compiling()):
-            self._seen = _Seen(present, tuple(fill.values()), banks)
-        try:
+        seen = None
+        if not (torch.is_grad_enabled() or is_compiling()):
+            seen = _Seen(present, tuple(fill.values()), banks)
+        with telling({self: seen}):
             yield
-        finally:
-            self._seen = before
 
     def run(
         self, parts: Sequence[nn.Module], streams: Sequence[int], x: Any
@@ -89,7 +99,8 @@ class ConstantStreams(nn.Module):
             streams: Positions of the modalities that ``x`` shows.
             x: A tensor (n, ...), or a list or tuple of such.
         """
-        seen = self._seen
+        compiling = is_compiling()
+        seen: _Seen | None = None if compiling else told_to(self)
         if seen is None or not all(
             seen.fill[m] in CONSTANT_FILLS for m in streams
         ):
@@ -99,44 +110,84 @@ class ConstantStreams(nn.Module):
         fill = tuple(seen.fill[m] for m in streams)
         bypassed = tuple(bank.is_bypassed for bank in seen.banks)
         key = (tuple(streams), fill, bypassed, *_circumstances(x))
-        state = _state([*parts, *seen.banks])
-        samples = [
-            self._recall(parts, x, i, key, state)
-            for i in range(len(seen.present))
-        ]
+        state = _State.of([*parts, *seen.banks])
+        found: dict[Hashable, Any] = {}  # of this call, whatever is forgotten
+        samples = []
+        for i, present in enumerate(seen.present):
+            full_key = (present if seen.banks else None, *key)
+            if full_key not in found:
+                found[full_key] = self._recall(full_key, state)
+            if found[full_key] is None:
+                result = _compute(parts, x, i, seen)
+                found[full_key] = result
+                self._keep(full_key, state, result)
+            samples.append(found[full_key])
         return _cat(samples)
 
-    def _recall(
-        self,
-        parts: Sequence[nn.Module],
-        x: Any,
-        sample: int,
-        key: tuple,
-        state: Hashable,
-    ) -> Any:
-        """Return the result of one sample, computed if not known."""
-        seen = self._seen
-        key = (seen.present[sample] if seen.banks else None, *key)
-        known, result = self._kept.get(key, (None, None))
-        if known != state:
-            result = self._compute(parts, x, sample)
-            self._keep(key, state, result)
-        return result
+    def _recall(self, key: Hashable, state: _State) -> Any:
+        """Return a result that was kept, None where the weights changed."""
+        with self._lock:
+            known, result = self._kept.get(key, (None, None))
+        return result if known == state else None
 
-    def _compute(self, parts: Sequence[nn.Module], x: Any, sample: int) -> Any:
-        with ExitStack() as blocks:
-            for bank in self._seen.banks:
-                blocks.enter_context(bank.told([self._seen.present[sample]]))
-            return _chain(parts, _one(x, sample))
+    def _keep(self, key: Hashable, state: _State, result: Any) -> None:
+        with self._lock:
+            self._kept.pop(key, None)
+            self._kept[key] = state, result
+            while len(self._kept) > 1 and self._num_bytes() > MAX_BYTES:
+                del self._kept[next(iter(self._kept))]
 
-    def _keep(self, key: Hashable, state: Hashable, result: Any) -> None:
-        self._kept.pop(key, None)
-        self._kept[key] = state, result
-        while (
-            len(self._kept) > 1
-            and sum(_num_bytes(r) for _, r in self._kept.values()) > MAX_BYTES
-        ):
-            del self._kept[next(iter(self._kept))]
+    def _num_bytes(self) -> int:
+        return sum(_num_bytes(result) for _, result in self._kept.values())
+
+
+def _compute(
+    parts: Sequence[nn.Module], x: Any, sample: int, seen: _Seen
+) -> Any:
+    """Return the result of one sample alone."""
+    with ExitStack() as blocks:
+        for bank in seen.banks:
+            blocks.enter_context(bank.told([seen.present[sample]]))
+        return _chain(parts, _one(x, sample))
+
+
+class _State:
+    """The weights that a result was computed from.
+
+    A tensor counts as the same while it is that object, at that address, in
+    that version. An address alone can be given to other weights.
+    """
+
+    def __init__(self, entries: tuple) -> None:
+        self._entries = entries
+
+    @classmethod
+    def of(cls, modules: Sequence[nn.Module]) -> _State:
+        """Return the state of all parameters and buffers of some modules."""
+        return cls(
+            tuple(
+                (weakref.ref(tensor), version_of(tensor))
+                for module in modules
+                for tensors in (module.parameters(), module.buffers())
+                for tensor in tensors
+            )
+        )
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, _State):
+            return False
+        if len(self._entries) != len(other._entries):
+            return False
+        return all(
+            mine() is not None
+            and mine() is theirs()
+            and version == other_version
+            for (mine, version), (theirs, other_version) in zip(
+                self._entries, other._entries
+            )
+        )
+
+    __hash__ = None  # type: ignore[assignment]
 
 
 def _chain(parts: Sequence[nn.Module], x: Any) -> Any:
@@ -156,12 +207,89 @@ def _leaves(x: Any) -> Iterator[Tensor]:
 def _circumstances(x: Any) -> tuple:
     """Return what else than weights and fill a result depends on."""
     first = next(_leaves(x))
-    kind = first.device.type
     return (
         tuple(y.shape[1:] for y in _leaves(x)),
         first.dtype,
         first.device,
-        torch.is_autocast_enabled(kind) and torch.get_autocast_dtype(kind),
+        autocast_dtype(first.device.type),
+    )
+
+
+def _num_bytes(self) -> int:
+    return sum(_num_bytes(result) for _, result in self._kept.values())
+
+
+def _compute(
+    parts: Sequence[nn.Module], x: Any, sample: int, seen: _Seen
+) -> Any:
+    """Return the result of one sample alone."""
+    with ExitStack() as blocks:
+        for bank in seen.banks:
+            blocks.enter_context(bank.told([seen.present[sample]]))
+        return _chain(parts, _one(x, sample))
+
+
+class _State:
+    """The weights that a result was computed from.
+
+    A tensor counts as the same while it is that object, at that address, in
+    that version. An address alone can be given to other weights.
+    """
+
+    def __init__(self, entries: tuple) -> None:
+        self._entries = entries
+
+    @classmethod
+    def of(cls, modules: Sequence[nn.Module]) -> _State:
+        """Return the state of all parameters and buffers of some modules."""
+        return cls(
+            tuple(
+                (weakref.ref(tensor), version_of(tensor))
+                for module in modules
+                for tensors in (module.parameters(), module.buffers())
+                for tensor in tensors
+            )
+        )
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, _State):
+            return False
+        if len(self._entries) != len(other._entries):
+            return False
+        return all(
+            mine() is not None
+            and mine() is theirs()
+            and version == other_version
+            for (mine, version), (theirs, other_version) in zip(
+                self._entries, other._entries
+            )
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+def _chain(parts: Sequence[nn.Module], x: Any) -> Any:
+    for part in parts:
+        x = part(x)
+    return x
+
+
+def _leaves(x: Any) -> Iterator[Tensor]:
+    if isinstance(x, Tensor):
+        yield x
+    else:
+        for y in x:
+            yield from _leaves(y)
+
+
+def _circumstances(x: Any) -> tuple:
+    """Return what else than weights and fill a result depends on."""
+    first = next(_leaves(x))
+    return (
+        tuple(y.shape[1:] for y in _leaves(x)),
+        first.dtype,
+        first.device,
+        autocast_dtype(first.device.type),
     )
 
 

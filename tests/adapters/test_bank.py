@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import time
 import warnings
 
 import pytest
@@ -103,6 +104,9 @@ def test_all_present_training_batch_can_still_be_learnt_from(network, x):
         assert torch.equal(value, state[key])
 
 
+@pytest.mark.skipif(
+    not hasattr(torch.amp, 'GradScaler'), reason='torch from 2.3 on'
+)
 def test_all_present_batch_under_gradient_scaling(network, x):
     """GradScaler wants a gradient of at least one parameter."""
     scaler = torch.amp.GradScaler('cpu', init_scale=8)
@@ -188,7 +192,23 @@ def test_checkpoints_do_not_depend_on_their_order(
 @pytest.mark.parametrize(
     ('settings', 'words'),
     [
-        ({'rows': 'list'}, r"row mode 'list'.*`model\.adapter\.rows`.*table"),
+        ({'rows': 'list'}, r"`model\.adapter\.rows` takes.* table,.* 'list'"),
+        ({'rows': 3}, r'`model\.adapter\.rows` takes a name or dict'),
+        ({'rows': {}}, r'`model\.adapter\.rows` takes one of .* None'),
+        (
+            {'rows': {'type': 'table', 'rank': 2}},
+            r"no options, got \['rank'\]",
+        ),
+        ({'rows': {'type': 'hyper', 'rank': 1.5}}, r'rows\.rank` takes a wh'),
+        (
+            {'rows': {'type': 'hyper', 'hidden': 0}},
+            r'rows\.hidden` must be at',
+        ),
+        (
+            {'combinations': 'rgb'},
+            r'`model\.adapter\.combinations` takes a li',
+        ),
+        ({'combinations': [1]}, r'combinations` has a wrong entry: 1'),
         (
             {'combinations': ['lidar']},
             r"^`model\.adapter\.combinations`: unknown modality 'lidar'",
@@ -203,7 +223,7 @@ def test_wrong_settings_leave_the_network_alone(
 ):
     network = make_network()
     base = network(x)
-    with pytest.raises(ValueError, match=words):
+    with pytest.raises((ValueError, TypeError), match=words):
         attach(network, stack, **settings)
     assert torch.equal(network(x), base)
     assert all(w.requires_grad for w in network.parameters())
@@ -295,3 +315,60 @@ def test_default_row_mode(make_network):
     assert attach(make_network(), two).row_mode == 'table'
     some = attach(make_network(), three, combinations=['a', 'b'])
     assert some.row_mode == 'table'
+
+
+def many(count):
+    return Stack([{'name': f'm{i}', 'channels': 1} for i in range(count)])
+
+
+def quickest(function, repeats=20):
+    def seconds():
+        start = time.perf_counter()
+        function()
+        return time.perf_counter() - start
+
+    return min(seconds() for _ in range(repeats))
+
+
+def test_being_told_costs_little(make_network):
+    """Whatever number of combinations there are besides those of a batch."""
+    stack = many(8)
+    bank = attach(make_network(), stack)
+    bank.samples_seen += 1
+    bank.eval()
+    present = [stack.parse(name) for name in stack.incomplete()[20:28]]
+
+    @torch.no_grad()
+    def tell():
+        with bank.told(present):
+            pass
+
+    assert quickest(tell) < 1e-3
+    assert quickest(lambda: bank.count(present)) < 1e-3
+
+
+def test_twelve_modalities_attach_in_seconds(make_network):
+    stack, network = many(12), make_network()
+    seconds = quickest(lambda: attach(network, stack), repeats=1)
+    assert seconds < 3
+    bank = network.adapters
+    assert len(bank.rows.names) == 2**12 - 2
+    bank.samples_seen[-12:] = 1  # only one modality is left
+    assert quickest(lambda: bank.served, repeats=1) < 3
+    assert len(bank.served) == 2**12 - 2
+
+
+def test_flags_may_be_a_tensor(network, stack, x):
+    bank = network.adapters
+    flags = torch.zeros(len(x), len(stack), dtype=torch.bool)
+    flags[:, 0] = True
+    with bank.told(flags), torch.no_grad():
+        network(x)
+    assert bank.count(flags).sum() == len(x)
+
+
+def test_samples_that_have_nothing_are_refused(network, stack):
+    bank = network.adapters
+    flags = torch.zeros(2, len(stack), dtype=torch.bool)
+    with pytest.raises(ValueError, match='at least one of'), bank.told(flags):
+        pass

@@ -9,7 +9,6 @@ from mmseg.registry import DATASETS
 import mmseg_missing
 from mmseg_missing.datasets import MCubeSDataset
 from mmseg_missing.modality import Stack
-from mmseg_missing.sampling import drawable
 
 CONFIG = 'mcubes_rgb-a-d-n_512x512.py'
 SIZE = (11, 13)  # height, width of what is read
@@ -59,8 +58,8 @@ def test_the_base_config_keeps_the_published_columns(config):
 
 def test_the_base_config_knows_the_cameras(config):
     alone, together = Stack(config.modalities), Stack(config.by_camera)
-    assert len(drawable(alone)) == 14
-    assert drawable(together) == ('rgb+aolp+dolp', 'nir')
+    assert len(alone.incomplete()) == 14
+    assert together.incomplete() == ('rgb+aolp+dolp', 'nir')
 
 
 def test_mirrored_angles(mcubes_root, config):

@@ -12,7 +12,6 @@ from mmseg.registry import DATASETS
 import mmseg_missing
 from mmseg_missing.datasets import OMBRIADataset
 from mmseg_missing.modality import Stack
-from mmseg_missing.sampling import drawable
 
 CONFIG = 'ombria_s1s2_64x64.py'
 SIZE = (12, 14)  # height, width
@@ -215,6 +214,9 @@ def test_the_base_config_reads_it(root, config):
 
 def test_the_base_config_knows_the_satellites(config):
     alone, together = Stack(config.modalities), Stack(config.by_satellite)
-    assert len(drawable(alone)) == 14
-    assert drawable(together) == ('s1_before+s1_after', 's2_before+s2_after')
+    assert len(alone.incomplete()) == 14
+    assert together.incomplete() == (
+        's1_before+s1_after',
+        's2_before+s2_after',
+    )
     assert together.in_channels == alone.in_channels == [*IMAGES.values()]

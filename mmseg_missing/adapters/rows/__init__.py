@@ -4,6 +4,7 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
+from ...values import choice
 from .additive import AdditiveRows
 from .base import Rows
 from .hyper import HyperRows
@@ -23,17 +24,25 @@ def parse_rows(rows: str | Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
         rows: A key of ``ROW_MODES``, or ``dict(type=key, ...)``.
 
     Raises:
-        ValueError: an unknown mode.
+        TypeError: neither a name nor a dict.
+        ValueError: an unknown mode, or an option that it lacks.
     """
-    options = {'type': rows} if isinstance(rows, str) else dict(rows)
-    name = options.pop('type', None)
-    if name not in ROW_MODES:
-        raise ValueError(
-            f'unknown row mode {name!r}; `model.adapter.rows` takes one of '
-            f'{", ".join(ROW_MODES)}'
+    if not isinstance(rows, (str, Mapping)):
+        raise TypeError(
+            "`model.adapter.rows` takes a name or dict(type='hyper', ...), "
+            f'got {rows!r}'
         )
-    known = list(inspect.signature(ROW_MODES[name]).parameters.values())[3:]
-    return name, {**{p.name: p.default for p in known}, **options}
+    options = {'type': rows} if isinstance(rows, str) else dict(rows)
+    name = choice('model.adapter.rows', options.pop('type', None), ROW_MODES)
+    parameters = list(inspect.signature(ROW_MODES[name]).parameters.values())
+    known = {p.name: p.default for p in parameters[3:]}
+    strange = sorted(set(options) - set(known))
+    if strange:
+        raise ValueError(
+            f'`model.adapter.rows` of type {name!r} takes '
+            f'{list(known) or "no options"}, got {strange}'
+        )
+    return name, {**known, **options}
 
 
 __all__ = [

@@ -10,6 +10,9 @@ from torch import Tensor, nn
 from ...modality import Stack
 from .base import Rows
 
+# Sums of 0 and 1 in float64 are told apart by far more.
+RANK_TOLERANCE = 1e-9
+
 
 class AdditiveRows(Rows):
     """A row is the sum of one vector per modality that is missing.
@@ -45,16 +48,28 @@ class AdditiveRows(Rows):
         weight = [[float(m in g) for m in drawn] for g in gone]
         return vectors.new_tensor(weight) @ vectors
 
-    def serves(self, combination: str, seen: Collection[str]) -> bool:
-        """Say whether its sum follows from the sums that were trained.
+    def served(
+        self, seen: Collection[str], combinations: Sequence[str]
+    ) -> tuple[str, ...]:
+        """Return those whose sum follows from the sums that were trained.
 
         Vectors that were only ever drawn together are known as a sum alone.
         """
-        gone = [self._gone(name) for name in (*seen, combination)]
+        if not seen:
+            return ()
+        trained, asked = self._weight(seen), self._weight(combinations)
+        # What a sum has outside of the span of the others does not follow.
+        _, sizes, directions = torch.linalg.svd(trained, full_matrices=False)
+        span = directions[sizes > RANK_TOLERANCE * sizes.max()]
+        beyond = (asked - asked @ span.T @ span).abs().amax(1)
+        pairs = zip(combinations, beyond.tolist())
+        return tuple(n for n, rest in pairs if rest < RANK_TOLERANCE)
+
+    def _weight(self, names: Collection[str]) -> Tensor:
+        """Return (n, M) float64: 1 where a combination misses a modality."""
+        gone = [self._gone(name) for name in names]
         rows = [[float(m in g) for m in self.stack.names] for g in gone]
-        weight = torch.tensor(rows, dtype=torch.float64, device='cpu')
-        rank = torch.linalg.matrix_rank
-        return bool(seen) and bool(rank(weight) == rank(weight[:-1]))
+        return torch.tensor(rows, dtype=torch.float64, device='cpu')
 
     def stored(self, seen: Collection[str]) -> dict[str, str]:
         """Return one entry per modality whose vector was trained."""

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ...modality import Stack
-from ...sampling import drawable
+from ...values import listed
 
 
 class Rows(nn.Module):
@@ -24,6 +24,7 @@ class Rows(nn.Module):
             miss something and split no sensor.
 
     Raises:
+        TypeError: ``combinations`` is no list of names.
         ValueError: an unknown combination, one twice, or the full one.
     """
 
@@ -34,12 +35,10 @@ class Rows(nn.Module):
         combinations: Sequence[str] | None = None,
     ) -> None:
         super().__init__()
-        if isinstance(combinations, str):
-            raise ValueError(
-                f'`model.adapter.combinations` takes a list, such as '
-                f"['{combinations}'], got {combinations!r}"
-            )
-        given = drawable(stack) if combinations is None else combinations
+        key = 'model.adapter.combinations'
+        given: Sequence[str] = stack.incomplete()
+        if combinations is not None:
+            given = listed(key, combinations, str)
         try:
             names = [stack.format(stack.parse(name)) for name in given]
         except ValueError as error:
@@ -60,14 +59,20 @@ class Rows(nn.Module):
         self.stack, self.width = stack, width
         # Their order is the stack's, so that counts of samples, which lie
         # in it, mean the same in every checkpoint.
-        self.names = tuple(n for n in stack.incomplete() if n in names)
+        learned = set(names)
+        self.names = tuple(n for n in stack.subsets() if n in learned)
         # Part of every graph, with gradient zero: without it a batch that
         # misses nothing has no graph, GradScaler finds no gradient, and the
         # other ranks of DDP wait for ever.
         self.anchor = nn.Parameter(torch.zeros(1))
 
     def forward(self, combinations: Sequence[str]) -> Tensor:
-        """Return (n, width): each sample's row.
+        """Return (n, width): each sample's row."""
+        rows, index = self.unique(combinations)
+        return rows.index_select(0, torch.tensor(index, device=rows.device))
+
+    def unique(self, combinations: Sequence[str]) -> tuple[Tensor, list[int]]:
+        """Return each row once, (k, width), and where each sample's lies.
 
         Only what is drawn enters the graph: the gradient of anything else
         stays None, so that no optimizer moves it.
@@ -80,8 +85,8 @@ class Rows(nn.Module):
             # Sums over rows must not be rounded to half precision.
             with torch.autocast(zeros.device.type, enabled=False):
                 rows.append(self.compute(drawn))
-        index = [drawn.index(c) + 1 if c in drawn else 0 for c in combinations]
-        return torch.cat(rows)[torch.tensor(index, device=zeros.device)]
+        places = {name: i + 1 for i, name in enumerate(drawn)}
+        return torch.cat(rows), [places.get(c, 0) for c in combinations]
 
     def has(self, combination: str) -> bool:
         """Say whether there is a row that is not constant zero."""
@@ -93,7 +98,14 @@ class Rows(nn.Module):
 
     def serves(self, combination: str, seen: Collection[str]) -> bool:
         """Say whether training on ``seen`` made a row for ``combination``."""
-        return combination in seen
+        return bool(self.served(seen, [combination]))
+
+    def served(
+        self, seen: Collection[str], combinations: Sequence[str]
+    ) -> tuple[str, ...]:
+        """Return the combinations for which training on ``seen`` made rows."""
+        known = set(seen)
+        return tuple(name for name in combinations if name in known)
 
     def stored(self, seen: Collection[str]) -> dict[str, str]:
         """Return what a file holds: its name there, and its parameter."""

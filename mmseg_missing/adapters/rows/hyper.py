@@ -8,7 +8,10 @@ import torch
 from torch import Tensor, nn
 
 from ...modality import Stack
+from ...values import whole
 from .base import Rows
+
+MOST = 4096  # of rank and hidden: more would fill memory, not help
 
 
 class HyperRows(Rows):
@@ -27,7 +30,8 @@ class HyperRows(Rows):
         hidden: Width of the small network.
 
     Raises:
-        ValueError: a rank or a width below 1.
+        TypeError: ``rank`` or ``hidden`` is no whole number.
+        ValueError: one of them is below 1.
 
     Source: the idea of HAM, arXiv:2509.11406 (availability to weights).
     """
@@ -41,12 +45,8 @@ class HyperRows(Rows):
         hidden: int = 64,
     ) -> None:
         super().__init__(stack, width, combinations)
-        if min(rank, hidden) < 1:
-            raise ValueError(
-                f'hyper rows need a positive `rank` and `hidden`, got {rank} '
-                f'and {hidden}; check `model.adapter.rows`'
-            )
-        self.rank = rank
+        self.rank = whole('model.adapter.rows.rank', rank, 1, MOST)
+        hidden = whole('model.adapter.rows.hidden', hidden, 1, MOST)
         # Raw parameters: a module here would be re-initialised by init_cfg.
         self.w1 = nn.Parameter(torch.randn(len(stack), hidden))
         self.b1 = nn.Parameter(torch.zeros(hidden))
@@ -65,10 +65,12 @@ class HyperRows(Rows):
         h = nn.functional.gelu(signs @ self.w1 + self.b1) @ self.w2 + self.b2
         return h @ self.basis / self.rank
 
-    def serves(self, combination: str, seen: Collection[str]) -> bool:
-        """Say whether each missing modality was missing in training."""
+    def served(
+        self, seen: Collection[str], combinations: Sequence[str]
+    ) -> tuple[str, ...]:
+        """Return those whose missing modalities were missing in training."""
         gone = set().union(*(self._gone(name) for name in seen))
-        return self._gone(combination) <= gone
+        return tuple(n for n in combinations if self._gone(n) <= gone)
 
     def stored(self, seen: Collection[str]) -> dict[str, str]:
         """Return all of the network, if anything was trained."""

@@ -12,13 +12,15 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 from torch.nn.modules.batchnorm import _NormBase
 
+from ...context import telling, told_to
+from ..building import build_part
 from .fit_first_conv import first_conv, fit_conv, fitted_loading
 from .multi_stream import (
-    checked_channels,
     level_channels,
     levels_of,
     split_images,
 )
+from .split import checked_channels
 
 NORMS = (_NormBase, nn.GroupNorm, nn.LayerNorm)
 
@@ -63,7 +65,7 @@ class SharedStreamBackbone(BaseModule):
     ) -> None:
         super().__init__(init_cfg)
         self.in_channels = checked_channels(in_channels)
-        self.stream = MODELS.build(copy.deepcopy(backbone))
+        self.stream = build_part('backbone.backbone', backbone)
         self._stem = first_conv(self.stream)
         copies = self._copy_layers()
         for conv, c in zip(copies[self._stem], self.in_channels, strict=True):
@@ -74,7 +76,6 @@ class SharedStreamBackbone(BaseModule):
                 self.out_channels = level_channels(self.stream, c)
         shape = len(self.out_channels), len(self.in_channels)
         self.weights = nn.Parameter(torch.zeros(shape))
-        self._present: Sequence[Sequence[bool]] | None = None
 
     def _copy_layers(self) -> dict[str, 'PerModality']:
         """Give each modality its own first convolution and norms."""
@@ -104,11 +105,8 @@ class SharedStreamBackbone(BaseModule):
         Args:
             present: n times M flags, in stack order.
         """
-        before, self._present = self._present, present
-        try:
+        with telling({self: present}):
             yield
-        finally:
-            self._present = before
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         """Return the weighted mean of each level over what is present.
@@ -120,18 +118,19 @@ class SharedStreamBackbone(BaseModule):
             RuntimeError: outside of :meth:`told`, or told of other samples.
             ValueError: if the number of channels differs.
         """
-        if self._present is None or len(self._present) != len(x):
+        present = told_to(self)
+        if present is None or len(present) != len(x):
             raise RuntimeError(
                 'SharedStreamBackbone was not told which modalities are '
                 'present; run it in a `MissingModalitySegmentor`, or inside '
                 '`with backbone.told(present):`'
             )
-        there = torch.tensor(self._present, device=x.device)  # (n, M)
+        there = torch.as_tensor(present, device=x.device)  # (n, M)
         shares = softplus(self.weights)[:, None] * there  # (levels, n, M)
         shares = shares / shares.sum(2, keepdim=True)
         sums: list[Any] = [0] * len(shares)
         for m, image in enumerate(split_images(x, self.in_channels)):
-            rows = self._rows(m)
+            rows = self._rows([bool(flags[m]) for flags in present])
             if not rows:
                 continue
             for i, level in enumerate(self._run(m, image[rows])):
@@ -140,16 +139,16 @@ class SharedStreamBackbone(BaseModule):
                 sums[i] = sums[i] + share.to(level.dtype) * level
         return tuple(sums)
 
-    def _rows(self, m: int) -> list[int]:
-        """Return the samples to run for one modality.
+    def _rows(self, has: Sequence[bool]) -> list[int]:
+        """Return the samples to run for a modality that some of them have.
 
         Norms in training must not see what stands in for it. Adapters, which
         hang in a network that is not in training, need whole batches.
         """
-        rows = [i for i, flags in enumerate(self._present) if flags[m]]
+        rows = [i for i, flag in enumerate(has) if flag]
         if self.training or not (torch.is_grad_enabled() or rows):
             return rows
-        return list(range(len(self._present)))
+        return list(range(len(has)))
 
     def _run(self, m: int, image: Tensor) -> Sequence[Tensor]:
         image = image.contiguous(memory_format=torch.channels_last)
@@ -158,13 +157,8 @@ class SharedStreamBackbone(BaseModule):
 
     @contextmanager
     def _choosing(self, m: int) -> Iterator[None]:
-        for layer in self._own:
-            layer.chosen = m
-        try:
+        with telling(dict.fromkeys(self._own, m)):
             yield
-        finally:
-            for layer in self._own:
-                layer.chosen = None
 
 
 class PerModality(nn.ModuleList):
@@ -177,7 +171,6 @@ class PerModality(nn.ModuleList):
 
     def __init__(self, layer: nn.Module, num_modalities: int) -> None:
         super().__init__(copy.deepcopy(layer) for _ in range(num_modalities))
-        self.chosen: int | None = None
 
     def forward(self, *args: Any, **kwargs: Any) -> Any:
         """Run the copy of the modality at hand.
@@ -185,12 +178,13 @@ class PerModality(nn.ModuleList):
         Raises:
             RuntimeError: none is, as in activation checkpointing.
         """
-        if self.chosen is None:
+        chosen = told_to(self)
+        if chosen is None:
             raise RuntimeError(
                 'a shared stream runs only within its SharedStreamBackbone; '
                 'turn activation checkpointing off (`with_cp=False`)'
             )
-        return self[self.chosen](*args, **kwargs)
+        return self[chosen](*args, **kwargs)
 
     @contextmanager
     def spread_loading(self) -> Iterator[None]:

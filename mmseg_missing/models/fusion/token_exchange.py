@@ -4,7 +4,9 @@ import torch
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
+from ...values import probability, real
 from ..layout import map_to_tokens, tokens_to_map
+from ..side_losses import ask_for_loss
 
 
 class TokenScore(nn.Sequential):
@@ -72,11 +74,12 @@ class TokenExchangeFusion(nn.Module):
         sparsity: float = 6e-6,
     ) -> None:
         super().__init__()
-        self.threshold, self.sparsity = threshold, sparsity
+        key = 'backbone.fusion'
+        self.threshold = probability(f'{key}.threshold', threshold)
+        self.sparsity = real(f'{key}.sparsity', sparsity, least=0)
         self.scores = nn.ModuleList(
             TokenScore(dim) for _ in range(num_streams)
         )
-        self._losses: dict[str, Tensor] = {}
 
     def forward(self, features: list[Tensor]) -> Tensor:
         """Return one map of ``num_streams`` maps (n, c, h, w)."""
@@ -84,14 +87,9 @@ class TokenExchangeFusion(nn.Module):
         scores = torch.stack([score(x) for score, x in pairs])
         if self.training:
             total = scores.sum() / scores.shape[1]  # scores are positive
-            self._losses = {'loss_sparsity': self.sparsity * total}
+            ask_for_loss('loss_sparsity', self.sparsity * total)
         scaled = scores * torch.stack(features)  # (m, n, c, h, w)
         if len(features) == 1:
             return scaled[0]
         others = (scaled.sum(0) - scaled) / (len(features) - 1)
         return torch.where(scores < self.threshold, others, scaled).mean(0)
-
-    def take_losses(self) -> dict[str, Tensor]:
-        """Return the losses of the last forward in training, once."""
-        losses, self._losses = self._losses, {}
-        return losses

@@ -7,20 +7,23 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
-from mmengine.config import ConfigDict
 from mmengine.dist import all_reduce, get_rank
-from mmengine.logging import MessageHub
 from torch import Tensor
 
 from ...adapters import adapted, add_biases, drop_norms
 from ...fill import fill_absent, parse_fill
 from ...modality import Modality, Stack
 from ...sampling import Present, build_sampler
+from ...values import naming, settings
 from ..adapting import attach_from_config
+from ..building import named_part
 from ..constant_streams import ConstantStreams
-from ..losses import Output
-from .side_losses import taken_losses
-from .stack_checks import check_in_channels, check_names
+from ..losses import Output, mend_cross_entropy
+from ..side_losses import collecting_losses
+from .head_checks import check_heads
+from .small_images import explaining_sizes
+from .stack_checks import check_in_channels, check_names, checked_test_cfg
+from .step_counter import StepCounter
 from .teaching import build_teacher, is_labelled, run, student_losses
 
 # Children of a segmentor whose layers the paper's rule adapts; heads are not.
@@ -39,8 +42,9 @@ class MissingModalityMixin:
     Args:
         stack: The modalities, or dicts of their fields.
         sampler: Name of a sampler or ``dict(type=name, ...)``; see
-            :mod:`mmseg_missing.sampling`. Default: ``round_robin``, which
-            takes turns over what the adapters learn; ``full`` without any.
+            :mod:`mmseg_missing.sampling`. Default: ``round_robin`` with
+            adapters, ``full`` without. With adapters it draws nothing but
+            what they learn.
         fill: What stands in for an absent modality; see
             :func:`mmseg_missing.fill.fill_absent`. ``learned`` vectors
             train with the adapters and lie in their file.
@@ -57,6 +61,9 @@ class MissingModalityMixin:
         data_preprocessor: Default: :class:`ModalityDataPreprocessor` with
             this stack.
         test_cfg: Default: ``dict(mode='whole')``.
+
+    Attributes:
+        drawn: Combinations of the samples of the last training step.
 
     Raises:
         ValueError: a key with a value that cannot work.
@@ -77,17 +84,27 @@ class MissingModalityMixin:
     ) -> None:
         stack = Stack(stack)
         check_in_channels(stack, kwargs.get('backbone'))
+        if data_preprocessor is None:
+            data_preprocessor = {}
         preprocessor = {
             'type': 'ModalityDataPreprocessor',
             'stack': stack,
-            **(data_preprocessor or {}),
+            **settings('model.data_preprocessor', data_preprocessor),
         }
-        super().__init__(
-            *args,
-            data_preprocessor=preprocessor,
-            test_cfg=ConfigDict(test_cfg or {'mode': 'whole'}),
-            **kwargs,
-        )
+        for name in ('backbone', 'neck'):
+            if name in kwargs and kwargs[name] is not None:
+                kwargs[name] = named_part(f'model.{name}', kwargs[name])
+        with naming('model'):
+            super().__init__(
+                *args,
+                data_preprocessor=named_part(
+                    'model.data_preprocessor', preprocessor
+                ),
+                test_cfg=checked_test_cfg(test_cfg),
+                **kwargs,
+            )
+        check_heads(self)
+        mend_cross_entropy(self)
         self.stack = stack
         self.fill = parse_fill(stack, fill)
         self.folded: str | None = None
@@ -103,9 +120,15 @@ class MissingModalityMixin:
         self._find_parts()
         self._learn_fill()
         self.teacher = build_teacher(self, teacher)
-        if sampler is None or (sampler == 'round_robin' and self._banks):
-            sampler = self._default_sampler()
-        self.sampler = build_sampler(stack, sampler)
+        default = 'round_robin' if self._banks else 'full'
+        self.sampler = build_sampler(
+            stack, default if sampler is None else sampler
+        )
+        if self._banks:  # what has no row teaches nothing
+            rows = {n: 1 for bank in self._banks for n in bank.rows.names}
+            self.sampler.restrict(rows)
+        self._step = StepCounter()
+        self.drawn: tuple[str, ...] = ()
 
     def _fold(self, folded: Mapping[str, Any]) -> None:
         """Become the plain network of a folded checkpoint."""
@@ -155,12 +178,6 @@ class MissingModalityMixin:
                 '`model.adapter`, or another `model.fill`'
             )
 
-    def _default_sampler(self) -> str | dict[str, Any]:
-        names = {name for bank in self._banks for name in bank.rows.names}
-        if not names or names == set(self.stack.incomplete()):
-            return 'round_robin' if names else 'full'
-        return {'type': 'round_robin', 'combinations': sorted(names)}
-
     def loss(self, inputs: Tensor, data_samples: list) -> dict:
         """Return the losses of a student that sees a draw of what is there.
 
@@ -175,19 +192,23 @@ class MissingModalityMixin:
                 'set `model.teacher`, or `labelled=True` of the data set'
             )
         there = self._present(metas, len(inputs))
-        present = self.sampler.draw(
-            there,
-            MessageHub.get_current_instance().get_info('iter', 0),
-            get_rank(),
-        )
+        # A validation loss is no step: it draws what the last one did, and
+        # teaches no row.
+        is_step = torch.is_grad_enabled()
+        step = self._step.next() if is_step else self._step.now
+        present = self.sampler.draw(there, step, get_rank())
         teacher = self._ask_teacher(inputs, there, metas)
-        with self._seeing(inputs, present, metas) as filled:
+        with (
+            self._seeing(inputs, present, metas) as filled,
+            collecting_losses() as side_losses,
+        ):
             if teacher is None:
                 losses = super().loss(filled, data_samples)
             else:
                 losses = student_losses(self, filled, data_samples, teacher)
-        losses.update(taken_losses(self))
-        if torch.is_grad_enabled():  # a validation loss teaches no row
+        losses.update(side_losses)
+        if is_step:
+            self.drawn = tuple(self.stack.names_of(present))
             for bank in self._banks:
                 count = bank.count(present)
                 all_reduce(count)
@@ -291,4 +312,5 @@ class MissingModalityMixin:
                 blocks.enter_context(
                     streams.reusing(present, self.fill, self._banks)
                 )
+            blocks.enter_context(explaining_sizes(self, filled))
             yield filled
