@@ -8,6 +8,7 @@ from mmseg_missing.apis import init_model
 from mmseg_missing.apis.checks import require
 from mmseg_missing.apis.cli import add_trust, run_tool
 from mmseg_missing.apis.model import load_config
+from mmseg_missing.apis.starting import adapter_share
 from mmseg_missing.evaluation import check_writable
 
 
@@ -44,6 +45,7 @@ def main() -> None:
     )
     size = Path(args.out).stat().st_size / 2**20
     print(f'{args.out}: {", ".join(combinations)}; {size:.2f} MiB')
+    print(adapter_share(model))
 
 
 if __name__ == '__main__':

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mmengine.registry import init_default_scope
+from prettytable import PrettyTable
 
 # The stack comes in below this: it says what to install.
 from mmseg_missing.adapters import (
@@ -23,13 +25,24 @@ from mmseg_missing.apis.cli import (
     add_trust,
     at_least,
     run_tool,
+    saying,
 )
-from mmseg_missing.apis.model import configure, has_adapter, load_config
+from mmseg_missing.apis.looking import held_out, mean_ious
+from mmseg_missing.apis.model import (
+    adapter_config,
+    check_classes,
+    configure,
+    has_adapter,
+    load_config,
+)
+from mmseg_missing.apis.sentences import naming
 from mmseg_missing.engine.checkpoints import read_checkpoint
 from mmseg_missing.engine.fitting import fit_segmentor
 from mmseg_missing.evaluation import check_writable
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from mmengine.config import Config
     from torch import nn
 
@@ -73,7 +86,9 @@ def parse_args() -> argparse.Namespace:
         'sites of encoders and fusion, or all batch norms',
     )
     parser.add_argument('--device', default='cpu')
-    parser.add_argument('--seed', type=int, default=0, help='default: 0')
+    parser.add_argument(
+        '--seed', type=at_least(0), default=0, help='default: 0'
+    )
     add_config_options(parser)
     add_trust(parser)
     return parser.parse_args()
@@ -88,7 +103,8 @@ def main() -> None:
         require(cfg, key)
     init_default_scope(cfg.get('default_scope', 'mmseg'))
     model = build_base(cfg, args).to(args.device)
-    seen = fit(model, cfg, args)
+    with saying(f'{args.out} was not written, start it again'):
+        seen = fit(model, cfg, args)
     ((name, root),) = adapted(model)
     extra = {'fill': model.fill, 'root': name, 'fitted_by': args.by}
     combinations = save_adapter(root, args.out, extra)
@@ -106,7 +122,8 @@ def build_base(cfg: Config, args: argparse.Namespace) -> nn.Module:
     checkpoint = read_checkpoint(args.checkpoint)
     configure(cfg, checkpoint)
     choose_sites(cfg, args)
-    model = MODELS.build(cfg.model)
+    with naming('model', cfg.filename):
+        model = MODELS.build(cfg.model)
     prefixes = adapter_prefixes(model)
     state = {
         key: value
@@ -127,7 +144,7 @@ def choose_sites(cfg: Config, args: argparse.Namespace) -> None:
         }
         if by_norms and not args.sites:
             args.sites = batch_norms(cfg)
-    adapter = cfg.model.get('adapter') or cfg.model.backbone.adapter
+    adapter = adapter_config(cfg)
     if args.sites:
         first, *others = args.sites
         is_file = Path(first).is_file() or first.endswith('.json')
@@ -148,15 +165,45 @@ def fit(model: nn.Module, cfg: Config, args: argparse.Namespace) -> int:
 
     set_random_seed(args.seed)
     loader = cfg.train_dataloader
-    return fit_segmentor(
-        model,
-        DATASETS.build(loader.dataset),
-        args.batches,
-        loader.batch_size,
-        args.by,
-        args.present,
-        seed=args.seed,
+    with naming('train_dataloader', cfg.filename):
+        dataset = DATASETS.build(loader.dataset)
+    check_classes(
+        model, dataset, read_checkpoint(args.checkpoint), args.checkpoint
     )
+    size = loader.batch_size
+    batches, kept = held_out(len(dataset), args.batches, size, args.seed)
+    ((_, root),) = adapted(model)
+    names = args.present or root.adapters.rows.names
+    before = mean_ious(model, dataset, kept, names)
+    seen = fit_segmentor(
+        model, dataset, batches, size, args.by, args.present, seed=args.seed
+    )
+    compare(before, mean_ious(model, dataset, kept, names), len(kept))
+    return seen
+
+
+def compare(
+    before: Mapping[str, float], after: Mapping[str, float], images: int
+) -> None:
+    """Print what the fit did for each combination, and warn if it harms."""
+    if not before:
+        print('not scored: no labelled training images are left beside these')
+        return
+    table = PrettyTable(['present', 'before', 'after', 'gain'], align='r')
+    table.title = f'mIoU on {images} other training images'
+    for name, score in before.items():
+        gain = after[name] - score
+        cells = f'{score:.2f}', f'{after[name]:.2f}', f'{gain:+.2f}'
+        table.add_row([name, *cells])
+    print(table)
+    worse = [name for name in before if after[name] < before[name]]
+    if worse:
+        print(
+            f'warning: the fit made the network worse with '
+            f'{", ".join(worse)}; leave these out (--present), take more '
+            '--batches or another --by, or train adapters',
+            file=sys.stderr,
+        )
 
 
 if __name__ == '__main__':

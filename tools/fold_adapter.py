@@ -47,6 +47,7 @@ def main() -> None:
         'mmseg_missing_version': __version__,
         'folded': folded,
         'fill': model.fill,
+        'dataset_meta': model.dataset_meta,
     }
     torch.save({'state_dict': model.state_dict(), 'meta': meta}, out)
     configure(cfg, {'meta': meta, 'state_dict': {}})

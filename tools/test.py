@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from typing import TYPE_CHECKING
 
+from mmengine.dist import is_main_process
+from mmengine.hooks import LoggerHook
+
+# The stack comes in below this: it says what to install.
 from mmseg_missing.apis.checks import require
 from mmseg_missing.apis.cli import (
     add_runner_arguments,
     apply_runner_arguments,
     build_runner,
     run_tool,
+    saying,
 )
 from mmseg_missing.apis.dedicated import keep_modalities
 from mmseg_missing.apis.model import (
+    check_classes,
     configure,
     load_config,
     load_weights,
@@ -22,13 +29,17 @@ from mmseg_missing.apis.model import (
 from mmseg_missing.apis.protocols import PROTOCOLS, conditions, run_protocol
 from mmseg_missing.corruptions import FAULTS, SEVERITIES
 from mmseg_missing.engine.checkpoints import read_checkpoint
+from mmseg_missing.engine.hooks import ProgressBarHook
 from mmseg_missing.evaluation import check_writable
 
 if TYPE_CHECKING:
     from mmengine.config import Config, ConfigDict
+    from mmengine.runner import Runner
 
 # Keys of the config.
 NEEDED = ('model.stack', 'test_dataloader', 'test_cfg', 'test_evaluator')
+# Of progress, where no person watches.
+LINES = 20
 
 
 def parse_args() -> argparse.Namespace:
@@ -94,23 +105,40 @@ def main() -> None:
     cfg = load_config(args.config, args.cfg_options)
     for key in NEEDED:
         require(cfg, key)
-    if args.modalities:
+    if args.modalities is not None:
         keep_modalities(cfg, args.modalities)
     checkpoint = read_checkpoint(args.checkpoint)
     configure(cfg, checkpoint, args.adapter)
     apply_arguments(cfg, args)
     runner = build_runner(cfg)
-    load_weights(
-        network_of(runner.model), checkpoint, args.checkpoint, args.adapter
-    )
+    network, loader = network_of(runner.model), runner.test_loop.dataloader
+    load_weights(network, checkpoint, args.checkpoint, args.adapter)
+    check_classes(network, loader.dataset, checkpoint, args.checkpoint)
+    show_progress(runner, len(loader))
+    with saying('nothing was scored, start it again'):
+        score(runner, args)
+
+
+def score(runner: Runner, args: argparse.Namespace) -> None:
+    """Run the protocol."""
     if args.protocol == 'EMM':
         runner.test()
-    else:
-        stack = network_of(runner.model).stack
-        states = conditions(
-            args.protocol, stack.names, args.faults, args.severities
-        )
-        run_protocol(runner, args.protocol, states, args.out)
+        return
+    stack = network_of(runner.model).stack
+    states = conditions(
+        args.protocol, stack.names, args.faults, args.severities
+    )
+    run_protocol(runner, args.protocol, states, args.out)
+
+
+def show_progress(runner: Runner, num_batches: int) -> None:
+    """Show a bar where a person watches, else a line with the ETA."""
+    if sys.stdout.isatty() and is_main_process():
+        runner.register_hook(ProgressBarHook('scoring'))
+    for hook in runner.hooks:
+        if isinstance(hook, LoggerHook):
+            often = max(1, num_batches // LINES)
+            hook.interval = min(hook.interval, often)
 
 
 def apply_arguments(cfg: Config, args: argparse.Namespace) -> None:
@@ -122,7 +150,7 @@ def apply_arguments(cfg: Config, args: argparse.Namespace) -> None:
     default = 'full' if args.protocol in ('NM', 'faults') else 'every'
     present = args.present or cfg.test_cfg.get('present', default)
     cfg.test_cfg.present = present
-    if args.fill:
+    if args.fill is not None:
         cfg.model.fill = args.fill
     if args.out:
         metric_of(cfg).out_dir = str(check_writable(args.out))

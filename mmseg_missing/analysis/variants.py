@@ -110,7 +110,7 @@ class Variants:
 
 
 def _has_adapter(model: Mapping[str, Any]) -> bool:
-    return bool(model.get('adapter')) or is_wrapped(model)
+    return model.get('adapter') is not None or is_wrapped(model)
 
 
 def is_wrapped(model: Mapping[str, Any]) -> bool:

@@ -4,7 +4,8 @@ from mmseg_missing.compat import require_stack
 
 require_stack()
 
+from ..datasets.transforms.reading import read_array  # noqa: E402
 from .inferencer import Inferencer  # noqa: E402
 from .model import init_model  # noqa: E402
 
-__all__ = ['Inferencer', 'init_model']
+__all__ = ['Inferencer', 'init_model', 'read_array']

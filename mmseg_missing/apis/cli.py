@@ -5,73 +5,63 @@ from __future__ import annotations
 import argparse
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import copy_context
-from pathlib import Path
-from urllib.error import URLError
+from typing import Any
 
 import torch
 from mmengine.config import Config, DictAction
 from mmengine.runner import Runner
+from rich.console import Console
 
 from ..compat import trust_from_now_on
+from ..datasets.multi_modal import modality_names
 from ..evaluation import check_writable
+from .sentences import last_line, naming
+from .training import work_folder
 
-USER_ERRORS = (
-    ValueError,
-    TypeError,
-    KeyError,
-    OSError,
-    RuntimeError,
-    ImportError,
-)
-MMENGINE_FOUND_NO_FILE = 'can not be found.'
+# What starts the processes of a launcher, and what it sets in each.
+STARTED_BY = {
+    'slurm': ('SLURM_PROCID', 'srun'),
+    'mpi': ('OMPI_COMM_WORLD_LOCAL_RANK', 'mpirun'),
+}
 
 
 def run_tool(main: Callable[[], None]) -> None:
-    """Run ``main``; a user's mistake gives one line on stderr and exit 2.
+    """Run ``main``; what goes wrong gives one line on stderr and exit 2.
 
+    A ``KeyboardInterrupt`` may carry what is left of the work.
     ``MMSEG_MISSING_DEBUG=1`` in the environment keeps the traceback.
     """
     try:
         copy_context().run(main)
-    except KeyboardInterrupt:
-        _end(
-            'interrupted; training continues from its last checkpoint with '
-            '--resume'
-        )
-    except USER_ERRORS as error:
+    except KeyboardInterrupt as error:
+        said = error.args[0] if error.args else 'start it again'
+        _end(f'interrupted; {said}')
+    except Exception as error:
         if os.environ.get('MMSEG_MISSING_DEBUG'):
             raise
         _end(last_line(error))
 
 
-def last_line(error: BaseException) -> str:
-    """Return what an error says, in one line."""
-    is_key = isinstance(error, KeyError) and error.args
-    text = str(error.args[0] if is_key else error)
-    if 'Traceback (most' in text:
-        text = _unwrapped(text)
-    if isinstance(error, TypeError) and '.__init__() ' in text:
-        text += '; check its keys in the config'
-    if isinstance(error, URLError) or text.endswith(MMENGINE_FOUND_NO_FILE):
-        text = (
-            f'weights to start from: {text.rstrip(".")}; check `init_cfg` of '
-            'the backbone (None: random weights) and `load_from`'
-        )
-    return ' '.join(text.split()) or type(error).__name__
+@contextmanager
+def saying(left: str | Callable[[], str]) -> Iterator[None]:
+    """Let Ctrl-C in this block say what is left of the work.
 
-
-def _unwrapped(text: str) -> str:
-    """Return what a loader worker's error says after its traceback."""
-    lines = text.rstrip().splitlines()
-    frames = [i for i, line in enumerate(lines) if line.startswith('  ')]
-    kind, _, said = '\n'.join(lines[frames[-1] + 1 :]).partition(': ')
-    # Only the message of a KeyError stands in quotes.
-    return said[1:-1] if kind == 'KeyError' else said or kind
+    Args:
+        left: Such as ``nothing was written``, or what tells it then.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        said = left if isinstance(left, str) else left()
+        raise KeyboardInterrupt(said) from None
 
 
 def _end(message: str) -> None:
+    if sys.stderr.isatty():
+        Console(stderr=True).show_cursor()  # a progress bar hides it
     print(f'error: {printable(message)}', file=sys.stderr)
     sys.exit(2)
 
@@ -160,8 +150,11 @@ def apply_runner_arguments(cfg: Config, args: argparse.Namespace) -> None:
     """
     os.environ.setdefault('LOCAL_RANK', str(args.local_rank))
     cfg.launcher = args.launcher
-    default = Path('work_dirs') / Path(args.config).stem
-    cfg.work_dir = args.work_dir or cfg.get('work_dir') or str(default)
+    # A dedicated network does not lie where the config's own one lies.
+    is_cut = getattr(args, 'modalities', None) is not None
+    kept = modality_names(cfg.model.stack) if is_cut else []
+    default = str(work_folder(args.config, modalities=kept))
+    cfg.work_dir = args.work_dir or cfg.get('work_dir') or default
     check_writable(cfg.work_dir)
     if not torch.cuda.is_available():
         cfg.merge_from_dict({'env_cfg.dist_cfg.backend': 'gloo'})
@@ -181,6 +174,12 @@ def build_runner(cfg: Config) -> Runner:
             '--launcher pytorch needs torchrun: `torchrun '
             '--nproc_per_node=2 tools/train.py CONFIG --launcher pytorch`'
         )
+    for launcher, (variable, command) in STARTED_BY.items():
+        if cfg.launcher == launcher and variable not in os.environ:
+            raise ValueError(
+                f'--launcher {launcher} needs {command}, which sets '
+                f'{variable}; start the tool by it, or leave --launcher out'
+            )
     if cfg.launcher == 'pytorch' and not torch.cuda.is_available():
         torch.distributed.init_process_group('gloo')
         cfg.model_wrapper_cfg = {
@@ -189,4 +188,86 @@ def build_runner(cfg: Config) -> Runner:
             'broadcast_buffers': False,
             'find_unused_parameters': cfg.get('find_unused_parameters', False),
         }
-    return Runner.from_cfg(cfg)
+    return NamingRunner.from_cfg(cfg)
+
+
+class NamingRunner(Runner):
+    """A Runner whose errors name the section of the config they are of."""
+
+    def dump_config(self):
+        """Wait: a run that is refused writes over no config."""
+
+    def train(self):
+        """Write the config, then train."""
+        super().dump_config()
+        return super().train()
+
+    def test(self):
+        """Write the config, then test."""
+        super().dump_config()
+        return super().test()
+
+    def _naming(self, section: str):
+        return naming(section, self.cfg.filename)
+
+    def _section(self, kind: str, given: Any) -> str:
+        """Return which of ``train_<kind>`` and so on the config is."""
+        for stage in ('train', 'val', 'test'):
+            if getattr(self, f'_{stage}_{kind}', None) is given:
+                return f'{stage}_{kind}'
+        return kind
+
+    def build_model(self, model):
+        """Name `model`."""
+        with self._naming('model'):
+            return super().build_model(model)
+
+    def build_visualizer(self, visualizer=None):
+        """Name `visualizer`."""
+        with self._naming('visualizer'):
+            return super().build_visualizer(visualizer)
+
+    def register_default_hooks(self, hooks=None):
+        """Name `default_hooks`."""
+        with self._naming('default_hooks'):
+            super().register_default_hooks(hooks)
+
+    def register_custom_hooks(self, hooks):
+        """Name `custom_hooks`."""
+        with self._naming('custom_hooks'):
+            super().register_custom_hooks(hooks)
+
+    def build_dataloader(self, dataloader, *args, **kwargs):
+        """Name `train_dataloader` and so on."""
+        with self._naming(self._section('dataloader', dataloader)):
+            return super().build_dataloader(dataloader, *args, **kwargs)
+
+    def build_evaluator(self, evaluator):
+        """Name `test_evaluator` and so on."""
+        with self._naming(self._section('evaluator', evaluator)):
+            return super().build_evaluator(evaluator)
+
+    def build_train_loop(self, loop):
+        """Name `train_cfg`."""
+        with self._naming('train_cfg'):
+            return super().build_train_loop(loop)
+
+    def build_val_loop(self, loop):
+        """Name `val_cfg`."""
+        with self._naming('val_cfg'):
+            return super().build_val_loop(loop)
+
+    def build_test_loop(self, loop):
+        """Name `test_cfg`."""
+        with self._naming('test_cfg'):
+            return super().build_test_loop(loop)
+
+    def build_optim_wrapper(self, optim_wrapper):
+        """Name `optim_wrapper`."""
+        with self._naming('optim_wrapper'):
+            return super().build_optim_wrapper(optim_wrapper)
+
+    def build_param_scheduler(self, scheduler):
+        """Name `param_scheduler`."""
+        with self._naming('param_scheduler'):
+            return super().build_param_scheduler(scheduler)

@@ -14,6 +14,7 @@ from mmengine.config import Config
 
 from ..modality import Stack
 from .checks import require
+from .model import has_adapter
 
 # Where a config states the stack; the package's classes use no other keys.
 STACK_KEYS = ('stack', 'modalities')
@@ -32,7 +33,7 @@ def keep_modalities(cfg: Config, combination: str) -> None:
     Raises:
         ValueError: an unknown modality, or a network with adapters.
     """
-    if cfg.model.get('adapter') or cfg.model.backbone.get('adapter'):
+    if has_adapter(cfg):
         raise ValueError(
             '--modalities makes a dedicated network, which has nothing to '
             'adapt; give the sibling config without adapter'

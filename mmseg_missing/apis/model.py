@@ -34,7 +34,8 @@ from ..adapters import (
     read_adapter,
 )
 from ..engine.checkpoints import read_checkpoint
-from .checks import check_device, require
+from .checks import check_device, check_kinds, require
+from .sentences import naming
 
 # One adapter file, several that are joined into a table, or none.
 AdapterFiles: TypeAlias = str | Path | Sequence[str | Path] | None
@@ -69,9 +70,11 @@ def init_model(
     found = read_checkpoint(checkpoint, trust)
     configure(cfg, found, adapter)
     init_default_scope(cfg.get('default_scope', 'mmseg'))
-    model = MODELS.build(cfg.model)
+    with naming('model', cfg.filename):
+        model = MODELS.build(cfg.model)
     load_weights(model, found, checkpoint, adapter)
-    model.cfg = cfg
+    model.cfg, model.dataset_meta = cfg, found['meta'].get('dataset_meta')
+    compare_classes(found, _stated_classes(cfg), checkpoint)
     return model.to(device).eval()
 
 
@@ -80,10 +83,12 @@ def load_config(path: str | Path, options: Mapping | None = None) -> Config:
 
     Raises:
         FileNotFoundError: no such file.
+        TypeError: a section of another kind than MMEngine takes.
         ValueError: a file without a network, or one that cannot be run.
     """
     cfg = read_config(path, options)
     require(cfg, 'model.backbone')
+    check_kinds(cfg)
     return cfg
 
 
@@ -102,7 +107,13 @@ def read_config(path: str | Path, options: Mapping | None = None) -> Config:
         raise ValueError(
             f'config {str(path)!r} cannot be read: {error}'
         ) from error
-    cfg.merge_from_dict(dict(options or {}))
+    try:
+        cfg.merge_from_dict(dict(options or {}))
+    except (KeyError, TypeError, AttributeError, IndexError) as error:
+        raise ValueError(
+            f'--cfg-options {dict(options or {})} do not fit '
+            f'{str(path)!r}: {error}'
+        ) from error
     return cfg
 
 
@@ -134,6 +145,9 @@ def configure(
         found = [read_adapter(path)[0] for path in files]
         if not has_adapter(cfg):
             cfg.model.adapter = _adapter_config(found)
+        elif len(found) > 1 or found[0]['rows'] == 'table':
+            # A file may be a cut: some rows of a network, as a table.
+            adapter_config(cfg).update(_rows_config(found))
         # The rows were learnt for this fill.
         cfg.model.fill = found[0].get('fill') or cfg.model.get('fill', 'zero')
     elif not has_adapter(cfg) and _joined(checkpoint['state_dict']):
@@ -180,8 +194,6 @@ def _adapter_config(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     """
     first = found[0]
     _check_method(first['method'], first.get('options', {}))
-    rows = {'type': first['rows'], **first.get('row_options', {})}
-    names = [name for metadata in found for name in metadata['combinations']]
     if first.get('root'):
         raise ValueError(
             f'this file adapts {first["root"]!r} alone; give the config that '
@@ -190,9 +202,19 @@ def _adapter_config(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
     return {
         'type': first['method'],
         **first.get('options', {}),
-        'rows': rows if len(found) == 1 else 'table',
         'sites': {name: width for name, _, width in first['sites']},
         'batch_major': [exactly(n) for n in first.get('batch_major', ())],
+        **_rows_config(found),
+    }
+
+
+def _rows_config(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the row mode and the combinations of these files."""
+    first = found[0]
+    rows = {'type': first['rows'], **first.get('row_options', {})}
+    names = [name for metadata in found for name in metadata['combinations']]
+    return {
+        'rows': rows if len(found) == 1 else 'table',
         # Additive rows serve more than they were trained for.
         'combinations': list(dict.fromkeys(names))
         if all(metadata['rows'] == 'table' for metadata in found)
@@ -241,10 +263,19 @@ def _as_list(adapter: AdapterFiles) -> list[str | Path]:
 
 def has_adapter(cfg: Config) -> bool:
     """Say whether the config's model or backbone is adapted."""
-    return bool(
-        cfg.model.get('adapter')
+    return (
+        cfg.model.get('adapter') is not None
         or cfg.model.backbone.get('type') == 'AdaptedBackbone'
     )
+
+
+def adapter_config(cfg: Config) -> Any:
+    """Return `model.adapter` or `model.backbone.adapter`; an empty one is one.
+
+    None: there are no adapters.
+    """
+    adapter = cfg.model.get('adapter')
+    return cfg.model.backbone.get('adapter') if adapter is None else adapter
 
 
 def load_weights(
@@ -253,7 +284,9 @@ def load_weights(
     path: str | Path,
     adapter: AdapterFiles = None,
 ) -> None:
-    """Load a checkpoint strictly, then the adapter file over its rows.
+    """Load a checkpoint strictly, its rows or those of adapter files.
+
+    Rows of both are never mixed.
 
     Raises:
         ValueError: keys that differ, or an adapter file for another network.
@@ -263,25 +296,9 @@ def load_weights(
     base = {k: v for k, v in state.items() if not k.startswith(prefixes)}
     load_base(model, base, path)
     rows = {k: v for k, v in state.items() if k not in base}
-    own = model.state_dict()
-    wrong = [
-        k for k, v in rows.items() if k not in own or v.shape != own[k].shape
-    ]
-    if wrong:
-        raise ValueError(
-            f'{str(path)!r} holds adapters for other sites or combinations '
-            f'({wrong[0]}); use the config that it was trained with'
-        )
-    lacking = [k for k in own if k.startswith(prefixes) and k not in rows]
-    if rows and prefixes and lacking:
-        raise ValueError(
-            f'{str(path)!r} holds a part of its adapters only, {lacking[0]} '
-            'is missing; use the config that it was trained with'
-        )
-    check_finite(rows, path)
-    model.load_state_dict(rows, strict=False)
     files = _as_list(adapter)
     if not files:
+        _load_rows(model, rows, path)
         return
     roots = dict(adapted(model))
     names = {read_adapter(path)[0].get('root', '') for path in files}
@@ -304,24 +321,114 @@ def load_weights(
         )
 
 
+def _load_rows(
+    model: nn.Module, rows: Mapping[str, torch.Tensor], path: str | Path
+) -> None:
+    """Load the adapters of a joined checkpoint."""
+    own = model.state_dict()
+    for key, value in rows.items():
+        if key not in own or value.shape != own[key].shape:
+            raise ValueError(
+                f'{str(path)!r} holds adapters for other sites or '
+                f'combinations ({key}); use the config that it was trained '
+                'with'
+            )
+    prefixes = adapter_prefixes(model)
+    lacking = [k for k in own if k.startswith(prefixes) and k not in rows]
+    if rows and prefixes and lacking:
+        raise ValueError(
+            f'{str(path)!r} holds a part of its adapters only, {lacking[0]} '
+            'is missing; use the config that it was trained with'
+        )
+    check_finite(rows, path)
+    model.load_state_dict(rows, strict=False)
+
+
 def network_of(model: nn.Module) -> nn.Module:
     """Return the segmentor inside of wrappers for DDP and augmentation."""
     model = model.module if is_model_wrapper(model) else model
     return getattr(model, 'module', model)
 
 
-def check_classes(model: nn.Module, dataset: Dataset) -> None:
-    """Refuse labels that the head has no output for, before training.
+def check_classes(
+    model: nn.Module,
+    dataset: Dataset,
+    checkpoint: Mapping[str, Any] | None = None,
+    path: str | Path = '',
+) -> None:
+    """Refuse a head or a checkpoint that knows other classes than the labels.
+
+    Args:
+        model: The segmentor.
+        dataset: Where its classes matter; without any all is well.
+        checkpoint: What the network comes from.
+        path: Of the checkpoint.
 
     Raises:
-        ValueError: another number of classes.
+        ValueError: another number of classes, or another order.
     """
-    num_classes = len(dataset.metainfo['classes'])
-    if model.num_classes != num_classes:
+    classes = dataset.metainfo.get('classes') or ()
+    if classes and model.num_classes != len(classes):
         raise ValueError(
             f'the head tells {model.num_classes} classes apart, but the data '
-            f'set has {num_classes}; set `model.decode_head.num_classes`'
+            f'set has {len(classes)}; set `model.decode_head.num_classes`'
         )
+    if checkpoint is not None:
+        compare_classes(checkpoint, classes, path)
+
+
+def compare_classes(
+    checkpoint: Mapping[str, Any],
+    classes: Sequence[str],
+    path: str | Path,
+    learns: bool = False,
+) -> None:
+    """Compare classes with those of a checkpoint, if it says them.
+
+    Args:
+        checkpoint: With MMEngine's ``meta``.
+        classes: Of the data set; empty: unknown.
+        path: Of the checkpoint.
+        learns: The head trains on, so their number may differ.
+
+    Raises:
+        ValueError: more, fewer, or the same in another order.
+    """
+    meta = checkpoint.get('meta') or {}
+    known = (meta.get('dataset_meta') or {}).get('classes')
+    known = known or meta.get('CLASSES') or ()
+    is_list = isinstance(known, (list, tuple))
+    if not is_list or not known or not classes:
+        return
+    differ = [i for i, (a, b) in enumerate(zip(known, classes)) if a != b]
+    moved = [i for i in differ if known[i] in classes or classes[i] in known]
+    if moved and (not learns or set(known) == set(classes)):
+        i = moved[0]
+        raise ValueError(
+            f'{str(path)!r} knows the classes in another order: number {i} '
+            f'is {known[i]!r} there, {classes[i]!r} in the data set; give '
+            'the data set the `metainfo.classes` of the training'
+        )
+    if len(known) != len(classes) and not learns:
+        raise ValueError(
+            f'{str(path)!r} knows {len(known)} classes, the data set has '
+            f'{len(classes)}; give the data set the `metainfo.classes` of '
+            'the training'
+        )
+    if differ and not learns:
+        i = differ[0]
+        warnings.warn(
+            f'{str(path)!r} calls class {i} {known[i]!r}, the data set '
+            f'{classes[i]!r}; scores mean something if both are one',
+            stacklevel=2,
+        )
+
+
+def _stated_classes(cfg: Config) -> Sequence[str]:
+    """Return the classes that the config of a test states, or none."""
+    dataset = (cfg.get('test_dataloader') or {}).get('dataset') or {}
+    metainfo = dataset.get('metainfo') or {}
+    return metainfo.get('classes') or () if isinstance(metainfo, dict) else ()
 
 
 def _joined(state: Mapping[str, torch.Tensor]) -> bool:

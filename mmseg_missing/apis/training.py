@@ -19,10 +19,20 @@ TAIL_BYTES = 4096
 SECONDS_BETWEEN_LOOKS = 0.5
 
 
-def work_folder(config: str | Path, seed: int | None = None) -> Path:
-    """Return where a run of this config lies."""
-    suffix = '' if seed is None else f'-seed{seed}'
-    return Path('work_dirs') / (Path(config).stem + suffix)
+def work_folder(
+    config: str | Path,
+    seed: int | None = None,
+    modalities: Sequence[str] = (),
+) -> Path:
+    """Return where a run of this config lies.
+
+    Args:
+        config: Its file.
+        seed: Of a run that is one of several.
+        modalities: Of a dedicated network, which ``--modalities`` made.
+    """
+    name = '-'.join([Path(config).stem, *modalities])
+    return Path('work_dirs') / (name if seed is None else f'{name}-seed{seed}')
 
 
 def is_finished(folder: Path) -> bool:

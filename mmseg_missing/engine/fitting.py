@@ -84,16 +84,23 @@ def complete_images(
     dataset: Dataset, num_batches: int, batch_size: int, seed: int
 ) -> Iterator[list[dict[str, Any]]]:
     """Yield batches in random order, without images that miss something."""
-    generator = torch.Generator().manual_seed(seed)
-    order = torch.randperm(len(dataset), generator=generator)
-    for chosen in order[: num_batches * batch_size].split(batch_size):
-        items = [dataset[index] for index in chosen.tolist()]
-        items = [item for item in items if _is_complete(item)]
+    order = image_order(len(dataset), seed)
+    for start in range(0, num_batches * batch_size, batch_size):
+        chosen = order[start : start + batch_size]
+        items = [dataset[index] for index in chosen]
+        items = [item for item in items if is_complete(item)]
         if items:
             yield items
 
 
-def _is_complete(item: Mapping[str, Any]) -> bool:
+def image_order(num_images: int, seed: int) -> list[int]:
+    """Return the order in which :func:`complete_images` takes images."""
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randperm(num_images, generator=generator).tolist()
+
+
+def is_complete(item: Mapping[str, Any]) -> bool:
+    """Say whether a packed sample has every modality."""
     return all(item['data_samples'].metainfo.get('present', (True,)))
 
 

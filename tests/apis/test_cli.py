@@ -1,10 +1,15 @@
 """How tools end, and the arguments that they share."""
 
 import argparse
+import pickle
+from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.registry import MODELS
 from mmengine.runner import load_checkpoint
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
@@ -13,21 +18,36 @@ from mmseg_missing.apis.cli import (
     add_runner_arguments,
     apply_runner_arguments,
     at_least,
-    last_line,
     run_tool,
+    saying,
 )
+from mmseg_missing.apis.sentences import DEBUG, last_line, naming
+from mmseg_missing.apis.training import work_folder
+from mmseg_missing.modality import Stack
 
 TRACEBACK = """Caught KeyError in DataLoader worker process 0.
 Original Traceback (most recent call last):
   File "worker.py", line 351, in _worker_loop
     data = fetcher.fetch(index)
+  File "loading.py", line 7, in transform
+    raise ValueError(self._outside(path))
 ValueError: label value 41 lies outside of 40 classes
 """
 QUOTED = """Caught KeyError in DataLoader worker process 0.
 Original Traceback (most recent call last):
   File "worker.py", line 351, in _worker_loop
     data = fetcher.fetch(index)
+  File "loading.py", line 7, in transform
+    raise KeyError(
+        ^^^^^^^^^
 KeyError: 'no `modalities`; set them'
+"""
+RAW = """Caught IndexError in DataLoader worker process 0.
+Original Traceback (most recent call last):
+  File "worker.py", line 351, in _worker_loop
+    data = fetcher.fetch(index)
+           ^^^^^^^^^^^^^^^^^^^^
+IndexError: list index out of range
 """
 
 
@@ -65,10 +85,17 @@ def test_one_line_and_exit_code_2(capsys, error):
 
 
 def test_interrupt(capsys):
-    with pytest.raises(SystemExit) as end:
-        run_tool(fail(KeyboardInterrupt()))
-    assert end.value.code == 2
-    assert '--resume' in capsys.readouterr().err
+    def stopped():
+        with saying(lambda: 'nothing was written'):
+            raise KeyboardInterrupt
+
+    for main in (fail(KeyboardInterrupt()), stopped):
+        with pytest.raises(SystemExit) as end:
+            run_tool(main)
+        assert end.value.code == 2
+    first, second = capsys.readouterr().err.splitlines()
+    assert first == 'error: interrupted; start it again'
+    assert second == 'error: interrupted; nothing was written'
 
 
 def test_debugging_keeps_the_traceback(monkeypatch):
@@ -77,12 +104,75 @@ def test_debugging_keeps_the_traceback(monkeypatch):
         run_tool(fail(ValueError('here')))
 
 
+def operations():
+    """What Python, NumPy, OpenCV and torch say of what they cannot do."""
+    return {
+        'AssertionError': fail(AssertionError()),
+        'AttributeError': lambda: Config().model.type,
+        'IndexError': lambda: [][0],
+        'KeyError: inputs': lambda: {}['inputs'],
+        'KeyError: 0': fail(KeyError(0)),
+        'StopIteration': lambda: next(iter(())),
+        'ZeroDivisionError': lambda: 1 // 0,
+        "TypeError: 'int' object is not iterable": lambda: list(3),
+        'ValueError: invalid literal': lambda: int('x'),
+        'ValueError: operands': lambda: np.ones(2) + np.ones(3),
+        'RuntimeError: ': lambda: torch.ones(2) + torch.ones(3),
+        'error: OpenCV': lambda: cv2.cvtColor(np.ones(3), 4),
+        'UnpicklingError': lambda: pickle.loads(b'x'),
+        'NotImplementedError': fail(NotImplementedError('not yet here')),
+    }
+
+
+@pytest.mark.parametrize('words', operations())
+def test_no_traceback_of_what_fails(capsys, words):
+    """One line that names the kind of error and where to look."""
+    with pytest.raises(SystemExit) as end:
+        run_tool(operations()[words])
+    assert end.value.code == 2
+    [line] = capsys.readouterr().err.splitlines()
+    assert line.startswith(f'error: {words}')
+    assert line.endswith('MMSEG_MISSING_DEBUG=1 shows where')
+
+
 @pytest.mark.parametrize(
-    'error', [AssertionError('x'), AttributeError('x'), IndexError('x')]
+    'error', [MemoryError(), torch.cuda.OutOfMemoryError('CUDA: 3 GiB')]
 )
-def test_our_own_mistakes_keep_the_traceback(error):
-    with pytest.raises(type(error)):
+def test_too_little_memory(capsys, error):
+    with pytest.raises(SystemExit):
         run_tool(fail(error))
+    assert 'not enough memory; take a smaller' in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ('config', 'fails', 'kind', 'words'),
+    [
+        (
+            'a.py',
+            lambda: 1 // 0,
+            ValueError,
+            r"'a\.py', `model`: ZeroDivisionError: .*; check this section$",
+        ),
+        (
+            None,
+            lambda: MODELS.build({'type': 'X'}),
+            ValueError,
+            r'the config, `model`: X is not in the .*; check this section$',
+        ),
+        # A sentence of this package names its key.
+        (
+            'a.py',
+            lambda: Stack([{'name': 'rgb'}]).parse('x'),
+            ValueError,
+            r"unknown modality 'x'",
+        ),
+        ('a.py', lambda: Path('nowhere').read_text(), OSError, '.*nowhere'),
+        ('a.py', fail(MemoryError()), MemoryError, ''),
+    ],
+)
+def test_errors_name_the_section_of_the_config(config, fails, kind, words):
+    with pytest.raises(kind, match=f'^{words}'), naming('model', config):
+        fails()
 
 
 def test_success_and_other_exits_pass():
@@ -98,10 +188,11 @@ def test_success_and_other_exits_pass():
         (ValueError('one\n  two\n\nthree'), 'one two three'),
         (KeyError(TRACEBACK), 'label value 41 lies outside of 40 classes'),
         (RuntimeError(QUOTED), 'no `modalities`; set them'),
-        (KeyError('a'), 'a'),
-        (KeyError(), 'KeyError'),
-        (ValueError(''), 'ValueError'),
-        (ValueError(3, 4), '(3, 4)'),
+        (RuntimeError(RAW), f'IndexError: list index out of range; {DEBUG}'),
+        (KeyError('a'), f'KeyError: a; {DEBUG}'),
+        (KeyError(), f'KeyError; {DEBUG}'),
+        (ValueError(''), f'ValueError; {DEBUG}'),
+        (ValueError(3, 4), f'ValueError: (3, 4); {DEBUG}'),
         (
             FileNotFoundError(2, 'No such file or directory', 'a.png'),
             "[Errno 2] No such file or directory: 'a.png'",
@@ -172,6 +263,21 @@ def test_default_work_dir(parse, cfg, tmp_path, monkeypatch):
     assert cfg.launcher == 'none'
 
 
+def test_default_work_dir_of_a_dedicated_network(
+    parse, cfg, tmp_path, monkeypatch
+):
+    """It never is that of the config's own network."""
+    monkeypatch.chdir(tmp_path)
+    cfg.model = {'stack': [{'name': 'depth'}, {'name': 'nir'}]}
+    args = parse()
+    args.modalities = 'nir+depth'
+    apply_runner_arguments(cfg, args)
+    assert cfg.work_dir == 'work_dirs/some-depth-nir'
+    assert work_folder('a/some.py', modalities=['depth', 'nir']) == Path(
+        cfg.work_dir
+    )
+
+
 def test_given_work_dir(parse, cfg, tmp_path):
     cfg.work_dir = str(tmp_path / 'config')
     apply_runner_arguments(cfg, parse())
@@ -228,5 +334,5 @@ def test_trust_ends_with_the_tool(tmp_path):
 
 def test_nothing_steers_the_terminal(capsys):
     with pytest.raises(SystemExit):
-        run_tool(fail(ValueError('a\x1b[31mb\u202ec\x9b')))
-    assert capsys.readouterr().err == 'error: a?[31mb?c?\n'
+        run_tool(fail(ValueError('a \x1b[31mb\u202ec\x9b')))
+    assert capsys.readouterr().err == 'error: a ?[31mb?c?\n'

@@ -56,5 +56,11 @@ def test_unknown_modality():
 
 
 def test_adapted_networks_are_refused():
-    with pytest.raises(ValueError, match='sibling config'):
-        keep_modalities(make(adapter={'type': 'ScaleShift'}), 'rgb')
+    wrapped = {'type': 'AdaptedBackbone', 'backbone': {}, 'adapter': {}}
+    for changes in (
+        {'adapter': {'type': 'ScaleShift'}},
+        {'adapter': {}},
+        {'backbone': wrapped},
+    ):
+        with pytest.raises(ValueError, match='sibling config'):
+            keep_modalities(make(**changes), 'rgb')

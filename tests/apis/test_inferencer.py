@@ -1,12 +1,17 @@
 """One frame in, one mask out."""
 
+import warnings
+
+import cv2
 import numpy as np
 import pytest
+import torch
 from mmengine.hooks import Hook
+from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
-from mmseg.registry import DATASETS
+from mmseg.registry import DATASETS, MODELS
 
-from mmseg_missing.apis import Inferencer
+from mmseg_missing.apis import Inferencer, read_array
 from mmseg_missing.apis.model import load_weights
 from mmseg_missing.engine.checkpoints import read_checkpoint
 
@@ -98,6 +103,9 @@ def holes():
     return depth
 
 
+COLOUR, DEPTH = np.ones((32, 48, 3)), np.ones((32, 48))
+
+
 @pytest.mark.parametrize(
     ('frame', 'word'),
     [
@@ -113,9 +121,130 @@ def holes():
             'differ in size',
         ),
         ({'depth': holes()}, 'NaN'),
+        ({'rgb': COLOUR, 'deph': DEPTH}, "'deph' .* did you mean 'depth'"),
+        ({'rgb': COLOUR, 'deph': None}, "'deph'"),
+        ({'rgb': COLOUR, ' depth': DEPTH}, "' depth'"),
+        ({'rgb+depth': DEPTH, 'rgb': COLOUR}, r"'rgb\+depth'"),
+        ({'rgb': COLOUR, 1: DEPTH}, 'unknown modality 1 in'),
+        ({'depth': DEPTH * 1e300}, "'depth' holds NaN, infinity or numbers"),
     ],
 )
 def test_wrong_frame(segment, frame, word):
     with pytest.raises(ValueError, match=word) as refused:
         segment(frame)
     assert '\n' not in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ('frame', 'word'),
+    [
+        (DEPTH, 'a frame is a dict of arrays for rgb'),
+        ({'depth': 'depth/0.png'}, "'depth' takes an array of numbers"),
+        ({'depth': [[1, 2], [3]]}, "'depth' takes an array on the CPU"),
+        ({'depth': DEPTH * 1j}, "'depth' takes an array of numbers"),
+        ({'depth': {'a': 1}}, "'depth' takes an array of numbers"),
+    ],
+)
+def test_no_numbers(segment, frame, word):
+    with pytest.raises(TypeError, match=word) as refused:
+        segment(frame)
+    assert '\n' not in str(refused.value)
+
+
+def warned(segment, frame):
+    """The modalities of which one call warns."""
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter('always')
+        segment(frame)
+    return [str(w.message).split("'")[1] for w in caught]
+
+
+@pytest.mark.parametrize(
+    ('name', 'change'),
+    [
+        ('depth', lambda x: (x * 1000).astype(np.uint16)),  # millimetres
+        ('depth', lambda x: x / 1000),
+        ('rgb', lambda x: x / np.float32(255)),
+        ('rgb', lambda x: x / 127.5 - 1.0),
+        ('thermal', lambda x: x + 273.15),  # Kelvin
+    ],
+)
+def test_other_units_warn_once(segment, frame, name, change):
+    assert warned(segment, frame) == []
+    other = {**frame, name: change(frame[name])}
+    assert warned(segment, other) == [name]
+    assert warned(segment, other) == []
+
+
+def test_normal_frames_do_not_warn(load, files):
+    segment = Inferencer(load('tiny-ssf'), files.base, files.adapter)
+    scenes = DATASETS.build(
+        {
+            'type': 'SceneDataset',
+            'modalities': list(NAMES),
+            'size': (32, 48),
+            'num_scenes': 40,
+        }
+    )
+    for index in range(40):
+        assert not warned(segment, scenes.get_data_info(index)['modalities'])
+    dark = np.zeros((32, 48, 3), np.uint8)
+    assert not warned(segment, {'rgb': dark, 'depth': np.full((32, 48), 2.9)})
+
+
+ENCODED = {
+    'disparity': {'encoding': 'disparity'},
+    'hha': {
+        'encoding': 'hha',
+        'camera': {'fx': 40, 'fy': 40, 'cx': 24, 'cy': 16, 'size': (32, 48)},
+    },
+}
+
+
+@pytest.mark.parametrize('kind', ENCODED)
+def test_depth_is_encoded_as_the_data_set_does(kind, load, tmp_path):
+    """A file through the test loop and its array through the inferencer."""
+    name = 'depth' if kind == 'disparity' else 'hha'
+    channels = 1 if kind == 'disparity' else 3
+    rgb = {'name': 'rgb', 'mean': [127.0], 'std': [60.0]}
+    depth = {'name': name, 'channels': channels, 'mean': [0.4], 'std': [90.0]}
+    form = {'suffix': '.npy', 'dtype': 'float32', 'encode': ENCODED[kind]}
+    dataset = {
+        'type': 'FolderDataset',
+        '_delete_': True,
+        'data_root': str(tmp_path),
+        'modalities': [rgb, depth],
+        'formats': {name: form},
+        'labelled': False,
+        'pipeline': [{'type': 'LoadModalities'}, {'type': 'PackModalities'}],
+    }
+    cfg = load(
+        model__stack=[rgb, depth],
+        model__backbone__in_channels=[3, channels],
+        test_dataloader__dataset=dataset,
+    )
+    torch.manual_seed(0)
+    with DefaultScope.overwrite_default_scope('mmseg'):
+        model = MODELS.build(cfg.model)
+    for tensor in model.state_dict().values():
+        if tensor.ndim > 1:
+            tensor.normal_(0, (2 / tensor[0].numel()) ** 0.5)
+    torch.save({'state_dict': model.state_dict()}, tmp_path / 'base.pth')
+    generator = np.random.default_rng(0)
+    frame = {
+        'rgb': generator.integers(0, 256, (32, 48, 3), np.uint8),
+        name: generator.uniform(1, 6, (32, 48)).astype(np.float32),
+    }
+    for folder in frame:
+        (tmp_path / folder).mkdir()
+    cv2.imwrite(str(tmp_path / 'rgb/0.png'), frame['rgb'][..., ::-1])
+    np.save(tmp_path / name / '0.npy', frame[name])
+
+    segment = Inferencer(cfg, tmp_path / 'base.pth')
+    item = DATASETS.build(cfg.test_dataloader.dataset)[0]
+    batch = {key: [value] for key, value in item.items()}
+    (expected,) = segment.model.test_step(batch)
+    mask = expected.pred_sem_seg.data[0].numpy()
+    np.testing.assert_array_equal(segment(frame), mask)
+    assert len(np.unique(mask)) > 1
+    assert read_array(tmp_path / 'rgb/0.png').tolist() == frame['rgb'].tolist()

@@ -7,7 +7,13 @@ from torch.testing import assert_close
 from mmseg_missing.adapters import read_adapter, save_adapter
 from mmseg_missing.adapters.file_format import encode
 from mmseg_missing.apis import init_model
-from mmseg_missing.apis.model import load_config, load_weights
+from mmseg_missing.apis.model import (
+    adapter_config,
+    compare_classes,
+    has_adapter,
+    load_config,
+    load_weights,
+)
 from mmseg_missing.engine.checkpoints import read_checkpoint
 
 WRAPPED = {
@@ -179,6 +185,101 @@ def test_samples_seen_travel(load, files):
     model = init_model(load(), files.base, files.adapter)
     seen = read_adapter(files.adapter)[0]['samples_seen']
     assert model.adapters.samples_seen.tolist() == list(seen.values())
+
+
+@pytest.mark.parametrize('rows', ['table', 'additive', 'hyper'])
+@pytest.mark.parametrize('wrapped', [False, True])
+def test_a_cut_loads_under_the_config_it_comes_from(
+    load, files, tmp_path, rows, wrapped
+):
+    """One combination is exported as a table, whatever its row mode."""
+
+    def config():
+        cfg = load('tiny-ssf', model__adapter__rows=rows)
+        return wrap(cfg) if wrapped else cfg
+
+    cfg = config()
+    if wrapped:
+        cfg.model.backbone.adapter.rows = rows
+    model = init_model(cfg, files.base)
+    root = model.backbone if wrapped else model
+    root.adapters.samples_seen += 1
+    for row in root.adapters.rows.parameters():
+        row.detach().copy_(0.2 * torch.randn(row.shape))
+    joined, path = tmp_path / 'joined.pth', tmp_path / 'rgb.safetensors'
+    torch.save({'state_dict': model.state_dict()}, joined)
+    extra = {'root': 'backbone' if wrapped else ''}
+    save_adapter(root, path, extra, combinations=['rgb'])
+    for checkpoint in (files.base, joined):
+        again = init_model(cfg, checkpoint, path)
+        found = again.backbone if wrapped else again
+        assert found.adapters.served == ('rgb',)
+        # float32, the row was summed or computed before
+        assert_close(logits(again), logits(model), rtol=1e-4, atol=1e-5)
+
+
+def test_an_empty_adapter_is_one(load, files):
+    cfg = load('tiny', model__adapter={})
+    assert has_adapter(cfg) and adapter_config(cfg) == {}
+    assert init_model(cfg, files.base).adapters.served is not None
+    assert not has_adapter(load('tiny'))
+    assert has_adapter(wrap(load('tiny-ssf')))
+
+
+NAMES = ('wall', 'floor', 'bed')
+
+
+@pytest.mark.parametrize(
+    ('known', 'classes', 'word'),
+    [
+        (('floor', 'wall', 'bed'), NAMES, 'in another order: number 0'),
+        (['wall', 'floor'], NAMES, 'knows 2 classes, the data set has 3'),
+        ([*NAMES, 'sofa'], NAMES, 'knows 4 classes, the data set has 3'),
+        (['bed', 'wall'], NAMES, 'in another order'),
+        (list(NAMES), NAMES, None),
+        (None, NAMES, None),
+        (NAMES, (), None),
+        ('abc', NAMES, None),
+    ],
+)
+def test_classes_of_a_checkpoint(known, classes, word):
+    """In the words of this MMEngine and of MMSegmentation before 1.0."""
+    for meta in ({'dataset_meta': {'classes': known}}, {'CLASSES': known}):
+        if word:
+            sentence = refusal(compare_classes, {'meta': meta}, classes, 'a')
+            assert word in sentence and "'a' knows" in sentence
+        else:
+            compare_classes({'meta': meta}, classes, 'a')
+    compare_classes({}, classes, 'a')
+    compare_classes({'meta': None}, classes, 'a')
+
+
+def test_a_head_that_learns_on_may_have_other_classes():
+    meta = {'meta': {'dataset_meta': {'classes': ('floor', 'wall')}}}
+    compare_classes(meta, NAMES, 'a', learns=True)
+    word = 'in another order'
+    assert word in refusal(compare_classes, meta, NAMES[:2], 'a', True)
+
+
+def test_renamed_classes_warn():
+    meta = {'meta': {'dataset_meta': {'classes': ('Wall', 'floor', 'bed')}}}
+    with pytest.warns(UserWarning, match="calls class 0 'Wall', the data se"):
+        compare_classes(meta, NAMES, 'a')
+
+
+def test_inferencer_compares_classes_that_the_config_states(
+    load, files, tmp_path
+):
+    cfg = load('tiny')
+    classes = list(cfg.test_dataloader.dataset.metainfo.classes)
+    found = {**read_checkpoint(files.base), 'meta': {}}
+    found['meta'] = {'dataset_meta': {'classes': classes}}
+    torch.save(found, tmp_path / 'base.pth')
+    assert init_model(cfg, tmp_path / 'base.pth').dataset_meta
+    classes[:2] = classes[1::-1]
+    torch.save(found, tmp_path / 'base.pth')
+    sentence = refusal(init_model, cfg, tmp_path / 'base.pth')
+    assert 'in another order' in sentence
 
 
 # --- files that say what they should not ---

@@ -1,0 +1,161 @@
+"""What a training stands on, looked at before it begins."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.config import Config
+from mmengine.dist import is_main_process
+from torch import nn
+
+from ..adapters import adapted, base_state
+from ..datasets.multi_modal import modality_names
+from .model import adapter_config, has_adapter
+
+NETWORK_FILE = 'network.json'
+# Of a backbone, but not of the network that it makes.
+VOLATILE = ('init_cfg', 'pretrained', 'with_cp', 'frozen_stages', 'norm_eval')
+
+
+def base_of(cfg: Config) -> str | None:
+    """Return the checkpoint that a run starts from, None: random weights."""
+    for hook in cfg.get('custom_hooks') or ():
+        kind = hook.get('type') if isinstance(hook, Mapping) else hook
+        kind = kind if isinstance(kind, str) else type(hook).__name__
+        if kind.endswith('AdapterCheckpointHook'):
+            is_dict = isinstance(hook, Mapping)
+            base = hook.get('base') if is_dict else hook.base
+            if not isinstance(base, str):
+                raise TypeError(
+                    '`base` of `AdapterCheckpointHook` takes the path of a '
+                    f'checkpoint, got {base!r}'
+                )
+            return base
+    return cfg.get('load_from')
+
+
+def resumes(cfg: Config) -> bool:
+    """Say whether a run continues one that left a checkpoint."""
+    folder = Path(cfg.work_dir)
+    has_run = any(folder.glob('*.pth'))
+    return bool(cfg.get('resume')) and (has_run or bool(cfg.get('load_from')))
+
+
+def check_start(cfg: Config) -> None:
+    """Refuse adapters on random weights, which would stay as they are.
+
+    A backbone that is adapted alone may bring pretrained weights of its own,
+    because its head learns.
+
+    Raises:
+        ValueError: nothing brings weights.
+    """
+    if not has_adapter(cfg) or base_of(cfg) or resumes(cfg):
+        return
+    is_whole = cfg.model.get('adapter') is not None
+    starts = cfg.model.get('init_cfg') if is_whole else cfg.model.backbone
+    if 'Pretrained' in _types(starts):
+        return
+    raise ValueError(
+        'adapters would stand on random weights, which are frozen; set '
+        "`custom_hooks=[dict(type='AdapterCheckpointHook', base=...), ...]`, "
+        'or `load_from`'
+    )
+
+
+def _types(node: Any) -> Iterator[str]:
+    """Yield every `type` in a config."""
+    if isinstance(node, Mapping):
+        if isinstance(node.get('type'), str):
+            yield node['type']
+        if node.get('pretrained'):
+            yield 'Pretrained'
+        for value in node.values():
+            yield from _types(value)
+    elif isinstance(node, (list, tuple)):
+        for value in node:
+            yield from _types(value)
+
+
+def check_folder(cfg: Config) -> None:
+    """Refuse a work folder that holds another network's run.
+
+    What the network is goes into a small file there.
+
+    Raises:
+        ValueError: another network.
+    """
+    path = Path(cfg.work_dir) / NETWORK_FILE
+    ours = json.loads(json.dumps(describe_network(cfg), default=str))
+    try:
+        theirs = json.loads(path.read_text())
+    except (OSError, ValueError):
+        theirs = ours
+    if isinstance(theirs, dict):
+        for key in ours:
+            if theirs.get(key) != ours[key]:
+                raise ValueError(
+                    f'{cfg.work_dir!r} holds the run of another network '
+                    f'({key}: {_short(theirs.get(key))}, here '
+                    f'{_short(ours[key])}); give another --work-dir, or '
+                    'remove that folder'
+                )
+    if is_main_process():
+        path.write_text(json.dumps(ours, indent=2) + '\n')
+
+
+def describe_network(cfg: Config) -> dict[str, Any]:
+    """Return what tells a network from others, by the config alone."""
+    model = cfg.model
+    adapter = adapter_config(cfg)
+    backbone = _plain(model.backbone)
+    head = model.get('decode_head')
+    return {
+        'modalities': '+'.join(modality_names(model.get('stack') or ())),
+        'segmentor': model.get('type'),
+        'classes': head.get('num_classes') if head else None,
+        'adapter': None
+        if adapter is None
+        else {
+            'type': 'ScaleShift',
+            **{k: v for k, v in adapter.items() if v is not None},
+        },
+        'backbone': backbone,
+    }
+
+
+def _plain(backbone: Mapping[str, Any]) -> dict[str, Any]:
+    if backbone.get('type') == 'AdaptedBackbone':
+        backbone = backbone['backbone']
+    return {
+        key: value
+        for key, value in backbone.items()
+        if not key.startswith('drop') and not key.endswith(VOLATILE)
+    }
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) < 80 else text[:77] + '...'
+
+
+def adapter_share(network: nn.Module) -> str:
+    """Say how large the adapters of a network are beside it."""
+    base = sum(v.numel() for v in _parameters(network))
+    widths = {
+        name: root.adapters.rows.width for name, root in adapted(network)
+    }
+    return '; '.join(
+        f'adapters{f" of {name}" if name else ""}: {width:,} numbers for a '
+        f'combination, {width / base:.2%} of the network ({base:,} parameters)'
+        for name, width in widths.items()
+    )
+
+
+def _parameters(network: nn.Module) -> Iterator[torch.Tensor]:
+    kept = base_state(network)
+    return (p for name, p in network.named_parameters() if name in kept)
