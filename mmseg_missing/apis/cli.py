@@ -16,6 +16,7 @@ from mmengine.runner import Runner
 
 from ..compat import trust_from_now_on
 from ..evaluation import check_writable
+from .foreign_values import check_foreign_values
 
 USER_ERRORS = (
     ValueError,
@@ -176,6 +177,7 @@ def build_runner(cfg: Config) -> Runner:
     Raises:
         ValueError: a launcher that did not start this process.
     """
+    check_foreign_values(cfg)
     if cfg.launcher == 'pytorch' and 'RANK' not in os.environ:
         raise ValueError(
             '--launcher pytorch needs torchrun: `torchrun '
