@@ -21,8 +21,19 @@ from mmengine.registry import (
     Registry,
 )
 
-from ..values import flag, real, settings, whole
+from ..values import choice, flag, real, settings, whole
 
+# Keys of MMEngine's DefaultOptimWrapperConstructor, which ignores others.
+PARAMWISE = (
+    'custom_keys',
+    'bias_lr_mult',
+    'bias_decay_mult',
+    'norm_decay_mult',
+    'flat_decay_mult',
+    'dwconv_decay_mult',
+    'dcn_offset_lr_mult',
+    'bypass_duplicate',
+)
 PHASES = ('train', 'val', 'test')
 
 
@@ -47,7 +58,8 @@ def check_foreign_values(cfg: Mapping[str, Any]) -> None:
             whole(f'train_cfg.{name}', loop[name], 1)
     optimizer = cfg.get('optim_wrapper')
     if isinstance(optimizer, Mapping):
-        _check_multiples(optimizer.get('paramwise_cfg'))
+        is_default = optimizer.get('constructor') is None
+        _check_multiples(optimizer.get('paramwise_cfg'), is_default)
 
 
 def _sections(
@@ -110,10 +122,13 @@ def _check(key: str, value: Any, default: Any) -> None:
         real(key, value)
 
 
-def _check_multiples(given: Any) -> None:
-    """Check the factors of the optimizer's constructor."""
+def _check_multiples(given: Any, is_default: bool) -> None:
+    """Check what the optimizer's constructor, MMEngine's or another, gets."""
     if given is None:
         return
-    for name, value in settings('optim_wrapper.paramwise_cfg', given).items():
+    key = 'optim_wrapper.paramwise_cfg'
+    for name, value in settings(key, given).items():
+        if is_default:
+            choice(f'a key of {key}', name, PARAMWISE)
         if name.endswith('_mult'):
-            real(f'optim_wrapper.paramwise_cfg.{name}', value, least=0)
+            real(f'{key}.{name}', value, least=0)

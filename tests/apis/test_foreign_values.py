@@ -70,3 +70,9 @@ def test_bad_values_are_named(path, value):
 @pytest.mark.parametrize('value', [None, 1.5, 'x', [], {}, [None]])
 def test_other_shapes_are_left_to_who_builds_them(key, value):
     check_foreign_values({**GOOD, key: value})
+
+
+def test_keys_that_nobody_reads():
+    path = 'optim_wrapper.paramwise_cfg.norm_decay'
+    with pytest.raises(ValueError, match="got 'norm_decay'"):
+        check_foreign_values(changed(GOOD, path, 0.0))
