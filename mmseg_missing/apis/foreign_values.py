@@ -119,7 +119,7 @@ def _check(key: str, value: Any, default: Any) -> None:
     elif isinstance(default, (int, float)) and isinstance(
         value, (int, float, str, Mapping)
     ):
-        real(key, value)
+        real(key, value, least=0 if key.endswith('.begin') else None)
 
 
 def _check_multiples(given: Any, is_default: bool) -> None:
