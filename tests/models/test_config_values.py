@@ -23,7 +23,7 @@ HEAD = {
     'dropout_ratio': [1, math.nan, 'x', {}],
     'align_corners': [0, None, 'x'],
     'norm_cfg': [None, True, {'zzz': 1}, {'type': 'Nope'}, []],
-    'loss_decode': [0, '', {'zzz': 1}, [None]],
+    'loss_decode': [0, '', {'zzz': 1}, [None], []],
 }
 MODEL = {
     'backbone': [0, '', {}, {'type': 'Nope'}],
