@@ -18,6 +18,7 @@ from rich.console import Console
 from ..compat import trust_from_now_on
 from ..datasets.multi_modal import modality_names
 from ..evaluation import check_writable
+from .foreign_values import check_foreign_values
 from .sentences import last_line, naming
 from .training import work_folder
 
@@ -169,6 +170,7 @@ def build_runner(cfg: Config) -> Runner:
     Raises:
         ValueError: a launcher that did not start this process.
     """
+    check_foreign_values(cfg)
     if cfg.launcher == 'pytorch' and 'RANK' not in os.environ:
         raise ValueError(
             '--launcher pytorch needs torchrun: `torchrun '

@@ -23,7 +23,7 @@ HEAD = {
     'dropout_ratio': [1, math.nan, 'x', {}],
     'align_corners': [0, None, 'x'],
     'norm_cfg': [None, True, {'zzz': 1}, {'type': 'Nope'}, []],
-    'loss_decode': [0, '', {'zzz': 1}, [None]],
+    'loss_decode': [0, '', {'zzz': 1}, [None], []],
 }
 MODEL = {
     'backbone': [0, '', {}, {'type': 'Nope'}],
@@ -163,3 +163,8 @@ def test_streams(make_config, make_segmentor, settings, word):
 def test_sizes_that_work_still_do():
     head = SegFormerMLPHead([8, 16], 8, (0, 1), num_classes=2)
     assert head.in_channels == [8, 16]
+
+
+def test_pretrained_still_reaches_the_backbone(make_segmentor):
+    model = make_segmentor('one resnet', pretrained='nowhere.pth')
+    assert model.backbone.init_cfg['checkpoint'] == 'nowhere.pth'

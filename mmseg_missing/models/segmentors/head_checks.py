@@ -28,7 +28,12 @@ def check_heads(root: nn.Module) -> None:
         if isinstance(head, BaseDecodeHead):
             key = f'model.{name}'
             void_label(f'{key}.ignore_index', head.ignore_index)
-            for loss in _losses(head):
+            losses = list(_losses(head))
+            if not losses:
+                raise ValueError(
+                    f'`{key}.loss_decode` is empty: nothing would learn'
+                )
+            for loss in losses:
                 _check_takes_weight(f'{key}.loss_decode', head, loss)
                 _check_loss(f'{key}.loss_decode', loss)
                 void_label(

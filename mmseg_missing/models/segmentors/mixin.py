@@ -91,6 +91,12 @@ class MissingModalityMixin:
             'stack': stack,
             **settings('model.data_preprocessor', data_preprocessor),
         }
+        if kwargs.get('pretrained') is not None:  # an old place for it
+            pretrained = kwargs.pop('pretrained')
+            kwargs['backbone'] = {
+                **kwargs['backbone'],
+                'pretrained': pretrained,
+            }
         for name in ('backbone', 'neck'):
             if name in kwargs and kwargs[name] is not None:
                 kwargs[name] = named_part(f'model.{name}', kwargs[name])

@@ -10,6 +10,16 @@ from ...modality import Stack
 from ...values import choice, settings
 from ..data_preprocessor import check_size
 
+# Of the segmentor, and of heads that refine points.
+TEST_KEYS = {
+    'mode',
+    'crop_size',
+    'stride',
+    'subdivision_steps',
+    'subdivision_num_points',
+    'scale_factor',
+}
+
 
 def check_in_channels(stack: Stack, backbone: Any) -> None:
     """Refuse a backbone that divides the stack within a modality.
@@ -60,10 +70,10 @@ def checked_test_cfg(given: Any) -> ConfigDict:
     key = 'model.test_cfg'
     config = {'mode': 'whole'} if given is None else settings(key, given)
     choice(f'{key}.mode', config.get('mode'), ('whole', 'slide'))
-    strange = set(config) - {'mode', 'crop_size', 'stride', 'threshold'}
+    strange = set(config) - TEST_KEYS
     if strange:
         raise ValueError(
-            f'`{key}` takes mode, crop_size, stride and threshold, got '
+            f'`{key}` takes {", ".join(sorted(TEST_KEYS))}, got '
             f'{sorted(strange)}'
         )
     if config['mode'] == 'slide':
