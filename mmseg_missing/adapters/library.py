@@ -16,6 +16,9 @@ from .file import describe, put, read_adapter
 from .file_checks import FILL, rows_of, stack_of
 from .file_match import check_fill, check_same
 
+# A file may ask for as many rows as there are combinations.
+MOST_NUMBERS = 2**30
+
 
 def read_rows(path: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
     """Return metadata and, per combination, the row that a file holds.
@@ -30,17 +33,32 @@ def read_rows(path: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
 
     Raises:
         FileNotFoundError: no such file.
-        ValueError: a file that is damaged.
+        ValueError: a file that is damaged, or whose rows are too many to be
+            written out.
     """
     metadata, tensors = read_adapter(path)
-    seen = metadata['samples_seen']
-    stack = stack_of(metadata)
-    rows = rows_of(metadata, stack)
+    names = stack_of(metadata).subsets()[1:]
+    return metadata, _written_out(metadata, tensors, names, path)
+
+
+@torch.no_grad()
+def _written_out(
+    metadata: Mapping[str, Any],
+    tensors: Mapping[str, Tensor],
+    names: Sequence[str],
+    path: str | Path,
+) -> dict[str, Tensor]:
+    """Return the rows of those combinations that the file serves."""
+    rows = rows_of(metadata, stack_of(metadata))
     rows.load({k: v for k, v in tensors.items() if not k.startswith(FILL)})
-    names = rows.served(list(seen), stack.subsets()[1:])
-    with torch.no_grad():
-        found = rows.compute(names)
-    return metadata, dict(zip(names, found))
+    served = rows.served(list(metadata['samples_seen']), names)
+    if len(served) * rows.width > MOST_NUMBERS:
+        raise ValueError(
+            f'{str(path)!r} serves {len(served)} combinations of '
+            f'{rows.width} numbers, too many to be written out; load it by '
+            'itself into a network of its own row mode'
+        )
+    return dict(zip(served, rows.compute(served))) if served else {}
 
 
 def load_adapters(
@@ -72,9 +90,10 @@ def load_adapters(
     found: list[tuple[dict[str, Any], dict[str, Tensor]]] = []
     owner: dict[str, str | Path] = {}
     for path in paths:
-        metadata, rows = read_rows(path)
-        if metadata['rows'] != 'table':  # they serve all there is
-            rows = {n: r for n, r in rows.items() if n in bank.rows.names}
+        metadata, tensors = read_adapter(path)
+        is_table = metadata['rows'] == 'table'  # others serve all there is
+        wanted = metadata['combinations'] if is_table else bank.rows.names
+        rows = _written_out(metadata, tensors, wanted, path)
         as_table = {**metadata, 'rows': 'table', 'row_options': {}}
         check_same(as_table, expected, path, bank.options)
         _check_fill(metadata, found[0][0] if found else metadata, path)

@@ -212,3 +212,22 @@ def test_checkpoints_of_other_rows(make_network, stack):
     attach(other, stack, rows='additive')
     with pytest.raises(ValueError, match=r"other adapter rows than 'addit"):
         other.load_state_dict(network.state_dict(), strict=False)
+
+
+def test_more_rows_than_have_room(
+    make_network, train_rows, tmp_path, monkeypatch
+):
+    """16 vectors make 65,534 rows."""
+    from mmseg_missing.adapters import library
+    from mmseg_missing.modality import Stack
+
+    stack = Stack([{'name': name, 'channels': 1} for name in 'abcd'])
+    network, table = make_network(), make_network()
+    train_rows(attach(network, stack, rows='additive'))
+    save_adapter(network, tmp_path / 'a.safetensors')
+    monkeypatch.setattr(library, 'MOST_NUMBERS', 13 * 52)
+    with pytest.raises(ValueError, match=r'serves 14 combinations.*too many'):
+        read_rows(tmp_path / 'a.safetensors')
+    attach(table, stack, combinations=['a', 'b'])
+    load_adapters(table, [tmp_path / 'a.safetensors'])
+    assert table.adapters.trained == ('a', 'b')

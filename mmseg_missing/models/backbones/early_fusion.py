@@ -8,6 +8,7 @@ from mmseg.registry import MODELS
 from torch import nn
 from torch.nn.functional import pad
 
+from ...torch_versions import before_loading
 from ..building import build_part
 from .fit_first_conv import fit_first_conv
 from .multi_stream import level_channels
@@ -47,7 +48,7 @@ def EarlyFusionBackbone(
     name = fit_first_conv(network, sum(in_channels))
     level_channels(network, sum(in_channels))  # raises if it cannot run
     conv = network.get_submodule(name)
-    conv.register_load_state_dict_pre_hook(_widen_loaded)
+    before_loading(conv, _widen_loaded)
     return network
 
 

@@ -6,6 +6,8 @@ from contextlib import contextmanager
 import torch
 from torch import Tensor, nn
 
+from ...torch_versions import before_loading
+
 
 def fit_weight(weight: Tensor, in_channels: int) -> Tensor:
     """Return a convolution's weight for another number of input channels.
@@ -81,7 +83,7 @@ def fitted_loading(conv: nn.Conv2d) -> Iterator[None]:
         ValueError: on loading weights that hold nothing for ``conv``, which
             mmengine would pass over in silence.
     """
-    handle = conv.register_load_state_dict_pre_hook(_fit_loaded)
+    handle = before_loading(conv, _fit_loaded)
     try:
         yield
     finally:

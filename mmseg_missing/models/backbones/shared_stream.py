@@ -13,6 +13,7 @@ from torch.nn.functional import softplus
 from torch.nn.modules.batchnorm import _NormBase
 
 from ...context import telling, told_to
+from ...torch_versions import before_loading
 from ..building import build_part
 from .fit_first_conv import first_conv, fit_conv, fitted_loading
 from .multi_stream import (
@@ -189,7 +190,7 @@ class PerModality(nn.ModuleList):
     @contextmanager
     def spread_loading(self) -> Iterator[None]:
         """While open, weights of one layer load into every copy."""
-        handle = self.register_load_state_dict_pre_hook(_spread_loaded)
+        handle = before_loading(self, _spread_loaded)
         try:
             yield
         finally:
