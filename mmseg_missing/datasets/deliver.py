@@ -132,10 +132,7 @@ class DELIVERDataset(MultiModalDataset):
             label_folder=LABELS['folder'] if labelled else None,
             seg_map_suffix=LABELS['suffix'],
             reduce_zero_label=True,
-            metainfo={
-                'classes': tuple(CLASSES),
-                'palette': list(CLASSES.values()),
-            },
+            classes=CLASSES,
             split=split,
             **kwargs,
         )

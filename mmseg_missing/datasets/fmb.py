@@ -89,10 +89,7 @@ class FMBDataset(MultiModalDataset):
             names=names,
             formats=formats,
             label_folder=label_folder,
-            metainfo={
-                'classes': tuple(CLASSES)[-num_classes:],
-                'palette': list(CLASSES.values())[-num_classes:],
-            },
+            classes=dict(list(CLASSES.items())[-num_classes:]),
             reduce_zero_label=num_classes == 14,
             split=split,
             **kwargs,

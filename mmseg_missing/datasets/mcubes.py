@@ -115,10 +115,7 @@ class MCubeSDataset(MultiModalDataset):
             ),
             formats=merge_formats(FORMATS, formats),
             label_folder=LABEL_FOLDER if labelled else None,
-            metainfo={
-                'classes': tuple(CLASSES),
-                'palette': list(CLASSES.values()),
-            },
+            classes=CLASSES,
             split=split,
             **kwargs,
         )

@@ -101,10 +101,7 @@ class MFNetDataset(MultiModalDataset):
             names=[name for name in names if not name.endswith(FLIPPED)],
             formats=merge_formats(layout, formats),
             label_folder=LABEL_FOLDER if labelled else None,
-            metainfo={
-                'classes': tuple(CLASSES),
-                'palette': list(CLASSES.values()),
-            },
+            classes=CLASSES,
             split=split,
             **kwargs,
         )

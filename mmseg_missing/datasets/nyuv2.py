@@ -116,10 +116,11 @@ class NYUv2Dataset(MultiModalDataset):
             names=_split_names(data_root, split),
             formats=merge_formats(layout['formats'], formats),
             label_folder=layout['labels'][num_classes] if labelled else None,
-            metainfo={
-                'classes': CLASSES[num_classes],
-                'palette': voc_palette(num_classes),
-            },
+            classes=dict(
+                zip(
+                    CLASSES[num_classes], voc_palette(num_classes), strict=True
+                )
+            ),
             reduce_zero_label=True,
             split=split,
             **kwargs,

@@ -86,10 +86,7 @@ class PST900Dataset(MultiModalDataset):
             names=names,
             formats=formats,
             label_folder=label_folder,
-            metainfo={
-                'classes': tuple(CLASSES),
-                'palette': list(CLASSES.values()),
-            },
+            classes=CLASSES,
             split=split,
             **kwargs,
         )

@@ -118,10 +118,7 @@ class SUNRGBDDataset(MultiModalDataset):
             formats=merge_formats(FORMATS, formats),
             label_folder=LABEL_FOLDER if labelled else None,
             reduce_zero_label=True,
-            metainfo={
-                'classes': tuple(CLASSES),
-                'palette': list(CLASSES.values()),
-            },
+            classes=CLASSES,
             split=split,
             **kwargs,
         )
