@@ -118,6 +118,20 @@ def orientation_of(path: str | Path) -> int:
     return value if value in range(1, 9) else 1
 
 
+def nodata_of(path: str | Path) -> float | None:
+    """Return the value that a TIFF itself says to mean "no data".
+
+    GDAL writes it into a tag; None where there is none. Loading takes what
+    ``nodata`` of the modality's format says, not this.
+    """
+    try:
+        with tifffile.TiffFile(path) as tif:
+            tag = tif.pages.first.tags.get('GDAL_NODATA')
+            return None if tag is None else float(tag.value.strip('\0 '))
+    except Exception:  # no TIFF, or one that says nothing sensible
+        return None
+
+
 def decoder_of(data: bytes) -> Callable[..., np.ndarray]:
     """Return what decodes a file that begins so.
 

@@ -4,9 +4,11 @@ import cv2
 import imagecodecs
 import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from mmseg_missing.datasets.transforms.reading import (
+    nodata_of,
     orientation_of,
     read_array,
     read_label,
@@ -238,6 +240,15 @@ def test_orientation_turns_nothing_but_is_told(tmp_path, kind):
 def test_orientation_of_what_is_no_image(tmp_path):
     np.save(tmp_path / 'a.npy', np.zeros((5, 7)))
     assert orientation_of(tmp_path / 'a.npy') == 1
+
+
+@pytest.mark.parametrize('value', [-9999.0, -3.4028234663852886e38, np.nan])
+def test_nodata_of_a_tiff_is_told(tmp_path, value):
+    tag = (42113, 's', 0, repr(float(value)), True)
+    tifffile.imwrite(tmp_path / 'a.tif', IMAGES['grey.png'], extratags=[tag])
+    np.testing.assert_equal(nodata_of(tmp_path / 'a.tif'), value)
+    write(tmp_path / 'a.png', IMAGES['grey.png'])
+    assert nodata_of(tmp_path / 'a.png') is None
 
 
 def test_animated_webp_is_refused(tmp_path):
