@@ -132,7 +132,10 @@ class DELIVERDataset(MultiModalDataset):
             label_folder=LABELS['folder'] if labelled else None,
             seg_map_suffix=LABELS['suffix'],
             reduce_zero_label=True,
-            classes=CLASSES,
+            metainfo={
+                'classes': tuple(CLASSES),
+                'palette': list(CLASSES.values()),
+            },
             split=split,
             **kwargs,
         )

@@ -89,7 +89,10 @@ class FMBDataset(MultiModalDataset):
             names=names,
             formats=formats,
             label_folder=label_folder,
-            classes=dict(list(CLASSES.items())[-num_classes:]),
+            metainfo={
+                'classes': tuple(CLASSES)[-num_classes:],
+                'palette': list(CLASSES.values())[-num_classes:],
+            },
             reduce_zero_label=num_classes == 14,
             split=split,
             **kwargs,

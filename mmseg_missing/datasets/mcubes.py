@@ -115,7 +115,10 @@ class MCubeSDataset(MultiModalDataset):
             ),
             formats=merge_formats(FORMATS, formats),
             label_folder=LABEL_FOLDER if labelled else None,
-            classes=CLASSES,
+            metainfo={
+                'classes': tuple(CLASSES),
+                'palette': list(CLASSES.values()),
+            },
             split=split,
             **kwargs,
         )

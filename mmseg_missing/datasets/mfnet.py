@@ -101,7 +101,10 @@ class MFNetDataset(MultiModalDataset):
             names=[name for name in names if not name.endswith(FLIPPED)],
             formats=merge_formats(layout, formats),
             label_folder=LABEL_FOLDER if labelled else None,
-            classes=CLASSES,
+            metainfo={
+                'classes': tuple(CLASSES),
+                'palette': list(CLASSES.values()),
+            },
             split=split,
             **kwargs,
         )

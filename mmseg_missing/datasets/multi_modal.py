@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mmengine.fileio import list_from_file
 from mmseg.datasets import BaseSegDataset
 
 from .pipeline import complete_pipeline
@@ -33,10 +32,6 @@ class MultiModalDataset(BaseSegDataset):
         modalities: names in stack order, or the config's list of dicts.
         names: file names without folder and suffix, one per sample.
         formats: a format per modality that the data set knows.
-        classes: colour of each class that label files hold, in the order of
-            their indices; None where ``metainfo`` says it.
-        metainfo: ``dict(classes=(...))`` of ``classes`` trains on these, in
-            this order; what the others cover is ignored.
         label_folder: folder of the label files, ``<name>.png``; None where
             there are none: a teacher can learn from such images. To train on
             both, join data sets by ``dict(type='ConcatDataset',
@@ -62,52 +57,28 @@ class MultiModalDataset(BaseSegDataset):
         label_folder: str | None,
         pipeline: Sequence[Any] = (),
         split: str = 'all',
-        classes: Mapping[str, Sequence[int]] | None = None,
-        metainfo: Mapping[str, Any] | None = None,
         **kwargs,
     ) -> None:
         self.names = list(names)
-        self.stored_classes = None if classes is None else list(classes)
-        if classes is not None:
-            metainfo = chosen_classes(type(self).__name__, classes, metainfo)
         self.formats = checked_formats(modalities, formats)
         self.label_folder = label_folder
         pipeline = complete_pipeline(pipeline, modalities)
-        super().__init__(
-            data_root=data_root,
-            pipeline=pipeline,
-            metainfo=metainfo,
-            **kwargs,
-        )
+        super().__init__(data_root=data_root, pipeline=pipeline, **kwargs)
         # MMEngine takes a string among the given metainfo for a file.
         self._metainfo['split'] = split
         self._check_classes()
 
-    def get_label_map(
-        self, new_classes: Sequence[str] | None = None
-    ) -> dict[int, int] | None:
-        """Return stored index to index of ``new_classes`` or 255, or None.
-
-        MMSegmentation's looks at the type; here one type may have several
-        sets of classes.
-        """
-        stored = self.stored_classes
-        if stored is None or list(new_classes) == stored:
-            return None
-        new = {name: index for index, name in enumerate(new_classes)}
-        return {old: new.get(name, 255) for old, name in enumerate(stored)}
-
     def _check_classes(self) -> None:
         """Refuse a pipeline that lets labels without a class pass."""
-        classes = self.stored_classes or self.metainfo.get('classes') or ()
+        classes = self.metainfo.get('classes') or ()
         for step in self.pipeline.transforms:
-            if not isinstance(step, LoadLabel):
+            if not isinstance(step, LoadLabel) or self.label_map:
                 continue
             if classes and step.num_classes != len(classes):
                 raise ValueError(
                     f'LoadLabel has num_classes={step.num_classes}, but '
-                    f'{type(self).__name__} has {len(classes)} classes in '
-                    'its label files; write the same number into both'
+                    f'{type(self).__name__} has {len(classes)} classes; '
+                    'write the same number into both'
                 )
 
     def load_data_list(self) -> list[dict]:
@@ -146,42 +117,6 @@ class MultiModalDataset(BaseSegDataset):
         if isinstance(folder, str):
             return str(Path(self.data_root, folder, file))
         return [self._file(f, file) for f in folder]
-
-
-def chosen_classes(
-    owner: str,
-    known: Mapping[str, Sequence[int]],
-    metainfo: Mapping[str, Any] | None,
-) -> dict[str, Any]:
-    """Return ``metainfo`` with classes of ``known`` and their colours.
-
-    Args:
-        owner: what has the classes, for messages.
-        known: name to colour, in the order of the indices in files.
-        metainfo: its ``classes``, if any, are a choice; a ``palette`` of its
-            own stays.
-
-    Raises:
-        ValueError: a choice that is empty, repeats or is not known.
-    """
-    metainfo = dict(metainfo or {})
-    classes = metainfo.get('classes', tuple(known))
-    if isinstance(classes, str) and Path(classes).is_file():
-        classes = list_from_file(classes)
-    is_list = isinstance(classes, Sequence) and not isinstance(classes, str)
-    if not is_list or not classes or len({*classes}) < len(classes):
-        raise ValueError(
-            f'`metainfo.classes` of {owner} takes different names, such as '
-            f'{tuple(known)[:2]}, got {classes!r}'
-        )
-    unknown = [name for name in classes if name not in known]
-    if unknown:
-        raise ValueError(
-            f'`metainfo.classes` of {owner} names {unknown[0]!r}, but its '
-            f'labels hold {list(known)}; choose among these'
-        )
-    colors = [known[name] for name in classes]
-    return {'palette': colors, **metainfo, 'classes': tuple(classes)}
 
 
 def merge_formats(

@@ -116,11 +116,10 @@ class NYUv2Dataset(MultiModalDataset):
             names=_split_names(data_root, split),
             formats=merge_formats(layout['formats'], formats),
             label_folder=layout['labels'][num_classes] if labelled else None,
-            classes=dict(
-                zip(
-                    CLASSES[num_classes], voc_palette(num_classes), strict=True
-                )
-            ),
+            metainfo={
+                'classes': CLASSES[num_classes],
+                'palette': voc_palette(num_classes),
+            },
             reduce_zero_label=True,
             split=split,
             **kwargs,

@@ -68,7 +68,10 @@ class OMBRIADataset(MultiModalDataset):
             names=_split_names(data_root, split),
             formats=merge_formats(FORMATS, formats),
             label_folder=LABEL_FOLDER if labelled else None,
-            classes={'land': (170, 150, 110), 'water': (30, 100, 220)},
+            metainfo={
+                'classes': ('land', 'water'),
+                'palette': [(170, 150, 110), (30, 100, 220)],
+            },
             split=split,
             **kwargs,
         )

@@ -86,7 +86,10 @@ class PST900Dataset(MultiModalDataset):
             names=names,
             formats=formats,
             label_folder=label_folder,
-            classes=CLASSES,
+            metainfo={
+                'classes': tuple(CLASSES),
+                'palette': list(CLASSES.values()),
+            },
             split=split,
             **kwargs,
         )

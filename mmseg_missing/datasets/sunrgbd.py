@@ -118,7 +118,10 @@ class SUNRGBDDataset(MultiModalDataset):
             formats=merge_formats(FORMATS, formats),
             label_folder=LABEL_FOLDER if labelled else None,
             reduce_zero_label=True,
-            classes=CLASSES,
+            metainfo={
+                'classes': tuple(CLASSES),
+                'palette': list(CLASSES.values()),
+            },
             split=split,
             **kwargs,
         )
