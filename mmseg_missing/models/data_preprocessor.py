@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from mmseg.models import SegDataPreProcessor
 from mmseg.registry import MODELS
+from mmseg.structures import SegDataSample
 
 from ..modality import Modality, Stack
 
@@ -53,7 +54,8 @@ class ModalityDataPreprocessor(SegDataPreProcessor):
         """Return ``inputs`` (n, sum C, h, w) normalised, and data samples.
 
         Raises:
-            ValueError: inputs with another number of channels.
+            ValueError: inputs with another number of channels; in training
+                a label of another size, which a loss would stretch.
         """
         for x in data['inputs']:
             if len(x) != len(self.mean):
@@ -62,4 +64,18 @@ class ModalityDataPreprocessor(SegDataPreProcessor):
                     f'has {len(x)}; give `PackModalities` and the segmentor '
                     'the same `modalities`'
                 )
+        if training:
+            for x, sample in zip(data['inputs'], data.get('data_samples', ())):
+                _check_size(x, sample)
         return super().forward(data, training)
+
+
+def _check_size(x: torch.Tensor, sample: SegDataSample) -> None:
+    label = sample.get('gt_sem_seg')
+    if label is not None and label.shape[-2:] != x.shape[-2:]:
+        raise ValueError(
+            f"the label of '{sample.get('img_path', 'a sample')}' has size "
+            f'{tuple(label.shape[-2:])} but its modalities have '
+            f'{tuple(x.shape[-2:])}; in a training pipeline `LoadLabel` '
+            'comes before what changes sizes, which changes both'
+        )

@@ -66,12 +66,12 @@ def test_they_are_refused_in_steps_of_steps_and_built(modalities):
         TRANSFORMS.build(resize),
         {**resize, 'type': Resize},
     ):
-        with pytest.raises(ValueError, match="'Resize' .* ResizeModalities"):
+        with pytest.raises(ValueError, match=r"'Resize' .* ResizeModalities"):
             complete_pipeline([step], modalities)
 
 
 def test_one_without_a_twin_is_refused_too(modalities):
-    with pytest.raises(ValueError, match="'CLAHE' of mmseg .*'LoadLabel'"):
+    with pytest.raises(ValueError, match=r"'CLAHE' of mmseg .*'LoadLabel'"):
         complete_pipeline([{'type': 'CLAHE'}], modalities)
 
 
