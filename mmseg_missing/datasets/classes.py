@@ -88,23 +88,20 @@ def checked_classes(key: str, classes: Any) -> tuple[str, ...]:
     return tuple(names)
 
 
-def checked_palette(key: str, palette: Any) -> list[tuple[int, ...]]:
+def checked_palette(key: str, palette: Any) -> list[Sequence[int]]:
     """Return RGB colours.
 
     Raises:
         TypeError: no list of lists of numbers.
         ValueError: a colour that is none.
     """
-    colours = [
-        tuple(whole(key, value, 0, 255) for value in listed(key, colour))
-        for colour in listed(key, palette)
-    ]
-    for colour in colours:
-        if len(colour) != 3:
+    for colour in listed(key, palette):
+        values = [whole(key, value, 0, 255) for value in listed(key, colour)]
+        if len(values) != 3:
             raise ValueError(
                 f'`{key}` takes one (red, green, blue) per class, got {colour}'
             )
-    return colours
+    return list(palette)
 
 
 def _check_known(
@@ -120,8 +117,8 @@ def _check_known(
 
 def _chosen(
     known: Mapping[str, Any], classes: Sequence[str]
-) -> list[tuple[int, ...]]:
+) -> list[Sequence[int]]:
     """Return the known colours of some classes, or colours for them."""
     every = known.get('classes', classes)
     colours = dict(zip(every, known.get('palette') or voc_palette(len(every))))
-    return [tuple(colours[name]) for name in classes]
+    return [colours[name] for name in classes]

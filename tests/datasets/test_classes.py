@@ -107,17 +107,17 @@ def test_scenes():
     chosen = SCENE_CLASSES[::-1]
     dataset = DATASETS.build({**options, 'metainfo': {'classes': chosen}})
     np.testing.assert_array_equal(label_of(dataset), 11 - before)
-    assert dataset.metainfo['palette'] == [tuple(c) for c in PALETTE[::-1]]
+    assert dataset.metainfo['palette'] == PALETTE[::-1]
 
 
 def test_a_palette_of_ones_own():
     given = {'classes': ('c', 'a'), 'palette': [[9, 9, 9], [8, 8, 8]]}
     found = chosen_metainfo('It', given, KNOWN)
-    assert found['palette'] == [(9, 9, 9), (8, 8, 8)]
+    assert found['palette'] == [[9, 9, 9], [8, 8, 8]]
     # One colour per class of the files, as MMSegmentation takes it.
     given['palette'] = [[7, 7, 7], [8, 8, 8], [9, 9, 9]]
     found = chosen_metainfo('It', given, KNOWN)
-    assert found['palette'] == [(9, 9, 9), (7, 7, 7)]
+    assert found['palette'] == [[9, 9, 9], [7, 7, 7]]
 
 
 MISTAKES = {
@@ -128,7 +128,7 @@ MISTAKES = {
     'none': ({'classes': []}, 'takes 1 to 255 names, got 0'),
     'empty': ({'classes': ['a', ' ']}, 'empty name'),
     'no dict': (['a'], r'takes a dict\(classes'),
-    'colour': ({'palette': [[1, 2]] * 3}, r'got \(1, 2\)'),
+    'colour': ({'palette': [[1, 2]] * 3}, r'got \[1, 2\]'),
     'large': ({'palette': [[1, 2, 256]] * 3}, 'at most 255'),
     'few': ({'palette': [[1, 2, 3]]}, '3 classes but 1 colours'),
 }
