@@ -7,6 +7,7 @@ command or in the config, so that nothing could be checked.
 import argparse
 import os
 import sys
+import warnings
 from typing import Any
 
 from mmengine.registry import init_default_scope
@@ -19,10 +20,13 @@ from mmseg_missing.apis.model import read_config
 from mmseg_missing.datasets.checks import (
     SampleChecks,
     Summary,
+    findings,
     modality_lines,
     problem_lines,
+    shared_samples,
     summary_tables,
 )
+from mmseg_missing.datasets.manifest import LeftOutWarning
 
 SPLITS = ('train', 'val', 'test')
 
@@ -58,14 +62,22 @@ def main() -> None:
     cfg = read_config(args.config, args.cfg_options)
     init_default_scope(cfg.get('default_scope', 'mmseg'))
     found = chosen_datasets(cfg, args)
-    problems = {}
+    summaries: dict[str, Summary] = {}
+    problems = []
     for split, options in found.items():
-        same = [s for s in problems if found[s] == options]
+        same = next((s for s in summaries if found[s] == options), None)
         if same:
-            print(f'{split}: the data set of {same[0]}')
-            continue
-        problems[split] = check(split, options, args.workers)
-    if any(problems.values()):
+            print(f'{split}: the data set of {same}')
+            summaries[split], new = summaries[same], []
+        else:
+            summaries[split], new = check(split, options, args.workers)
+        if 'train' in summaries and split != 'train' and same != 'val':
+            train = summaries['train']
+            new = [*shared_samples(summaries[split], split, train), *new]
+        if new or not same:
+            print(f'{split}: {problem_lines(new)}')
+        problems += new
+    if problems:
         sys.exit(1)
 
 
@@ -86,9 +98,12 @@ def chosen_datasets(cfg: dict, args: argparse.Namespace) -> dict[str, Any]:
     return found
 
 
-def check(split: str, options: dict, workers: int) -> list[str]:
-    """Print what a data set holds; return its problems."""
-    checks = SampleChecks(DATASETS.build(options), workers)
+def check(
+    split: str, options: dict, workers: int
+) -> tuple[Summary, list[str]]:
+    """Print what a data set holds; return it, and its problems."""
+    dataset, left_out = build(options)
+    checks = SampleChecks(dataset, workers)
     # Worker processes start with iter(), before the thread that draws.
     bar = track(iter(checks), f'reading {split}', len(checks))
     summary = Summary(checks.stack, bar)
@@ -96,8 +111,27 @@ def check(split: str, options: dict, workers: int) -> list[str]:
     print(summary_tables(summary, title, checks.classes, checks.formats))
     if split == 'train':
         print(modality_lines(summary))
-    print(f'{split}: {problem_lines(summary.problems)}')
-    return summary.problems
+    found = findings(summary, checks.classes, split)
+    return summary, [*left_out, *found, *summary.problems]
+
+
+def build(options: dict) -> tuple[Any, list[str]]:
+    """Return a data set, and a sentence for whatever it leaves out."""
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter('always', LeftOutWarning)
+        dataset = DATASETS.build(options)
+    left_out = []
+    for warning in told:
+        if issubclass(warning.category, LeftOutWarning):
+            left_out.append(str(warning.message))
+        else:
+            warnings.warn_explicit(
+                warning.message,
+                warning.category,
+                warning.filename,
+                warning.lineno,
+            )
+    return dataset, left_out
 
 
 if __name__ == '__main__':

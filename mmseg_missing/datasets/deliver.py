@@ -99,7 +99,7 @@ class DELIVERDataset(MultiModalDataset):
         formats: changes per modality, e.g. ``dict(depth=dict(
             folder='depth', suffix='_depth_front.png', ...))``.
         labelled: False leaves the labels aside, as if there were none.
-        **kwargs: of ``BaseSegDataset``: ``pipeline``, ``test_mode``, ...
+        **kwargs: of ``MultiModalDataset``: ``pipeline``, ``metainfo``, ...
 
     Raises:
         FileNotFoundError: the folder is not there.
@@ -132,7 +132,7 @@ class DELIVERDataset(MultiModalDataset):
             label_folder=LABELS['folder'] if labelled else None,
             seg_map_suffix=LABELS['suffix'],
             reduce_zero_label=True,
-            metainfo={
+            known={
                 'classes': tuple(CLASSES),
                 'palette': list(CLASSES.values()),
             },

@@ -60,7 +60,7 @@ class FMBDataset(MultiModalDataset):
             its own, the first, as much published code counts it.
         formats: changes per modality; folders are below train/ and test/.
         labelled: False leaves the labels aside, as if there were none.
-        **kwargs: of ``BaseSegDataset``: ``pipeline``, ``test_mode``, ...
+        **kwargs: of ``MultiModalDataset``: ``pipeline``, ``metainfo``, ...
 
     Raises:
         FileNotFoundError: a folder is not there.
@@ -89,7 +89,7 @@ class FMBDataset(MultiModalDataset):
             names=names,
             formats=formats,
             label_folder=label_folder,
-            metainfo={
+            known={
                 'classes': tuple(CLASSES)[-num_classes:],
                 'palette': list(CLASSES.values())[-num_classes:],
             },

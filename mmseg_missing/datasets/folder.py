@@ -5,12 +5,12 @@ from typing import Any
 
 from mmseg.registry import DATASETS
 
+from .classes import checked_classes
 from .listing import folder_rows
 from .manifest import LABEL, Row, manifest_rows
 from .multi_modal import MultiModalDataset, modality_names
-from .palette import voc_palette
 
-LABEL_KEYS = {'folder', 'suffix'}
+LABEL_KEYS = ('folder', 'suffix', 'classes')
 
 
 @DATASETS.register_module()
@@ -38,11 +38,14 @@ class FolderDataset(MultiModalDataset):
             they are stored, ``dict(folder='ir', suffix='_ir.png',
             dtype='uint16', scale=0.01, offset=-273.15)``; defaults: folder =
             name, '.png', 'uint8', 1, 0. For a manifest folder and suffix mean
-            nothing, for a label nothing else does. None instead of a dict:
-            these samples lack the modality, as after its sensor died.
+            nothing. None instead of a dict: these samples lack the modality,
+            as after its sensor died. A label has ``folder``, ``suffix`` and
+            ``classes``, all classes of its files in the order of their
+            indices, where ``metainfo`` takes some of them.
         labelled: False leaves the labels aside, as if there were none.
         metainfo: ``dict(classes=(...), palette=[...])``, the palette one RGB
-            colour per class (default: PASCAL VOC's).
+            colour per class (default: PASCAL VOC's); without ``classes`` of
+            the label, the classes are those of the files.
         **kwargs: of ``BaseSegDataset``: ``pipeline``, ``test_mode``,
             ``reduce_zero_label``, ...
 
@@ -66,6 +69,8 @@ class FolderDataset(MultiModalDataset):
     ) -> None:
         _check_source(data_root, names, manifest, split)
         kinds = [*modality_names(modalities), *([LABEL] if labelled else [])]
+        label = (formats or {}).get(LABEL)
+        known = _file_classes(label, metainfo, labelled)
         dead = {name for name, form in (formats or {}).items() if form is None}
         formats = _completed(kinds, formats or {})
         there = {k: form for k, form in formats.items() if k not in dead}
@@ -80,9 +85,16 @@ class FolderDataset(MultiModalDataset):
             names=range(len(self.rows)),
             formats=formats,
             label_folder=None,
-            metainfo=_completed_metainfo(metainfo or {}, labelled),
+            known=known,
+            metainfo=metainfo,
             split=split or source or 'all',
             **kwargs,
+        )
+
+    def _other_classes(self) -> str:
+        return (
+            ', and all classes of the files into `formats=dict(label=dict('
+            'classes=(...)))` where `metainfo.classes` takes some of them'
         )
 
     def load_data_list(self) -> list[dict]:
@@ -120,11 +132,11 @@ def _completed(
     kinds: Sequence[str], formats: Mapping[str, Mapping | None]
 ) -> dict[str, dict]:
     """Return a format for each of ``kinds``, defaults filled in."""
-    beyond = set(formats.get(LABEL) or {}) - LABEL_KEYS
+    beyond = [k for k in formats.get(LABEL) or () if k not in LABEL_KEYS]
     if beyond:
         raise ValueError(
-            f'`formats` of the label takes {sorted(LABEL_KEYS)}, got also '
-            f'{sorted(beyond)}; labels are 8-bit class indices'
+            f'`formats` of the label takes {list(LABEL_KEYS)}, got also '
+            f'{beyond}; labels are 8-bit class indices'
         )
     completed = {
         kind: {'folder': kind, 'suffix': '.png', **(formats.get(kind) or {})}
@@ -139,20 +151,19 @@ def _completed(
     return completed
 
 
-def _completed_metainfo(metainfo: Mapping, labelled: bool) -> dict:
-    """Return ``metainfo`` with a palette, checked."""
-    classes = metainfo.get('classes', ())
-    if labelled and not classes:
+def _file_classes(
+    form: Mapping[str, Any] | None, metainfo: Any, labelled: bool
+) -> dict[str, Any] | None:
+    """Return the classes of the label files; None: those of ``metainfo``."""
+    if form and form.get('classes') is not None:
+        key = 'formats.label.classes'
+        return {'classes': checked_classes(key, form['classes'])}
+    if labelled and not (
+        isinstance(metainfo, Mapping) and metainfo.get('classes')
+    ):
         raise ValueError(
             'FolderDataset does not know what the labels mean; give '
             "`metainfo=dict(classes=('road', ...))`, in the order of their "
             'indices'
         )
-    palette = metainfo.get('palette') or voc_palette(len(classes))
-    if len(palette) != len(classes):
-        raise ValueError(
-            f'`metainfo` of FolderDataset has {len(classes)} classes but '
-            f'{len(palette)} colours in `palette`; give one RGB colour per '
-            'class, or no palette'
-        )
-    return {**metainfo, 'palette': palette}
+    return None

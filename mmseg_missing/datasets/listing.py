@@ -5,7 +5,7 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from .manifest import LABEL, Row, read_text
+from .manifest import LABEL, LeftOutWarning, Row, read_text
 
 
 def folder_rows(
@@ -14,6 +14,9 @@ def folder_rows(
     names: Sequence[str] | str | None = None,
 ) -> list[Row]:
     """Return a row per name: ``<folder>/<name><suffix>`` for each kind.
+
+    Where there is no such file, a suffix in other letters will do
+    (``1.PNG`` for ``.png``).
 
     Args:
         data_root: folder that the folders are relative to.
@@ -38,13 +41,11 @@ def folder_rows(
         names = _found_names(root, formats)
     elif isinstance(names, str):
         names = _listed_names(root / names)
-    rows = [
-        {
-            kind: str(root / form['folder'] / (name + form['suffix']))
-            for kind, form in formats.items()
-        }
-        for name in names
-    ]
+    paths = {
+        kind: _paths(root / form['folder'], names, form['suffix'])
+        for kind, form in formats.items()
+    }
+    rows = [dict(zip(paths, row)) for row in zip(*paths.values())]
     for kind, form in formats.items():
         _check_some_exist(rows, kind, root / form['folder'])
     return rows
@@ -68,7 +69,7 @@ def _listed_names(list_file: Path) -> list[str]:
 
 def _found_names(root: Path, formats: Mapping[str, Mapping]) -> list[str]:
     found = {
-        kind: _names_in(root / form['folder'], form['suffix'])
+        kind: set(_files_by_name(root / form['folder'], form['suffix']))
         for kind, form in formats.items()
     }
     every = set().union(*found.values())
@@ -87,16 +88,43 @@ def _found_names(root: Path, formats: Mapping[str, Mapping]) -> list[str]:
             f"{len(beyond)} names in '{root}', such as '{beyond[0]}', have no "
             'label and are left out; `names` chooses others, '
             '`labelled=False` takes them without',
+            LeftOutWarning,
             stacklevel=2,
         )
     return sorted(names)
 
 
-def _names_in(folder: Path, suffix: str) -> set[str]:
+def _paths(folder: Path, names: Sequence[str], suffix: str) -> list[str]:
+    """Return the file of each name, there or not."""
+    files = [folder / (name + suffix) for name in names]
+    if not all(map(Path.is_file, files)):
+        found = _files_by_name(folder, suffix)
+        files = [folder / found.get(name, name + suffix) for name in names]
+    return [str(file) for file in files]
+
+
+def _files_by_name(folder: Path, suffix: str) -> dict[str, str]:
+    """Return the files that have a suffix, in whatever letters, by name.
+
+    Of several that differ in letters only, the one with the very suffix
+    counts, or the first.
+    """
+    found: dict[str, list[str]] = {}
+    for file in _files_below(folder):
+        if file.lower().endswith(suffix.lower()):
+            name = file[: len(file) - len(suffix)]
+            found.setdefault(name, []).append(file)
+    several = [files for files in found.values() if len(files) > 1]
+    if several:
+        warnings.warn(
+            f"'{folder}' holds {len(several)} names with several files, such "
+            f'as {several[0]}, of which one is left out; rename or remove it',
+            LeftOutWarning,
+            stacklevel=2,
+        )
     return {
-        file.removesuffix(suffix)
-        for file in _files_below(folder)
-        if file.endswith(suffix)
+        name: name + suffix if name + suffix in files else files[0]
+        for name, files in found.items()
     }
 
 

@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -12,6 +13,18 @@ Row: TypeAlias = dict[str, str | None]
 
 LABEL = 'label'
 SPLIT = 'split'
+
+# Words that people write for the names of splits.
+SPELLINGS = {
+    'training': 'train',
+    'valid': 'val',
+    'validation': 'val',
+    'testing': 'test',
+}
+
+
+class LeftOutWarning(UserWarning):
+    """What a data set leaves out, though it may have been meant."""
 
 
 def manifest_rows(
@@ -58,9 +71,36 @@ def manifest_rows(
             f"manifest '{path}' has samples of the splits {splits}, not of "
             f'{split!r}; check `split`'
         )
+    if split is not None:
+        _warn_of_spellings(path, table, split)
     for kind in kinds:
         _check_some_exist(path, kind, rows)
     return rows
+
+
+def _warn_of_spellings(
+    path: Path, table: Sequence[Mapping], split: str
+) -> None:
+    """Warn of rows whose split is another spelling of the wanted one."""
+    cells = [entry.get(SPLIT) for entry in table]
+    others = [
+        cell
+        for cell in cells
+        if cell != split and _spelt(cell) == _spelt(split)
+    ]
+    if others:
+        warnings.warn(
+            f"{len(others)} samples of '{path}' are left out, because their "
+            f'split is {others[0]!r} and not {split!r}; write one of them '
+            'everywhere',
+            LeftOutWarning,
+            stacklevel=2,
+        )
+
+
+def _spelt(split: Any) -> str:
+    word = str(split).strip().casefold()
+    return SPELLINGS.get(word, word)
 
 
 def read_text(path: Path) -> str:

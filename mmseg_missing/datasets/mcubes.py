@@ -86,7 +86,7 @@ class MCubeSDataset(MultiModalDataset):
         columns: first column that is read, and the one after the last; None
             for all 1224.
         labelled: False leaves the labels aside, as if there were none.
-        **kwargs: of ``BaseSegDataset``: ``pipeline``, ``test_mode``, ...
+        **kwargs: of ``MultiModalDataset``: ``pipeline``, ``metainfo``, ...
 
     Raises:
         FileNotFoundError: the folder or a list is not there.
@@ -115,7 +115,7 @@ class MCubeSDataset(MultiModalDataset):
             ),
             formats=merge_formats(FORMATS, formats),
             label_folder=LABEL_FOLDER if labelled else None,
-            metainfo={
+            known={
                 'classes': tuple(CLASSES),
                 'palette': list(CLASSES.values()),
             },

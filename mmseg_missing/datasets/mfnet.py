@@ -74,7 +74,7 @@ class MFNetDataset(MultiModalDataset):
         formats: changes per modality, e.g. ``dict(rgb=dict(suffix='.png'),
             thermal=dict(suffix='.png'))``.
         labelled: False leaves the labels aside, as if there were none.
-        **kwargs: of ``BaseSegDataset``: ``pipeline``, ``test_mode``, ...
+        **kwargs: of ``MultiModalDataset``: ``pipeline``, ``metainfo``, ...
 
     Raises:
         FileNotFoundError: a folder or a list is not there.
@@ -101,7 +101,7 @@ class MFNetDataset(MultiModalDataset):
             names=[name for name in names if not name.endswith(FLIPPED)],
             formats=merge_formats(layout, formats),
             label_folder=LABEL_FOLDER if labelled else None,
-            metainfo={
+            known={
                 'classes': tuple(CLASSES),
                 'palette': list(CLASSES.values()),
             },

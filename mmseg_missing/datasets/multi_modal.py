@@ -6,6 +6,7 @@ from typing import Any
 
 from mmseg.datasets import BaseSegDataset
 
+from .classes import chosen_metainfo, label_map
 from .pipeline import complete_pipeline
 from .transforms.file_format import VALUE_KEYS, check_format
 from .transforms.loading import LoadLabel
@@ -38,6 +39,10 @@ class MultiModalDataset(BaseSegDataset):
             datasets=[...], ignore_keys=['split'])``.
         pipeline: steps; those that take ``modalities`` get the data set's.
         split: what the metainfo, and so a report, calls these samples.
+        known: ``classes`` and ``palette`` of the label files; default: those
+            of ``metainfo``.
+        metainfo: ``dict(classes=(...))`` takes these classes, in this order;
+            pixels of the others are ignored, as in MMSegmentation.
         **kwargs: of ``BaseSegDataset``: ``test_mode``, ``seg_map_suffix``
             (of label files), ...
 
@@ -57,29 +62,48 @@ class MultiModalDataset(BaseSegDataset):
         label_folder: str | None,
         pipeline: Sequence[Any] = (),
         split: str = 'all',
+        known: Mapping[str, Any] | None = None,
+        metainfo: Mapping[str, Any] | None = None,
         **kwargs,
     ) -> None:
+        metainfo = chosen_metainfo(type(self).__name__, metainfo, known)
+        self.file_classes = (known or metainfo)['classes']
         self.names = list(names)
         self.formats = checked_formats(modalities, formats)
         self.label_folder = label_folder
         pipeline = complete_pipeline(pipeline, modalities)
-        super().__init__(data_root=data_root, pipeline=pipeline, **kwargs)
+        super().__init__(
+            data_root=data_root, pipeline=pipeline, metainfo=metainfo, **kwargs
+        )
         # MMEngine takes a string among the given metainfo for a file.
         self._metainfo['split'] = split
         self._check_classes()
 
+    def get_label_map(
+        self, new_classes: Sequence[str] | None = None
+    ) -> dict[int, int] | None:
+        """Return the new index of each class of the files, or None.
+
+        MMSegmentation asks the class, but here a data set's options may say
+        which classes its files have.
+        """
+        return label_map(self.file_classes, new_classes or ())
+
     def _check_classes(self) -> None:
         """Refuse a pipeline that lets labels without a class pass."""
-        classes = self.metainfo.get('classes') or ()
+        count = len(self.file_classes)
         for step in self.pipeline.transforms:
-            if not isinstance(step, LoadLabel) or self.label_map:
+            if not isinstance(step, LoadLabel) or not count:
                 continue
-            if classes and step.num_classes != len(classes):
+            if step.num_classes != count:
                 raise ValueError(
-                    f'LoadLabel has num_classes={step.num_classes}, but '
-                    f'{type(self).__name__} has {len(classes)} classes; '
-                    'write the same number into both'
+                    f'LoadLabel has num_classes={step.num_classes}, but the '
+                    f'labels of {type(self).__name__} have {count} classes; '
+                    f'write the same number into both{self._other_classes()}'
                 )
+
+    def _other_classes(self) -> str:
+        return ''
 
     def load_data_list(self) -> list[dict]:
         """Return one dict per sample, paths and file formats included."""

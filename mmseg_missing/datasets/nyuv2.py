@@ -90,7 +90,7 @@ class NYUv2Dataset(MultiModalDataset):
         formats: changes per modality, e.g. ``dict(depth=dict(dtype='uint8',
             scale=0.0392))`` for 8-bit depth.
         labelled: False leaves the labels aside, as if there were none.
-        **kwargs: of ``BaseSegDataset``: ``pipeline``, ``test_mode``, ...
+        **kwargs: of ``MultiModalDataset``: ``pipeline``, ``metainfo``, ...
 
     Raises:
         FileNotFoundError: the folder or a list is not there.
@@ -116,7 +116,7 @@ class NYUv2Dataset(MultiModalDataset):
             names=_split_names(data_root, split),
             formats=merge_formats(layout['formats'], formats),
             label_folder=layout['labels'][num_classes] if labelled else None,
-            metainfo={
+            known={
                 'classes': CLASSES[num_classes],
                 'palette': voc_palette(num_classes),
             },

@@ -46,7 +46,7 @@ class OMBRIADataset(MultiModalDataset):
         formats: changes per modality, e.g. ``dict(s1_after=dict(folder=...,
             suffix='.tif'))``.
         labelled: False leaves the labels aside, as if there were none.
-        **kwargs: of ``BaseSegDataset``: ``pipeline``, ``test_mode``, ...
+        **kwargs: of ``MultiModalDataset``: ``pipeline``, ``metainfo``, ...
 
     Raises:
         FileNotFoundError: the folder or a list is not there.
@@ -68,7 +68,7 @@ class OMBRIADataset(MultiModalDataset):
             names=_split_names(data_root, split),
             formats=merge_formats(FORMATS, formats),
             label_folder=LABEL_FOLDER if labelled else None,
-            metainfo={
+            known={
                 'classes': ('land', 'water'),
                 'palette': [(170, 150, 110), (30, 100, 220)],
             },

@@ -59,7 +59,7 @@ class PST900Dataset(MultiModalDataset):
         modalities: names in stack order, or the config's list of dicts.
         formats: changes per modality; folders are below train/ and test/.
         labelled: False leaves the labels aside, as if there were none.
-        **kwargs: of ``BaseSegDataset``: ``pipeline``, ``test_mode``, ...
+        **kwargs: of ``MultiModalDataset``: ``pipeline``, ``metainfo``, ...
 
     Raises:
         FileNotFoundError: a folder is not there.
@@ -86,7 +86,7 @@ class PST900Dataset(MultiModalDataset):
             names=names,
             formats=formats,
             label_folder=label_folder,
-            metainfo={
+            known={
                 'classes': tuple(CLASSES),
                 'palette': list(CLASSES.values()),
             },

@@ -7,6 +7,7 @@ import numpy as np
 from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS
 
+from .classes import chosen_metainfo
 from .pipeline import complete_pipeline
 from .scenes import CLASSES, PALETTE, SENSORS, render_scene
 
@@ -45,7 +46,9 @@ class SceneDataset(BaseSegDataset):
             with all sensors; each loader worker has its own cache and needs
             ``persistent_workers=True`` to profit).
         pipeline: steps; those that take ``modalities`` get the data set's.
-        **kwargs: of ``BaseSegDataset``: ``metainfo``, ...
+        metainfo: ``dict(classes=(...))`` takes these classes, in this order;
+            pixels of the others are ignored.
+        **kwargs: of ``BaseSegDataset``: ``test_mode``, ...
 
     Raises:
         ValueError: unknown modality, or a number that cannot work.
@@ -63,6 +66,7 @@ class SceneDataset(BaseSegDataset):
         labelled: bool = True,
         cache: bool = False,
         pipeline: Sequence[Any] = (),
+        metainfo: Mapping[str, Any] | None = None,
         **kwargs,
     ) -> None:
         self.modalities = _checked_names(modalities)
@@ -74,7 +78,8 @@ class SceneDataset(BaseSegDataset):
         self.labelled = labelled
         self.cache = {} if cache else None
         pipeline = complete_pipeline(pipeline, modalities)
-        super().__init__(pipeline=pipeline, **kwargs)
+        metainfo = chosen_metainfo('SceneDataset', metainfo, self.METAINFO)
+        super().__init__(pipeline=pipeline, metainfo=metainfo, **kwargs)
         # Set late: mmengine takes a string in metainfo for a file.
         last = start + num_scenes - 1
         self._metainfo['split'] = f'scenes {start} to {last}, seed {seed}'

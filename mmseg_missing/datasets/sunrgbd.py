@@ -88,7 +88,7 @@ class SUNRGBDDataset(MultiModalDataset):
         modalities: names in stack order, or the config's list of dicts.
         formats: changes per modality, e.g. ``dict(hha=dict(suffix='.jpg'))``.
         labelled: False leaves the labels aside, as if there were none.
-        **kwargs: of ``BaseSegDataset``: ``pipeline``, ``test_mode``, ...
+        **kwargs: of ``MultiModalDataset``: ``pipeline``, ``metainfo``, ...
 
     Raises:
         FileNotFoundError: the folder or a list is not there.
@@ -118,7 +118,7 @@ class SUNRGBDDataset(MultiModalDataset):
             formats=merge_formats(FORMATS, formats),
             label_folder=LABEL_FOLDER if labelled else None,
             reduce_zero_label=True,
-            metainfo={
+            known={
                 'classes': tuple(CLASSES),
                 'palette': list(CLASSES.values()),
             },

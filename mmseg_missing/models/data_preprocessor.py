@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from mmseg.models import SegDataPreProcessor
 from mmseg.registry import MODELS
+from mmseg.structures import SegDataSample
 
 from ..modality import Modality, Stack
 from ..values import listed, settings, void_label, whole
@@ -61,8 +62,13 @@ class ModalityDataPreprocessor(SegDataPreProcessor):
         """Return ``inputs`` (n, sum C, h, w) normalised, and data samples.
 
         Raises:
+<<<<<<< HEAD
             ValueError: inputs with another number of channels, or, in
                 testing, of different sizes.
+=======
+            ValueError: inputs with another number of channels; in training
+                a label of another size, which a loss would stretch.
+>>>>>>> pixels
         """
         for x in data['inputs']:
             if len(x) != len(self.mean):
@@ -71,6 +77,7 @@ class ModalityDataPreprocessor(SegDataPreProcessor):
                     f'has {len(x)}; give `PackModalities` and the segmentor '
                     'the same `modalities`'
                 )
+<<<<<<< HEAD
         sizes = {tuple(x.shape[1:]) for x in data['inputs']}
         if len(sizes) > 1 and not training:
             raise ValueError(
@@ -102,4 +109,20 @@ def _check_test_cfg(key: str, given: Any) -> None:
     if set(config) - {'size', 'size_divisor'}:
         raise ValueError(
             f'`{key}` takes size or size_divisor, got {sorted(config)}'
+=======
+        if training:
+            for x, sample in zip(data['inputs'], data.get('data_samples', ())):
+                _check_size(x, sample)
+        return super().forward(data, training)
+
+
+def _check_size(x: torch.Tensor, sample: SegDataSample) -> None:
+    label = sample.get('gt_sem_seg')
+    if label is not None and label.shape[-2:] != x.shape[-2:]:
+        raise ValueError(
+            f"the label of '{sample.get('img_path', 'a sample')}' has size "
+            f'{tuple(label.shape[-2:])} but its modalities have '
+            f'{tuple(x.shape[-2:])}; in a training pipeline `LoadLabel` '
+            'comes before what changes sizes, which changes both'
+>>>>>>> pixels
         )

@@ -258,7 +258,7 @@ FOLDER_MISTAKES = {
     ),
     'label step': (
         {'metainfo': {'classes': ('road', 'person', 'sky')}},
-        'num_classes=2, but FolderDataset has 3 classes',
+        'num_classes=2, but the labels of FolderDataset have 3 classes',
     ),
     'names': ({'names': ['paris/01']}, 'none of 1 names'),
     'list': ({'names': 'val.txt'}, r'no list of names .*val\.txt'),
@@ -273,7 +273,7 @@ FOLDER_MISTAKES = {
     ),
     'label key': (
         {'formats': changed(label={'dtype': 'uint16'})},
-        r"\['folder', 'suffix'\], got also \['dtype'\]",
+        r"\['folder', 'suffix', 'classes'\], got also \['dtype'\]",
     ),
     'classes': ({'metainfo': None}, r'metainfo=dict\(classes'),
     'palette': (

@@ -9,6 +9,7 @@ from mmseg.registry import DATASETS
 import mmseg_missing
 from mmseg_missing.datasets import MCubeSDataset
 from mmseg_missing.modality import Stack
+from mmseg_missing.models import ModalityDataPreprocessor
 
 CONFIG = 'mcubes_rgb-a-d-n_512x512.py'
 SIZE = (11, 13)  # height, width of what is read
@@ -60,6 +61,22 @@ def test_the_base_config_knows_the_cameras(config):
     alone, together = Stack(config.modalities), Stack(config.by_camera)
     assert len(alone.incomplete()) == 14
     assert together.incomplete() == ('rgb+aolp+dolp', 'nir')
+
+
+def test_mmsformer_gets_what_its_authors_feed_it():
+    top = f'{mmseg_missing.__path__[0]}/../configs/mmsformer'
+    name = '1xb4-500e_mcubes-rgb-n-a-d-512x512.py'
+    config = Config.fromfile(f'{top}/mmsformer_mit-b2_{name}')
+    stack = Stack(config.model.stack)
+    assert stack.names == ('rgb', 'nir', 'aolp', 'dolp')
+    for loader in (config.train_dataloader, config.test_dataloader):
+        assert Stack(loader.dataset.modalities) == stack
+    normalize = ModalityDataPreprocessor(stack)
+    x = torch.full((stack.num_channels, 3, 5), 0.25)
+    x = normalize({'inputs': [x]})['inputs'][0]
+    torch.testing.assert_close(x[-1], torch.full((3, 5), (0.25 + 0.55) / 2))
+    torch.testing.assert_close(x[4:6], torch.full((2, 3, 5), 0.25))
+    torch.testing.assert_close(x[3], torch.full((3, 5), 0.25 / 255))
 
 
 def test_mirrored_angles(mcubes_root, config):

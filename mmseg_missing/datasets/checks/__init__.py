@@ -1,5 +1,6 @@
 """Whether the files of a data set are what the config says."""
 
+from .findings import findings, shared_samples
 from .samples import SampleCheck, SampleChecks
 from .statistics import ChannelStatistics
 from .summary import Summary
@@ -10,7 +11,9 @@ __all__ = [
     'SampleCheck',
     'SampleChecks',
     'Summary',
+    'findings',
     'modality_lines',
     'problem_lines',
+    'shared_samples',
     'summary_tables',
 ]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import cv2
@@ -13,7 +15,9 @@ from torch.utils.data import ConcatDataset, DataLoader, Dataset
 from mmseg_missing.modality import Stack
 
 from ..transforms import LoadLabel, LoadModalities, PackModalities
+from ..transforms.file_format import file_list
 from .statistics import ChannelStatistics
+from .tags import orientation_of
 
 
 @dataclass
@@ -21,6 +25,12 @@ class SampleCheck:
     """What the files of one sample hold.
 
     Args:
+        name: its first file, or its number where it is made.
+        paths: of the modalities' files, resolved; several are joined.
+        contents: a digest of the files of every modality that could be read
+            and is not one value everywhere.
+        tagged: files that have an orientation tag.
+        labelled: whether it comes with a label.
         size: (H, W) in pixels; None where the files do not agree.
         statistics: of every modality that could be read, in its unit.
         absent: modalities without a file, where the pipeline allows it.
@@ -29,6 +39,11 @@ class SampleCheck:
         problems: a sentence for each file that is not as it should be.
     """
 
+    name: str = ''
+    paths: dict[str, str] = field(default_factory=dict)
+    contents: dict[str, str] = field(default_factory=dict)
+    tagged: list[str] = field(default_factory=list)
+    labelled: bool = True
     size: tuple[int, int] | None = None
     statistics: dict[str, ChannelStatistics] = field(default_factory=dict)
     absent: list[str] = field(default_factory=list)
@@ -123,18 +138,51 @@ class _Part(Dataset):
     def __getitem__(self, index: int) -> SampleCheck:
         info, check = self.dataset.get_data_info(index), SampleCheck()
         if 'modalities' in info:  # made, not read
+            check.name = f'sample {index}'
+            check.labelled = info.get('labelled', True)
             arrays, label = info['modalities'], info['gt_seg_map']
+            label = label if check.labelled else None
+            data = {name: [array] for name, array in arrays.items()}
         else:
+            self._describe(info, check)
             arrays = self._read_modalities(info, check)
             label = self._read_label(info, arrays, check)
+            paths = info['modality_paths']
+            data = {
+                name: map(_read_bytes, file_list(paths[name]))
+                for name in arrays
+            }
         check.statistics = {
             name: ChannelStatistics.of(array) for name, array in arrays.items()
+        }
+        check.contents = {
+            name: _digest(data[name])
+            for name, found in check.statistics.items()
+            if (found.low < found.high).any()
         }
         sizes = {array.shape[:2] for array in arrays.values()}
         check.size = sizes.pop() if len(sizes) == 1 else None
         if label is not None:
             check.label_pixels = np.bincount(label.ravel(), minlength=256)
         return check
+
+    def _describe(self, info: Mapping[str, Any], check: SampleCheck) -> None:
+        """Write down the files of a sample and what they are tagged with."""
+        paths = info['modality_paths']
+        files = {m.name: file_list(paths.get(m.name)) for m in self.stack}
+        check.paths = {
+            name: ', '.join(str(Path(file).resolve()) for file in some)
+            for name, some in files.items()
+            if some
+        }
+        check.labelled = bool(self.load_label and info.get('labelled', True))
+        every = [file for some in files.values() for file in some]
+        check.name = next(iter(every), '')
+        if check.labelled:
+            every.append(info['seg_map_path'])
+        check.tagged = [
+            file for file in dict.fromkeys(every) if orientation_of(file) != 1
+        ]
 
     def _read_modalities(
         self, info: dict, check: SampleCheck
@@ -164,8 +212,7 @@ class _Part(Dataset):
     def _read_label(
         self, info: dict, arrays: dict[str, np.ndarray], check: SampleCheck
     ) -> np.ndarray | None:
-        is_labelled = self.load_label and info.get('labelled', True)
-        if not is_labelled or not arrays:  # no size to compare with
+        if not check.labelled or not arrays:  # no size to compare with
             return None
         size = next(iter(arrays.values())).shape[:2]
         try:
@@ -178,6 +225,18 @@ class _Part(Dataset):
 
 def _first(steps: list, kind: type) -> Any:
     return next((step for step in steps if isinstance(step, kind)), None)
+
+
+def _read_bytes(path: str) -> bytes:
+    return Path(path).read_bytes()
+
+
+def _digest(parts: Iterable[bytes | np.ndarray]) -> str:
+    """Return a digest of what files or arrays hold."""
+    digest = hashlib.blake2b(digest_size=16)
+    for part in parts:
+        digest.update(part if isinstance(part, bytes) else part.tobytes())
+    return digest.hexdigest()
 
 
 def _sizes(arrays: dict[str, np.ndarray], paths: dict[str, Any]) -> str:

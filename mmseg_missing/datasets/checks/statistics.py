@@ -17,6 +17,10 @@ class ChannelStatistics:
         spread: (C,) float64, sum of squared distances from the mean.
         low: (C,) smallest value.
         high: (C,) largest value.
+        next_low: (C,) the smallest but one, infinity if there is none; in
+            bytes, which have no room for values that stand for something
+            else, it is not looked for.
+        next_high: (C,) the largest but one, or -infinity.
     """
 
     count: int
@@ -24,6 +28,8 @@ class ChannelStatistics:
     spread: np.ndarray
     low: np.ndarray
     high: np.ndarray
+    next_low: np.ndarray
+    next_high: np.ndarray
 
     @classmethod
     def of(cls, array: np.ndarray) -> ChannelStatistics:
@@ -32,10 +38,12 @@ class ChannelStatistics:
         values = array.reshape(-1, array.shape[2]).T
         values = np.array(values, np.float64, order='C')  # (c, n), a copy
         low, high = values.min(axis=1), values.max(axis=1)
+        wide = values if array.dtype != np.uint8 else values[:, :0]
+        following = _second(wide, low), -_second(-wide, -high)
         mean = values.mean(axis=1)
         values -= mean[:, None]
         spread = np.einsum('cn,cn->c', values, values)
-        return cls(values.shape[1], mean, spread, low, high)
+        return cls(values.shape[1], mean, spread, low, high, *following)
 
     def __add__(self, other: ChannelStatistics) -> ChannelStatistics:
         """Return the statistics of both together.
@@ -47,15 +55,27 @@ class ChannelStatistics:
         """
         count = self.count + other.count
         share, step = other.count / count, other.mean - self.mean
+        low = np.minimum(self.low, other.low)
+        high = np.maximum(self.high, other.high)
+        lows = [self.low, other.low, self.next_low, other.next_low]
+        highs = [self.high, other.high, self.next_high, other.next_high]
         return ChannelStatistics(
             count,
             self.mean + share * step,
             self.spread + other.spread + self.count * share * step**2,
-            np.minimum(self.low, other.low),
-            np.maximum(self.high, other.high),
+            low,
+            high,
+            _second(np.stack(lows, axis=1), low),
+            -_second(-np.stack(highs, axis=1), -high),
         )
 
     @property
     def std(self) -> np.ndarray:
         """(C,) population standard deviation."""
         return np.sqrt(self.spread / self.count)
+
+
+def _second(values: np.ndarray, low: np.ndarray) -> np.ndarray:
+    """Return (C,) the smallest of (C, n) values above ``low``."""
+    above = np.where(values > low[:, None], values, np.inf)
+    return above.min(axis=1, initial=np.inf)

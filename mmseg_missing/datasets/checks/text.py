@@ -11,9 +11,7 @@ from prettytable import PrettyTable
 from mmseg_missing.modality import Modality
 
 from .statistics import ChannelStatistics
-from .summary import Summary
-
-IGNORED = 255
+from .summary import IGNORED, Summary
 
 
 def summary_tables(

@@ -45,12 +45,23 @@ class RandomFlipModalities(JointTransform):
         return bool(np.random.rand() < self.prob)
 
     def transform(self, results: dict) -> dict:
-        """Mirror or not; ``flip`` and ``flip_direction`` tell."""
+        """Mirror or not; ``flip`` and ``flip_direction`` tell.
+
+        Padding of an earlier step is mirrored too, and so its
+        ``padding_size``.
+        """
         results['flip'] = self._draw()
         results['flip_direction'] = self.direction if results['flip'] else None
         if not results['flip']:
             return results
         axis = AXES[self.direction]
+        if 'padding_size' in results:
+            left, right, top, bottom = results['padding_size']
+            results['padding_size'] = (
+                [right, left, top, bottom]
+                if self.direction == 'horizontal'
+                else [left, right, bottom, top]
+            )
         return self.change(
             results,
             lambda x, m: flip_values(np.flip(x, axis), m, self.direction),

@@ -146,13 +146,6 @@ def test_a_sample_with_nothing(options, root):
     assert 'no modality at all' in problem and 'rgb/3.png' in problem
 
 
-def test_a_constant_modality(options, root):
-    for path in root.glob('ir/*'):
-        image(np.uint16, value=3000)(path)
-    [problem] = summarize(options).problems
-    assert "'ir' has the value 10.0" in problem
-
-
 def test_joined_and_repeated_data_sets(options):
     half = {**options, 'indices': 2}
     many = {'type': 'RepeatDataset', 'times': 5, 'dataset': half}

@@ -239,3 +239,22 @@ def test_more_than_four_channels(sample):
     assert out.shape == (23, 29, 7)
     np.testing.assert_allclose(out[0, 0], range(7), atol=1e-5)
     np.testing.assert_allclose(out[-1, -1], range(7))
+
+
+@pytest.mark.parametrize(
+    ('direction', 'padding'),
+    [('horizontal', [6, 0, 0, 6]), ('vertical', [0, 6, 6, 0])],
+)
+def test_padding_moves_with_a_flip(modalities, sample, direction, padding):
+    """MMSegmentation takes padding off, then mirrors back."""
+    before = sample['gt_seg_map']
+    out = PadModalities(modalities, size=(17, 19))(sample)
+    flip = RandomFlipModalities(modalities, prob=1, direction=direction)
+    out = flip(out)
+    assert out['padding_size'] == padding
+    left, right, top, bottom = padding
+    kept = out['gt_seg_map'][top : 17 - bottom, left : 19 - right]
+    axis = 1 if direction == 'horizontal' else 0
+    np.testing.assert_array_equal(np.flip(kept, axis), before)
+    out = RandomFlipModalities(modalities, prob=0)(out)
+    assert out['padding_size'] == padding

@@ -1,0 +1,208 @@
+"""What is wrong with a data set though each of its files can be read."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+
+from mmseg_missing.modality import Modality
+
+from .statistics import ChannelStatistics
+from .summary import IGNORED, Summary
+
+# Configured against measured, in configured deviations and as a factor.
+FAR_MEAN, FAR_STD = 3, 5
+# A value so many deviations from the mean is no measurement.
+FAR_VALUE = 20
+# A value stands alone where the gap beside it is so many times as wide as
+# the range of all others.
+LONELY = 3
+
+
+def findings(
+    summary: Summary, classes: Sequence[str], split: str | None = None
+) -> list[str]:
+    """Return a sentence for each thing that is wrong with the whole.
+
+    Args:
+        summary: of one data set.
+        classes: their names, in the order of their indices.
+        split: ``train`` must hold every class, ``val`` and ``test`` a label
+            for each sample; None asks for neither.
+    """
+    found = [*_labels(summary, classes, split), *_samples(summary)]
+    for modality in summary.stack:
+        statistics = summary.statistics.get(modality.name)
+        if statistics is not None:
+            found += _values(summary, modality, statistics)
+    return found
+
+
+def shared_samples(summary: Summary, split: str, train: Summary) -> list[str]:
+    """Return a sentence where a split has files of the training split.
+
+    Files are the same by their path, links followed, or by what they hold.
+    """
+    pairs = {
+        name: train.owners[key]
+        for key, name in summary.owners.items()
+        if key in train.owners
+    }
+    if not pairs:
+        return []
+    name, twin = next(iter(pairs.items()))
+    return [
+        f'{len(pairs)} of {summary.samples} samples of {split} have a file '
+        f'that train has too, such as {_pair(name, twin)}; scores on what was '
+        'trained on say nothing, so leave them out of one split'
+    ]
+
+
+def _labels(
+    summary: Summary, classes: Sequence[str], split: str | None
+) -> Iterator[str]:
+    unlabelled, void = summary.unlabelled, summary.void
+    if unlabelled and split in ('val', 'test'):
+        yield (
+            f'{len(unlabelled)} of {summary.samples} samples of {split} have '
+            f"no label, such as '{unlabelled[0]}', and are not scored; label "
+            'them or leave them out'
+        )
+    if void:
+        yield (
+            f'{len(void)} of {summary.labels} labels hold nothing but '
+            f"{IGNORED} (ignored), such as that of '{void[0]}'; such a sample "
+            'is neither learnt nor scored, so check what wrote the labels, '
+            '`reduce_zero_label` and `metainfo.classes`'
+        )
+    if split != 'train' or len(void) == summary.labels:
+        return
+    never = [
+        name
+        for index, name in enumerate(classes)
+        if not summary.label_pixels[index]
+    ]
+    if never:
+        yield (
+            f'no label of {split} holds the class{_several(never, "es")} '
+            f'{", ".join(map(repr, never))}, which cannot be learnt; check '
+            'the labels, `metainfo.classes` and `reduce_zero_label`'
+        )
+
+
+def _samples(summary: Summary) -> Iterator[str]:
+    twice, tagged = summary.twice, summary.tagged
+    if twice:
+        yield (
+            f'{len(twice)} samples are there twice, such as '
+            f'{_pair(*twice[0])}; leave one of each out'
+        )
+    if tagged:
+        yield (
+            f'{len(tagged)} files have an orientation tag, such as '
+            f"'{tagged[0]}', which programs follow or do not; write them "
+            'again, turned and without it'
+        )
+
+
+def _values(
+    summary: Summary, modality: Modality, found: ChannelStatistics
+) -> Iterator[str]:
+    """Yield at most one sentence on the values of a modality."""
+    name = modality.name
+    constant = np.flatnonzero(found.low == found.high)
+    if constant.size:
+        for channel in constant:
+            yield (
+                f"modality '{name}' has the value {found.low[channel]} in "
+                f'every pixel of channel {channel}; check what wrote the files'
+            )
+        return
+    mean, std = np.array(modality.mean), np.array(modality.std)
+    if lonely := _lonely_values(found):
+        value, is_low = next(iter(lonely.items()))
+        files = summary.lowest if is_low else summary.highest
+        yield (
+            f"modality '{name}' holds {' and '.join(map(_number, lonely))}, "
+            f"far from all other values, such as in '{files[name]}'; if that "
+            f'stands for no data, set `formats=dict({name}=dict(nodata='
+            f'{_number(value)}))`, or repair the files'
+        )
+    elif _is_far(found, mean, std):
+        yield (
+            f"modality '{name}' is configured with mean {_numbers(mean)} and "
+            f'std {_numbers(std)}, but has mean {_numbers(found.mean)} and '
+            f'std {_numbers(found.std)}; check its unit (`scale` and `offset` '
+            'in `formats`) and its `mean` and `std`'
+        )
+    elif (far := _farthest(found, mean, std)) is not None:
+        value, deviations, is_low = far
+        files = summary.lowest if is_low else summary.highest
+        yield (
+            f"modality '{name}' holds {_number(value)}, {deviations:.3g} "
+            f"standard deviations from its mean, such as in '{files[name]}'; "
+            f'if that stands for no data, set `formats=dict({name}=dict('
+            f'nodata={_number(value)}))`, or repair the file'
+        )
+
+
+def _lonely_values(found: ChannelStatistics) -> dict[float, bool]:
+    """Return values that stand alone, and whether each is a minimum."""
+    lonely = {}
+    for low, high, second, last in zip(
+        found.low, found.high, found.next_low, found.next_high
+    ):
+        if not last > second:  # too few values, or bytes
+            continue
+        if _is_gap(second - low, high - second):
+            lonely[float(low)] = True
+        elif _is_gap(high - last, last - low):
+            lonely[float(high)] = False
+        elif all(
+            _is_gap(g, last - second) for g in (second - low, high - last)
+        ):
+            lonely |= {float(low): True, float(high): False}
+    return lonely
+
+
+def _is_gap(gap: float, width: float) -> bool:
+    return gap > LONELY * width
+
+
+def _is_far(
+    found: ChannelStatistics, mean: np.ndarray, std: np.ndarray
+) -> bool:
+    ratio = np.maximum(found.std, 1e-300) / std
+    is_shifted = np.abs(found.mean - mean) > FAR_MEAN * std
+    return bool((is_shifted | (ratio > FAR_STD) | (ratio < 1 / FAR_STD)).any())
+
+
+def _farthest(
+    found: ChannelStatistics, mean: np.ndarray, std: np.ndarray
+) -> tuple[float, float, bool] | None:
+    """Return the value that is too far, how far, and if it is a minimum."""
+    low, high = (mean - found.low) / std, (found.high - mean) / std
+    is_low = low.max() > high.max()
+    far = low if is_low else high
+    channel = int(far.argmax())
+    if far[channel] <= FAR_VALUE:
+        return None
+    value = (found.low if is_low else found.high)[channel]
+    return float(value), float(far[channel]), bool(is_low)
+
+
+def _pair(name: str, twin: str) -> str:
+    return f"'{name}'" if name == twin else f"'{name}' ('{twin}')"
+
+
+def _several(names: Sequence[str], ending: str) -> str:
+    return ending if len(names) > 1 else ''
+
+
+def _numbers(values: np.ndarray) -> str:
+    return ', '.join(f'{value:.4g}' for value in values)
+
+
+def _number(value: float) -> str:
+    return f'{value:.8g}'

@@ -1,0 +1,124 @@
+"""Which classes a data set has, and which of them are asked for."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mmseg_missing.values import listed, whole
+
+from .palette import voc_palette
+
+IGNORED = 255
+
+
+def chosen_metainfo(
+    owner: str,
+    given: Mapping[str, Any] | None,
+    known: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Return the metainfo of a data set, with a colour per class.
+
+    Args:
+        owner: class of the data set, for errors.
+        given: the user's; its ``classes`` may be some of the known ones, in
+            any order.
+        known: ``classes`` of the label files in the order of their indices,
+            and their ``palette``; None: those that are given.
+
+    Raises:
+        TypeError: no dict, or classes or colours of a wrong kind.
+        ValueError: a class that is not known, a class twice, or another
+            number of colours than of classes.
+    """
+    if not isinstance(given or {}, Mapping):
+        raise TypeError(
+            f'`metainfo` of {owner} takes a dict(classes=...), got {given!r}'
+        )
+    known, given = known or {}, given or {}
+    classes = known.get('classes', ())
+    if given.get('classes') is not None:
+        classes = checked_classes('metainfo.classes', given['classes'])
+    _check_known(owner, classes, known.get('classes', classes))
+    if given.get('palette') is not None:
+        palette = checked_palette('metainfo.palette', given['palette'])
+    else:
+        palette = _chosen(known, classes)
+    if len(palette) == len(known.get('classes', ())) != len(classes):
+        palette = _chosen({**known, 'palette': palette}, classes)
+    if len(palette) != len(classes):
+        raise ValueError(
+            f'`metainfo` of {owner} has {len(classes)} classes but '
+            f'{len(palette)} colours in `palette`; give one RGB colour per '
+            'class, or no palette'
+        )
+    return {**given, 'classes': tuple(classes), 'palette': palette}
+
+
+def label_map(
+    known: Sequence[str], classes: Sequence[str]
+) -> dict[int, int] | None:
+    """Return the new index of each known class; 255 where it has none.
+
+    Returns:
+        None where nothing changes, as MMSegmentation has it.
+    """
+    if list(known) == list(classes):
+        return None
+    new = {name: index for index, name in enumerate(classes)}
+    return {i: new.get(name, IGNORED) for i, name in enumerate(known)}
+
+
+def checked_classes(key: str, classes: Any) -> tuple[str, ...]:
+    """Return names of classes, each once.
+
+    Raises:
+        TypeError: no list of texts.
+        ValueError: none, an empty name, a name twice, or more than bytes
+            can tell apart.
+    """
+    names = listed(key, classes, str)
+    if not all(name.strip() for name in names):
+        raise ValueError(f'`{key}` has an empty name: {names}')
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ValueError(f'`{key}` names {twice[0]!r} twice')
+    if not 0 < len(names) <= IGNORED:
+        raise ValueError(
+            f'`{key}` takes 1 to {IGNORED} names, got {len(names)}'
+        )
+    return tuple(names)
+
+
+def checked_palette(key: str, palette: Any) -> list[Sequence[int]]:
+    """Return RGB colours.
+
+    Raises:
+        TypeError: no list of lists of numbers.
+        ValueError: a colour that is none.
+    """
+    for colour in listed(key, palette):
+        values = [whole(key, value, 0, 255) for value in listed(key, colour)]
+        if len(values) != 3:
+            raise ValueError(
+                f'`{key}` takes one (red, green, blue) per class, got {colour}'
+            )
+    return list(palette)
+
+
+def _check_known(
+    owner: str, classes: Sequence[str], known: Sequence[str]
+) -> None:
+    unknown = [name for name in classes if name not in known]
+    if unknown:
+        raise ValueError(
+            f'{owner} has no class {unknown[0]!r}; check `metainfo.classes`, '
+            f'which takes some of {list(known)}'
+        )
+
+
+def _chosen(
+    known: Mapping[str, Any], classes: Sequence[str]
+) -> list[Sequence[int]]:
+    """Return the known colours of some classes, or colours for them."""
+    every = known.get('classes', classes)
+    colours = dict(zip(every, known.get('palette') or voc_palette(len(every))))
+    return [colours[name] for name in classes]
