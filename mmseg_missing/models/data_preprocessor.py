@@ -62,13 +62,9 @@ class ModalityDataPreprocessor(SegDataPreProcessor):
         """Return ``inputs`` (n, sum C, h, w) normalised, and data samples.
 
         Raises:
-<<<<<<< HEAD
-            ValueError: inputs with another number of channels, or, in
-                testing, of different sizes.
-=======
-            ValueError: inputs with another number of channels; in training
-                a label of another size, which a loss would stretch.
->>>>>>> pixels
+            ValueError: inputs with another number of channels; in testing
+                inputs of different sizes; in training a label of another
+                size, which a loss would stretch.
         """
         for x in data['inputs']:
             if len(x) != len(self.mean):
@@ -77,7 +73,6 @@ class ModalityDataPreprocessor(SegDataPreProcessor):
                     f'has {len(x)}; give `PackModalities` and the segmentor '
                     'the same `modalities`'
                 )
-<<<<<<< HEAD
         sizes = {tuple(x.shape[1:]) for x in data['inputs']}
         if len(sizes) > 1 and not training:
             raise ValueError(
@@ -85,6 +80,9 @@ class ModalityDataPreprocessor(SegDataPreProcessor):
                 'and padding would change their scores; set `batch_size=1` '
                 'of the data loader, or test with `CombinationTestLoop`'
             )
+        if training:
+            for x, sample in zip(data['inputs'], data.get('data_samples', ())):
+                _check_size(x, sample)
         return super().forward(data, training)
 
 
@@ -109,11 +107,7 @@ def _check_test_cfg(key: str, given: Any) -> None:
     if set(config) - {'size', 'size_divisor'}:
         raise ValueError(
             f'`{key}` takes size or size_divisor, got {sorted(config)}'
-=======
-        if training:
-            for x, sample in zip(data['inputs'], data.get('data_samples', ())):
-                _check_size(x, sample)
-        return super().forward(data, training)
+        )
 
 
 def _check_size(x: torch.Tensor, sample: SegDataSample) -> None:
@@ -124,5 +118,4 @@ def _check_size(x: torch.Tensor, sample: SegDataSample) -> None:
             f'{tuple(label.shape[-2:])} but its modalities have '
             f'{tuple(x.shape[-2:])}; in a training pipeline `LoadLabel` '
             'comes before what changes sizes, which changes both'
->>>>>>> pixels
         )
