@@ -82,7 +82,7 @@ def test_mmengines_own_checkpoints(make_runner, join, tmp_path):
     saving = {'type': 'CheckpointHook'}
     runner = make_runner(adapter=ADAPTER, hooks=[join], saving=saving)
     spoil_rows(runner, 3)
-    with pytest.raises(ValueError, match=r"'rgb' is not finite; .*adapter"):
+    with pytest.raises(ValueError, match=r'adapter.*was not written'):
         runner.train()
     assert not (tmp_path / 'run' / 'adapter.safetensors').exists()
     assert not (tmp_path / 'run' / 'iter_3.pth').exists()
@@ -96,7 +96,7 @@ def test_saving_rows_that_are_no_numbers(make_runner, tmp_path):
     before = path.read_bytes()
     with torch.no_grad():
         root.adapters.rows.table['depth'][1] = math.inf
-    with pytest.raises(ValueError, match=r"'depth' is not finite"):
+    with pytest.raises(ValueError, match='was not written'):
         save_adapter(root, path)
     assert path.read_bytes() == before
     assert read_adapter(path)
