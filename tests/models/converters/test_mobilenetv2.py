@@ -135,7 +135,7 @@ def test_weight_files(tmp_path):
 def test_damaged_files_are_refused(tmp_path, content):
     path = tmp_path / 'weights.pth'
     path.write_bytes(content)
-    with pytest.raises(ValueError, match=r'weights\.pth is damaged'):
+    with pytest.raises(ValueError, match=r"weights\.pth' is damaged"):
         read_weights(path)
 
 
