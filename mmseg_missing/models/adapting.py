@@ -99,7 +99,8 @@ def _check_types(settings: Mapping[str, Any]) -> None:
         ('batch_major', False),
     ):
         key, value = f'model.adapter.{name}', settings.get(name)
-        is_file = name == 'sites' and isinstance(value, str)
+        # A file's name, or names with widths, as an adapter file has them.
+        is_file = name == 'sites' and isinstance(value, (str, Mapping))
         is_default = is_optional and value is None
         if name in settings and not (is_file or is_default):
             for text in listed(key, value, str):
