@@ -1,6 +1,6 @@
 """Calls and evaluations that go on and on need no more memory.
 
-    python -m pytest -m slow tests/reliability/test_memory.py -s
+python -m pytest -m slow tests/reliability/test_memory.py -s
 """
 
 import os
