@@ -71,7 +71,7 @@ def only_page(tif: tifffile.TiffFile, size: int) -> tifffile.TiffPage:
         for page in map(tif.pages.get, range(len(tif.pages)))
         if not int(page.subfiletype) & BESIDE
     ]
-    if not pages:
+    if not pages or _names_another_page(tif):
         raise Unreadable(TRUNCATED)
     stacked = (tif.imagej_metadata or {}).get('images', 1)
     if len(pages) * stacked > 1 or pages[0].imagedepth > 1:
@@ -84,6 +84,12 @@ def only_page(tif: tifffile.TiffFile, size: int) -> tifffile.TiffPage:
     if max(ends, default=0) > size:
         raise Unreadable(TRUNCATED)
     return pages[0]
+
+
+def _names_another_page(tif: tifffile.TiffFile) -> bool:
+    """Return whether the last page that is there is not the last one."""
+    tif.filehandle.seek(tif.pages.next_page_offset)
+    return any(tif.filehandle.read(tif.tiff.offsetsize))
 
 
 def _check_layout(page: tifffile.TiffPage) -> None:

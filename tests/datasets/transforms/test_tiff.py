@@ -188,3 +188,14 @@ def test_unknown_compression_is_named(tmp_path):
         tif.pages[0].tags['Compression'].overwrite(34676)  # SGILOG
     with pytest.raises(ValueError, match=r'SGILOG.*LZW or deflate'):
         read_array(path)
+
+
+def test_a_file_that_is_cut_between_pages(tmp_path):
+    pages = np.moveaxis(drawn(2, 'uint8'), 2, 0)
+    tifffile.imwrite(tmp_path / 'a.tif', pages, photometric='minisblack')
+    data = (tmp_path / 'a.tif').read_bytes()
+    with tifffile.TiffFile(tmp_path / 'a.tif') as tif:
+        second = tif.pages[1].offset
+    (tmp_path / 'a.tif').write_bytes(data[:second])
+    with pytest.raises(ValueError, match='truncated'):
+        read_array(tmp_path / 'a.tif')
