@@ -79,11 +79,26 @@ class ModalityDataPreprocessor(SegDataPreProcessor):
                 'and padding would change their scores; set `batch_size=1` '
                 'of the data loader, or test with `CombinationTestLoop`'
             )
+        if training:
+            for x, sample in zip(data['inputs'], data.get('data_samples', ())):
+                _check_label(x, sample)
         batch = super().forward(data, training)
         if not training:
             for sample in batch.get('data_samples') or ():
                 _check_way_back(sample)
         return batch
+
+
+def _check_label(x: torch.Tensor, sample: SegDataSample) -> None:
+    """Refuse a label that a loss would stretch to the size of its image."""
+    label = sample.get('gt_sem_seg')
+    if label is not None and label.shape[-2:] != x.shape[-2:]:
+        raise ValueError(
+            f"the label of '{sample.get('img_path', 'a sample')}' has size "
+            f'{tuple(label.shape[-2:])} but its modalities have '
+            f'{tuple(x.shape[-2:])}; in a training pipeline `LoadLabel` '
+            'comes before what changes sizes, which changes both'
+        )
 
 
 def _check_way_back(sample: SegDataSample) -> None:

@@ -1,5 +1,7 @@
 """Normalisation and padding of stacked modalities."""
 
+from copy import deepcopy
+
 import pytest
 import torch
 from mmengine.structures import PixelData
@@ -124,3 +126,24 @@ def test_two_flips_have_no_way_back():
     with pytest.raises(ValueError, match=r"'a\.png' was flipped both ways"):
         ModalityDataPreprocessor(MODALITIES)(data)
     ModalityDataPreprocessor(MODALITIES)(data, training=True)
+
+
+def test_a_label_of_another_size_stops_training_only():
+    data = make_data((5, 7), (5, 7))
+    sample = data['data_samples'][1]
+    sample.set_metainfo({'img_path': 'a/b.png'})
+    sample.set_data(
+        {'gt_sem_seg': PixelData(data=torch.ones(1, 10, 14).long())}
+    )
+    normalize = ModalityDataPreprocessor(MODALITIES)
+    message = (
+        r"label of 'a/b.png' has size \(10, 14\) .* \(5, 7\); .*LoadLabel"
+    )
+    with pytest.raises(ValueError, match=message):
+        normalize(deepcopy(data), True)
+    assert len(normalize(data, False)['inputs']) == 2
+    bare = {
+        'inputs': [torch.zeros(4, 5, 7)],
+        'data_samples': [SegDataSample()],
+    }
+    assert len(normalize(bare, True)['inputs']) == 1

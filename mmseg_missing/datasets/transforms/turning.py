@@ -54,10 +54,12 @@ class RandomFlipModalities(JointTransform):
 
         They tell of all flips of the sample: the same twice is none, two
         directions are ``'diagonal'``. ``padding_size`` moves with its side.
+        ``label_flipped`` tells that the label was mirrored as well.
         """
         is_drawn = self._draw()
         if is_drawn:
             _add_flip(results, self.direction)
+            results['label_flipped'] = 'gt_seg_map' in results
         results.setdefault('flip', False)
         results.setdefault('flip_direction', None)
         if not is_drawn:
