@@ -8,20 +8,25 @@ from typing import Any
 
 from mmseg.registry import TRANSFORMS
 
-# Transforms of one image, by what does the same to all modalities.
+# By the name of MMSegmentation's.
 OURS = {
-    'LoadAnnotations': 'LoadLabel',
     'LoadImageFromFile': 'LoadModalities',
-    'PackSegInputs': 'PackModalities',
+    'LoadAnnotations': 'LoadLabel',
+    'Resize': 'ResizeModalities',
+    'RandomResize': 'RandomResizeModalities',
+    'ResizeToMultiple': 'PadModalities with `size_divisor`',
+    'RandomChoiceResize': 'RandomChoice of ResizeModalities',
+    'ResizeShortestEdge': 'ResizeModalities',
+    'RandomCrop': 'RandomCropModalities',
+    'CenterCrop': 'RandomCropModalities',
+    'RandomFlip': 'RandomFlipModalities',
+    'RandomRotate': 'RotateModalities',
+    'RandomRotFlip': 'RotateModalities and RandomFlipModalities',
     'Pad': 'PadModalities',
     'PhotoMetricDistortion': 'RGBPhotoMetricDistortion',
-    'RandomCrop': 'RandomCropModalities',
-    'RandomFlip': 'RandomFlipModalities',
-    'RandomResize': 'RandomResizeModalities',
-    'RandomRotate': 'RotateModalities',
-    'Resize': 'ResizeModalities',
+    'Normalize': '`mean` and `std` in `modalities`',
+    'PackSegInputs': 'PackModalities',
 }
-FOREIGN = ('mmcv', 'mmseg')
 
 
 def complete_pipeline(
@@ -30,7 +35,9 @@ def complete_pipeline(
     """Return the pipeline with ``modalities`` where a step takes it.
 
     A config states the stack once, in the data set; a step that states its
-    own keeps it. Steps of steps (``TestTimeAug``) are completed too.
+    own keeps it. Steps of steps (``TestTimeAug``) are completed too. Steps
+    of MMSegmentation and MMCV that change a sample are refused: they know
+    one image, and would leave modalities or the label as they are.
 
     Args:
         pipeline: Steps as dicts, lists of them, or built transforms.
@@ -38,57 +45,50 @@ def complete_pipeline(
             nothing.
 
     Raises:
-        TypeError: no list of steps, or a step without ``type``.
-        ValueError: a transform of MMSegmentation or MMCV, which know one
-            image: it would change the label and no modality, or nothing.
+        KeyError: a step without ``type``.
+        TypeError: no list of steps.
+        ValueError: a step for one image.
     """
-    if not isinstance(pipeline, (list, tuple)):
-        raise TypeError(
-            '`pipeline` takes a list of transforms, such as '
-            f"[dict(type='LoadModalities'), ...], got {pipeline!r}"
-        )
+    if isinstance(pipeline, (str, Mapping)) or not isinstance(
+        pipeline, Sequence
+    ):
+        raise TypeError(f'`pipeline` takes a list of steps, got {pipeline!r}')
     return [_complete(step, modalities) for step in pipeline]
+
+
+def _check_for_modalities(transform: Any) -> None:
+    """Refuse what changes ``img``; steps of steps change nothing."""
+    package = (getattr(transform, '__module__', None) or '').split('.')[0]
+    if package not in ('mmcv', 'mmseg'):
+        return
+    if 'transforms' in inspect.signature(transform).parameters:
+        return
+    name = transform.__name__
+    ours = OURS.get(name)
+    remedy = f'use {ours}' if ours else 'leave it out, or write one that does'
+    raise ValueError(
+        f'{name} of `pipeline` changes one image, not all modalities and the '
+        f'label together; {remedy}'
+    )
 
 
 def _complete(step: Any, modalities: Sequence[str | Mapping]) -> Any:
     if isinstance(step, (list, tuple)):
         return complete_pipeline(step, modalities)
     if not isinstance(step, Mapping):
-        _refuse_foreign(type(step))
+        _check_for_modalities(type(step))
         return step
+    if 'type' not in step:
+        raise KeyError(f'a step of `pipeline` needs `type`, got {dict(step)}')
     step = dict(step)
-    transform = _type_of(step)
     if 'transforms' in step:
         step['transforms'] = complete_pipeline(step['transforms'], modalities)
-    elif transform:
-        _refuse_foreign(transform)
+    kind = step['type']
+    transform = TRANSFORMS.get(kind) if isinstance(kind, str) else kind
+    _check_for_modalities(transform)
     takes = (
         transform and 'modalities' in inspect.signature(transform).parameters
     )
     if takes and not any(isinstance(m, str) for m in modalities):
         step.setdefault('modalities', modalities)
     return step
-
-
-def _type_of(step: Mapping[str, Any]) -> type | None:
-    """Return the class of a step; None lets the registry say what it knows."""
-    kind = step.get('type')
-    if isinstance(kind, str):
-        return TRANSFORMS.get(kind)
-    if isinstance(kind, type):
-        return kind
-    raise TypeError(
-        "a step of `pipeline` needs `type`, such as type='LoadModalities', "
-        f'got {dict(step)}'
-    )
-
-
-def _refuse_foreign(transform: type) -> None:
-    name, package = transform.__name__, transform.__module__.split('.')[0]
-    if package not in FOREIGN:
-        return
-    instead = OURS.get(name) or f'one of {sorted(OURS.values())}'
-    raise ValueError(
-        f"transform '{name}' of {package} in `pipeline` knows one image, not "
-        f'a stack of modalities with their label; use {instead}'
-    )

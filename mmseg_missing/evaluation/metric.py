@@ -165,6 +165,12 @@ class CombinationIoUMetric(BaseMetric):
                 f'{source}: no label (`gt_sem_seg`); load it in the pipeline '
                 'of this data set'
             )
+        if sample.get('flip') and sample.get('label_flipped'):
+            raise ValueError(
+                f'{source}: its label is mirrored, but predictions are '
+                'mirrored back; in a pipeline for tests `LoadLabel` comes '
+                'after RandomFlipModalities'
+            )
         try:
             return confusion_matrix(
                 sample['pred_sem_seg']['data'].squeeze(0),

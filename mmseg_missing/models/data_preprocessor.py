@@ -82,8 +82,42 @@ class ModalityDataPreprocessor(SegDataPreProcessor):
             )
         if training:
             for x, sample in zip(data['inputs'], data.get('data_samples', ())):
-                _check_size(x, sample)
-        return super().forward(data, training)
+                _check_label(x, sample)
+        batch = super().forward(data, training)
+        if not training:
+            for sample in batch.get('data_samples') or ():
+                _check_way_back(sample)
+        return batch
+
+
+def _check_label(x: torch.Tensor, sample: SegDataSample) -> None:
+    """Refuse a label that a loss would stretch to the size of its image."""
+    label = sample.get('gt_sem_seg')
+    if label is not None and label.shape[-2:] != x.shape[-2:]:
+        raise ValueError(
+            f"the label of '{sample.get('img_path', 'a sample')}' has size "
+            f'{tuple(label.shape[-2:])} but its modalities have '
+            f'{tuple(x.shape[-2:])}; in a training pipeline `LoadLabel` '
+            'comes before what changes sizes, which changes both'
+        )
+
+
+def _check_way_back(sample: SegDataSample) -> None:
+    """Let the metainfo tell how a prediction comes back to its image.
+
+    MMSegmentation cuts off the padding added here *or* that of the pipeline,
+    and turns back one flip.
+    """
+    meta = sample.metainfo
+    if meta.get('flip_direction') == 'diagonal':
+        raise ValueError(
+            f"'{meta.get('img_path')}' was flipped both ways, and a "
+            'prediction is turned back by one flip only; keep one '
+            'RandomFlipModalities in the pipeline of the test'
+        )
+    if 'img_padding_size' in meta and 'padding_size' in meta:
+        both = zip(meta['img_padding_size'], meta['padding_size'], strict=True)
+        sample.set_metainfo({'img_padding_size': [a + b for a, b in both]})
 
 
 def check_size(key: str, size: Any) -> None:

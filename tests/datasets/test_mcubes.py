@@ -50,6 +50,22 @@ def test_the_base_config_reads_it(mcubes_root, shrunk):
         torch.testing.assert_close(label, column.long())
 
 
+def test_mmsformer_sees_dolp_as_its_authors_do(mcubes_root):
+    top = f'{mmseg_missing.__path__[0]}/../configs/mmsformer'
+    name = 'mmsformer_mit-b2_1xb4-500e_mcubes-rgb-n-a-d-512x512.py'
+    modalities = Config.fromfile(f'{top}/{name}').modalities
+    dataset = open_mcubes(
+        str(mcubes_root),
+        modalities=modalities,
+        pipeline=steps({'type': 'PackModalities'}),
+    )
+    data = {'inputs': [dataset[0]['inputs']]}
+    (inputs,) = ModalityDataPreprocessor(modalities)(data)['inputs']
+    (dolp,) = inputs[Stack(modalities).slices['dolp']]
+    expected = (np.pi / 24 + 0.55) / 2
+    torch.testing.assert_close(dolp, torch.full_like(dolp, expected))
+
+
 def test_the_base_config_keeps_the_published_columns(config):
     assert config.train_dataloader.dataset.columns == (192, 1224)
     first, end = config.test_dataloader.dataset.columns

@@ -147,6 +147,14 @@ def test_mistakes_in_samples():
         CombinationIoUMetric().process(None, [HALF])
 
 
+def test_a_mirrored_label_is_refused():
+    flips = {'flip': True, 'flip_direction': 'horizontal'}
+    mirrored = sample([[0]], [[0]], label_flipped=True, **flips)
+    with pytest.raises(ValueError, match=r'label is mirrored.*`LoadLabel`'):
+        make_metric().process(None, [mirrored])
+    make_metric().process(None, [sample([[0]], [[0]], **flips)])
+
+
 def test_samples_scored_twice():
     scored = make_metric()
     scored.process(None, [HALF, HALF])

@@ -21,6 +21,7 @@ META_KEYS = (
     'scale_factor',
     'flip',
     'flip_direction',
+    'label_flipped',
     'seg_map_path',
     'labelled',
     'sample_idx',

@@ -1,3 +1,4 @@
+from copy import deepcopy
 from types import SimpleNamespace
 
 import numpy as np
@@ -6,7 +7,10 @@ import torch
 from mmcv.transforms import TestTimeAug as TimeAug  # pytest collects Test*
 from mmseg.models.segmentors.base import BaseSegmentor
 
-from mmseg_missing.datasets.transforms import PackModalities
+from mmseg_missing.datasets.transforms import (
+    PackModalities,
+    RandomFlipModalities,
+)
 
 
 def test_stack_order_and_label(modalities, sample):
@@ -105,3 +109,11 @@ def test_image_path_of_a_modality_in_two_files(sample, modalities):
     paths = {'rgb': ['sin.npy', 'cos.npy'], 'depth': 'b.png'}
     packed = PackModalities(modalities)({**sample, 'modality_paths': paths})
     assert packed['data_samples'].img_path == 'sin.npy'
+
+
+def test_a_label_that_was_mirrored_is_known(modalities, sample):
+    pack = PackModalities(modalities)
+    flip = RandomFlipModalities(modalities, prob=1)
+    assert pack(flip(deepcopy(sample)))['data_samples'].label_flipped
+    del sample['gt_seg_map']
+    assert not pack(flip(sample))['data_samples'].label_flipped
