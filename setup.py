@@ -9,7 +9,16 @@ from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).parent
 MIM = ('configs', 'tools', 'model-index.yml')
-TOOLS = ['ftfy', 'h5py', 'matplotlib', 'regex', 'scipy']
+TOOLS = [
+    'ftfy',
+    'h5py',
+    'imagecodecs',
+    'matplotlib',
+    'pillow',
+    'regex',
+    'scipy',
+    'tifffile',
+]
 TEST = ['pytest>=8', 'setuptools>=77']
 
 EXTRAS = {

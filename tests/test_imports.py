@@ -36,7 +36,17 @@ OWN['analysis'] |= {'evaluation'}
 
 CORE_FOREIGN = {'torch', 'safetensors'}
 STACK = {'mmcv', 'mmengine', 'mmseg'}
-FROM_STACK = {'cv2', 'matplotlib', 'numpy', 'prettytable', 'rich', 'scipy'}
+FROM_STACK = {
+    'PIL',
+    'cv2',
+    'imagecodecs',
+    'matplotlib',
+    'numpy',
+    'prettytable',
+    'rich',
+    'scipy',
+    'tifffile',
+}
 FOREIGN = CORE_FOREIGN | STACK | FROM_STACK
 
 

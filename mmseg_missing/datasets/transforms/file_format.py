@@ -6,6 +6,10 @@ A format is a dict that says only what differs from the defaults:
 - ``scale`` (1) and ``offset`` (0): the value in its unit is
   ``raw * scale + offset``. Where files come in several dtypes, ``scale`` is
   a dict with one scale for each.
+- ``nodata``: a stored value, or several, that mark pixels without one (0 of
+  a depth camera, -9999, NaN). They become the modality's mean, which is 0
+  after normalisation; where depth is encoded, they are holes for the
+  encoder, and the mean in what it returns. Default: none.
 - ``channels``: which channels of a file are read, ``[3]``, or ``'rgb'``:
   alpha is dropped and grey repeated. Default: all.
 - ``size``: (height, width) to which files of another size are brought by
@@ -17,18 +21,30 @@ A format is a dict that says only what differs from the defaults:
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from numbers import Real
 from typing import Any
 
-import cv2
 import numpy as np
 
 from mmseg_missing.modality import Modality
+from mmseg_missing.values import listed, real, whole
 
 from ..depth import DepthEncoder
 from .encoding import find_encoder
 from .reading import read_array
 
-VALUE_KEYS = ('dtype', 'scale', 'offset', 'channels', 'size', 'encode')
+VALUE_KEYS = (
+    'dtype',
+    'scale',
+    'offset',
+    'nodata',
+    'channels',
+    'size',
+    'encode',
+)
+ENCODE_KEYS = {'encoding', 'camera'}
+# No sensor measures so much; -3.4e38 marks a pixel without a value.
+LARGEST = np.float32(1e30)
 
 
 def file_list(paths: str | Sequence[str] | None) -> list[str]:
@@ -38,13 +54,54 @@ def file_list(paths: str | Sequence[str] | None) -> list[str]:
 
 def check_format(name: str, form: Mapping[str, Any]) -> None:
     """Raise ``TypeError`` or ``ValueError`` for a format that cannot work."""
-    scale_by_dtype(form)
-    if form.get('encode'):
-        DepthEncoder(**form['encode'])
-    channels = form.get('channels', [0])
-    if channels == 'rgb':
+    key = f'formats.{name}'
+    for dtype, scale in scale_by_dtype(form).items():
+        if np.dtype(dtype).kind not in 'buif':
+            raise ValueError(
+                f'`{key}.dtype` takes real numbers, got {dtype}; write files '
+                'of another dtype'
+            )
+        if real(f'{key}.scale', scale) == 0:
+            raise ValueError(f'`{key}.scale` must not be 0')
+    real(f'{key}.offset', form.get('offset', 0.0))
+    for value in _nodata(form):
+        if isinstance(value, bool) or not isinstance(value, Real):
+            raise TypeError(
+                f'`{key}.nodata` takes a number or a list, got {value!r}'
+            )
+    if form.get('size') is not None:
+        _check_size(f'{key}.size', form['size'])
+    _check_encode(f'{key}.encode', form.get('encode'))
+    _check_channels(name, form.get('channels', [0]))
+
+
+def _check_size(key: str, size: Any) -> None:
+    sides = [whole(key, side, least=1) for side in listed(key, size)]
+    if len(sides) != 2:
+        raise ValueError(f'`{key}` takes (height, width), got {size}')
+
+
+def _check_encode(key: str, encode: Any) -> None:
+    if encode is None:
         return
-    if not channels or isinstance(channels, str) or min(channels) < 0:
+    if not isinstance(encode, Mapping) or not encode.keys() <= ENCODE_KEYS:
+        raise TypeError(
+            f'`{key}` takes a dict of {sorted(ENCODE_KEYS)}, got {encode!r}'
+        )
+    if 'encoding' not in encode:
+        raise ValueError(f'`{key}` needs `encoding`, got {encode!r}')
+    DepthEncoder(**encode)
+
+
+def _check_channels(name: str, channels: Any) -> None:
+    if channels is None or channels == 'rgb':
+        return
+    is_list = isinstance(channels, Sequence) and not isinstance(channels, str)
+    if (
+        not is_list
+        or not channels
+        or not all(type(c) is int and c >= 0 for c in channels)
+    ):
         raise ValueError(
             f"`channels` in the format of '{name}' must be 'rgb' or list "
             f'channels of the file, from 0, got {channels!r}; check `formats`'
@@ -60,7 +117,27 @@ def scale_by_dtype(form: Mapping[str, Any]) -> dict[str, float]:
     scale = form.get('scale', 1.0)
     if not isinstance(scale, Mapping):
         scale = {form.get('dtype', 'uint8'): scale}
-    return {str(np.dtype(dtype)): value for dtype, value in scale.items()}
+    return {_dtype_name(dtype): value for dtype, value in scale.items()}
+
+
+def _dtype_name(dtype: Any) -> str:
+    """Return a dtype's name in the machine's byte order."""
+    try:
+        if dtype is None:  # which NumPy takes for float64
+            raise TypeError
+        return str(np.dtype(dtype).newbyteorder('='))
+    except TypeError as error:
+        raise TypeError(
+            "`dtype` of a format takes a NumPy dtype such as 'uint16', got "
+            f'{dtype!r}; check `formats`'
+        ) from error
+
+
+def _nodata(form: Mapping[str, Any]) -> list[Any]:
+    values = form.get('nodata')
+    if values is None:
+        return []
+    return list(values) if isinstance(values, (list, tuple)) else [values]
 
 
 def load_modality(
@@ -89,18 +166,27 @@ def load_modality(
     encoder, stored = find_encoder(form, modality), modality
     if encoder:
         stored = replace(modality, channels=1, mean=(0.0,), std=(1.0,))
-    arrays = [_load_file(file, stored, form, read) for file in files]
+    loaded = [_load_file(file, stored, form, read) for file in files]
+    arrays, holes = zip(*loaded, strict=True)
     if len({array.shape[:2] for array in arrays}) > 1:
         raise ValueError(
             f"file '{files[0]}' and the others of modality '{modality.name}' "
             f'differ in size: {[a.shape[:2] for a in arrays]}; copy them again'
         )
-    array = np.concatenate(arrays, axis=2) if len(arrays) > 1 else arrays[0]
+    array, hole = _joined(arrays), _joined(holes)
     if array.shape[2] != stored.channels:
         raise ValueError(_other_channels(files[0], array.shape[2], stored))
+    if _nodata(form):
+        array = np.where(hole, np.float32(stored.mean), array)
     if encoder:
         array = encoder(array)
+        if _nodata(form):
+            array = np.where(hole, np.float32(modality.mean), array)
     return cut_columns(array, columns, files[0])
+
+
+def _joined(arrays: Sequence[np.ndarray]) -> np.ndarray:
+    return np.concatenate(arrays, axis=2) if len(arrays) > 1 else arrays[0]
 
 
 def cut_columns(
@@ -124,7 +210,8 @@ def _load_file(
     modality: Modality,
     form: Mapping[str, Any],
     read: Callable[[str], np.ndarray],
-) -> np.ndarray:
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return values in their unit, and where ``nodata`` stands instead."""
     array, scales = read(path), scale_by_dtype(form)
     dtype, name = str(array.dtype), modality.name
     if dtype not in scales:
@@ -134,13 +221,28 @@ def _load_file(
             f"dtype='{dtype}', scale=...))` of the data set"
         )
     array = _taken(array, form.get('channels'), path, modality)
-    if array.dtype.kind == 'f' and not np.isfinite(array).all():
-        raise ValueError(
-            f"file '{path}' of modality '{name}' holds NaN or infinity; fill "
-            'these pixels (0 is usual for holes in depth)'
-        )
     array = _fitted(array, form.get('size'))
-    return _to_unit(array, scales[dtype], form.get('offset', 0.0))
+    holes = _is_nodata(array, _nodata(form))
+    array = _to_unit(array, scales[dtype], form.get('offset', 0.0))
+    if array.dtype.kind == 'f':
+        # NaN compares as False; this allocates less than isfinite does.
+        is_number = np.abs(array) < LARGEST
+        if not (is_number | holes).all():
+            raise ValueError(
+                f"file '{path}' of modality '{name}' holds NaN, infinity or "
+                f'numbers beyond {LARGEST:g}; fill these pixels, or declare '
+                'the stored value that marks them by `formats=dict('
+                f'{name}=dict(nodata=...))`'
+            )
+    return array, holes
+
+
+def _is_nodata(array: np.ndarray, values: Sequence[Any]) -> np.ndarray:
+    is_nodata = np.zeros(array.shape, bool)
+    for value in values:
+        # NaN is the one value that differs from itself.
+        is_nodata |= array != array if value != value else array == value
+    return is_nodata
 
 
 def _taken(
@@ -150,7 +252,7 @@ def _taken(
         return array
     count, wanted = array.shape[2], channels
     if wanted == 'rgb':
-        wanted = [0, 0, 0] if count == 1 else [0, 1, 2]
+        wanted = [0, 0, 0] if count < 3 else [0, 1, 2]
     if max(wanted) >= count or len(wanted) > modality.channels:
         raise ValueError(_other_channels(path, count, modality, channels))
     return np.take(array, wanted, axis=2)
@@ -171,17 +273,18 @@ def _other_channels(
 def _fitted(array: np.ndarray, size: Sequence[int] | None) -> np.ndarray:
     if size is None or array.shape[:2] == tuple(size):
         return array
-    height, width = size
-    fitted = cv2.resize(
-        array, (width, height), interpolation=cv2.INTER_NEAREST_EXACT
+    rows, columns = (
+        (np.arange(wanted) * 2 + 1) * got // (2 * wanted)
+        for wanted, got in zip(size, array.shape[:2], strict=True)
     )
-    return fitted.reshape(height, width, array.shape[2])
+    return array[rows[:, None], columns]
 
 
 def _to_unit(array: np.ndarray, scale: float, offset: float) -> np.ndarray:
     if array.dtype == np.uint8 and (scale, offset) == (1, 0):
         return array
-    array = array.astype(np.float32)
-    array *= np.float32(scale)
-    array += np.float32(offset)
+    with np.errstate(over='ignore', invalid='ignore'):  # the caller checks
+        array = array.astype(np.float32)
+        array *= np.float32(scale)
+        array += np.float32(offset)
     return array

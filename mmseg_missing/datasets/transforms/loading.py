@@ -1,6 +1,6 @@
 """Load the modalities and the label of one sample."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 
@@ -9,10 +9,11 @@ from mmcv.transforms import BaseTransform
 from mmseg.registry import TRANSFORMS
 
 from mmseg_missing.modality import Stack
+from mmseg_missing.values import choice, flag, whole
 
-from .caching import CachedReader
+from .caching import reader
 from .file_format import cut_columns, file_list, load_modality
-from .reading import read_array
+from .reading import read_label
 
 IGNORE = 255
 
@@ -42,14 +43,11 @@ class LoadModalities(BaseTransform):
         absent_file: str = 'error',
         cache_dir: str | None = None,
     ) -> None:
-        if absent_file not in ('error', 'missing'):
-            raise ValueError(
-                "`absent_file` of LoadModalities must be 'error' or "
-                f"'missing', got {absent_file!r}"
-            )
         self.stack = Stack(modalities)
-        self.absent_file = absent_file
-        self.read = CachedReader(cache_dir) if cache_dir else read_array
+        self.absent_file = choice(
+            'LoadModalities.absent_file', absent_file, ('error', 'missing')
+        )
+        self.read = reader(cache_dir)
 
     def transform(self, results: dict) -> dict:
         """Add ``modalities``, ``present``, ``img_shape`` and ``ori_shape``."""
@@ -104,20 +102,58 @@ class LoadModalities(BaseTransform):
 class LoadLabel(BaseTransform):
     """Read the label map: one class index per pixel, 255 = ignore.
 
-    With the data set's ``reduce_zero_label`` the file counts classes from 1
-    and 0 is void; the file may then not hold more than ``num_classes``. With
-    its ``label_channel`` a file may have several channels, of which this one
-    holds the class. An image without a label file (``labelled`` is False)
-    gets 255 everywhere.
+    Stored samples are the indices, whatever the file's bits: a PNG of one
+    bit holds 0 and 1. With the data set's ``reduce_zero_label`` the file
+    counts classes from 1 and 0 is void; the file may then not hold more than
+    ``num_classes``. With its ``label_channel`` a file may have several
+    channels, of which this one holds the class. An image without a label
+    file (``labelled`` is False) gets 255 everywhere.
 
     Args:
         num_classes: number of classes in the files.
         cache_dir: as in :class:`LoadModalities`.
+        palette: whether the indices that a file with a palette stores are
+            the classes; such files are refused otherwise.
+        values: stored value to class index or 255, where they differ:
+            ``{0: 0, 255: 1}`` for a mask. A value that it does not list is
+            an error.
+
+    Raises:
+        TypeError, ValueError: an argument that cannot work.
     """
 
-    def __init__(self, num_classes: int, cache_dir: str | None = None) -> None:
-        self.num_classes = num_classes
-        self.read = CachedReader(cache_dir) if cache_dir else read_array
+    def __init__(
+        self,
+        num_classes: int,
+        cache_dir: str | None = None,
+        palette: bool = False,
+        values: Mapping[int, int] | None = None,
+    ) -> None:
+        self.num_classes = whole('LoadLabel.num_classes', num_classes, 1, 255)
+        flag('LoadLabel.palette', palette)
+        self.read = reader(cache_dir, read_label, palette=palette)
+        self.values = None if values is None else self._checked(values)
+
+    def _checked(self, values: Mapping[int, int]) -> dict[int, int]:
+        if not isinstance(values, Mapping) or not values:
+            raise TypeError(
+                '`LoadLabel.values` maps stored values to classes, such as '
+                f'{{0: 0, 255: 1}}, got {values!r}'
+            )
+        indices = {
+            whole('LoadLabel.values', stored): whole(
+                f'LoadLabel.values[{stored}]', index, 0, IGNORE
+            )
+            for stored, index in values.items()
+        }
+        outside = set(indices.values()) - {*range(self.num_classes), IGNORE}
+        if outside:
+            raise ValueError(
+                f'`LoadLabel.values` gives class {min(outside)}, but '
+                f'num_classes={self.num_classes}; use 0 to '
+                f'{self.num_classes - 1}, or {IGNORE} to ignore'
+            )
+        return indices
 
     def transform(self, results: dict) -> dict:
         """Add ``gt_seg_map``, (H, W) uint8."""
@@ -132,24 +168,50 @@ class LoadLabel(BaseTransform):
     def _load(self, results: dict) -> np.ndarray:
         path = results['seg_map_path']
         raw = self._read(path, results)
-        label = raw
-        if results.get('reduce_zero_label'):
-            label = np.where(raw == IGNORE, IGNORE, raw - np.uint8(1))
-        outside = (label >= self.num_classes) & (label != IGNORE)
+        label = self._indices(raw, path, results)
+        outside = (label != IGNORE) & (
+            (label < 0) | (label >= self.num_classes)
+        )
         if outside.any():
             raise ValueError(self._outside(path, raw[outside].max(), results))
-        return _remap(label, results.get('label_map'))
+        return _remap(label.astype(np.uint8), results.get('label_map'))
+
+    def _indices(
+        self, raw: np.ndarray, path: str, results: dict
+    ) -> np.ndarray:
+        zero_is_void = bool(results.get('reduce_zero_label'))
+        if self.values is None:
+            if not zero_is_void:
+                return raw
+            return np.where(
+                raw == 0, IGNORE, np.where(raw == IGNORE, raw, raw - 1)
+            )
+        if zero_is_void:
+            raise ValueError(
+                '`values` of LoadLabel gives the class of 0, and so does '
+                '`reduce_zero_label` of the data set; set one of them'
+            )
+        known = np.array(sorted(self.values))
+        place = np.searchsorted(known, raw).clip(max=len(known) - 1)
+        unlisted = raw[known[place] != raw]
+        if unlisted.size:
+            raise ValueError(
+                f"label '{path}' holds the value {unlisted.max()}, which "
+                f'`values` of LoadLabel does not list ({list(self.values)}); '
+                'give it a class, or 255 to ignore it'
+            )
+        return np.array([self.values[value] for value in known])[place]
 
     def _read(self, path: str, results: dict) -> np.ndarray:
         array = self.read(path)
         channel = results.get('label_channel')
         if channel is not None:
             array = array[..., channel : channel + 1]
-        if array.dtype != np.uint8 or array.shape[2] != 1:
+        if array.dtype.kind not in 'bui' or array.shape[2] != 1:
             raise ValueError(
-                f"label '{path}' must be 8-bit with one channel, got "
-                f'{array.dtype} with {array.shape[2]}; write class indices '
-                'as a grey png'
+                f"label '{path}' must hold whole numbers in one channel, got "
+                f'{array.dtype} with {array.shape[2]}; write class indices, '
+                'not colours, as a grey PNG'
             )
         array = cut_columns(array, results.get('columns'), path)
         shape = results['ori_shape']
@@ -158,7 +220,8 @@ class LoadLabel(BaseTransform):
                 f"label '{path}' is {_size(array.shape)}, but its modalities "
                 f'are {_size(shape)}; resize it with nearest neighbour'
             )
-        return array[..., 0]
+        array = array[..., 0]
+        return array.astype(np.uint8) if array.dtype == bool else array
 
     def _outside(self, path: str, value: int, results: dict) -> str:
         first = int(bool(results.get('reduce_zero_label')))
@@ -166,7 +229,7 @@ class LoadLabel(BaseTransform):
         return (
             f"label '{path}' holds the value {value}, outside the classes "
             f'{first}..{last}; check `num_classes` and `reduce_zero_label`, '
-            'or repair the file'
+            'set `values` of LoadLabel, or repair the file'
         )
 
 

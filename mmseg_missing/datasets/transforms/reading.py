@@ -1,70 +1,239 @@
-"""Read one file into an (H, W, C) array, or say what is wrong with it."""
+"""Read one file into an (H, W, C) array, or say what is wrong with it.
 
+The one door to image files: one rule for all formats, found by content and
+never by suffix. Pixels are as stored: samples are neither scaled nor mixed,
+orientation tags turn nothing, labels are read by the same decoders.
+"""
+
+import io
+from collections.abc import Callable
 from pathlib import Path
 
 import cv2
+import imagecodecs
 import numpy as np
+import PIL
+import tifffile
+from PIL import Image
 
-COLOR_CODES = {3: cv2.COLOR_BGR2RGB, 4: cv2.COLOR_BGRA2RGBA}
+from . import photos, png, tiff
+from .unreadable import DAMAGED, TRUNCATED, Unreadable
+
+SUPPORTED = 'NPY, PNG, JPEG, TIFF, WebP, BMP, PGM, PPM, PFM and JPEG 2000'
+# Raised by whoever changes what a file is decoded to.
+DECODER = 2
+VERSIONS = (
+    f'{DECODER} {cv2.__version__} {PIL.__version__} {np.__version__} '
+    f'{tifffile.__version__} {imagecodecs.__version__}'
+)
+"""All that an array depends on besides its file."""
+
+NPY_MAGIC = b'\x93NUMPY'
+RIFF, WEBP = b'RIFF', b'WEBP'
+# Formats that people try; by the first bytes.
+OTHERS = {
+    b'PK\x03\x04': 'a zip archive such as NPZ',
+    b'v/1\x01': 'OpenEXR',
+    b'\x89HDF': 'HDF5 or MATLAB 7.3',
+    b'MATLAB': 'MATLAB',
+    b'CDF': 'NetCDF',
+    b'GIF8': 'GIF',
+    b'#?': 'Radiance HDR',
+    b'%PDF': 'PDF',
+    b'8BPS': 'Photoshop',
+    b'P1': 'PBM',
+    b'P4': 'PBM',
+    b'P7': 'PAM',
+    b'\x80': 'a pickle',
+    b'\xff\x0a': 'JPEG XL',
+    b'\0\0\0\x0cJXL ': 'JPEG XL',
+    b'version https://git-lfs': 'a pointer of Git LFS, not the file itself',
+}
 
 
-def read_array(path: str | Path) -> np.ndarray:
-    """Read png, jpg, tiff or npy without changing its values.
+def read_array(path: str | Path, indices: bool = False) -> np.ndarray:
+    """Read an image or array file without changing its values.
 
     Args:
-        path: file; ``.npy`` is read by NumPy, all else by OpenCV.
+        path: file in one of the supported formats, whatever its suffix.
+        indices: of a palette return what is stored, not its colours.
 
     Returns:
-        (H, W, C) array in the file's dtype, colours in RGB order.
+        (H, W, C) array in the file's dtype and the machine's byte order,
+        colours in RGB order.
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if the file is truncated or cannot be decoded.
+        ValueError: the file is truncated or damaged, or its format or
+            layout is not read.
     """
+    return _read(path, lambda data: _decoded(data, indices))
+
+
+def read_label(path: str | Path, palette: bool = False) -> np.ndarray:
+    """Read a label file: its stored samples, where they can be trusted.
+
+    Args:
+        path: file in one of the supported formats that loses nothing.
+        palette: whether the indices of a palette are the classes.
+
+    Returns:
+        (H, W, C), as :func:`read_array`.
+
+    Raises:
+        FileNotFoundError: if there is no such file.
+        ValueError: as :func:`read_array`; a lossy format; a palette without
+            ``palette``.
+    """
+
+    def decode(data: bytes) -> np.ndarray:
+        traits = _traits(data)
+        if 'lossy' in traits:
+            raise Unreadable(
+                'is a label in a format that loses values at edges; write '
+                'class indices as a grey PNG, from the original labels'
+            )
+        if 'palette' in traits and not palette:
+            raise Unreadable(
+                'is a label with a palette; if its stored indices are the '
+                'classes, set `palette=True` of LoadLabel, else write class '
+                'indices as a grey PNG'
+            )
+        return _decoded(data, indices=True)
+
+    return _read(path, decode)
+
+
+def orientation_of(path: str | Path) -> int:
+    """Return the orientation tag of an image file, 1 (upright) to 8.
+
+    Reading leaves it aside; viewers turn such a picture, so labels that were
+    drawn in one may lie otherwise. 1 where there is no tag.
+    """
+    try:
+        with Image.open(path) as image:
+            value = image.getexif().get(0x112, 1)
+    except Exception:  # what cannot be read is not turned either
+        return 1
+    return value if value in range(1, 9) else 1
+
+
+def nodata_of(path: str | Path) -> float | None:
+    """Return the value that a TIFF itself says to mean "no data".
+
+    GDAL writes it into a tag; None where there is none. Loading takes what
+    ``nodata`` of the modality's format says, not this.
+    """
+    try:
+        with tifffile.TiffFile(path) as tif:
+            tag = tif.pages.first.tags.get('GDAL_NODATA')
+            return None if tag is None else float(tag.value.strip('\0 '))
+    except Exception:  # no TIFF, or one that says nothing sensible
+        return None
+
+
+def decoder_of(data: bytes) -> Callable[..., np.ndarray]:
+    """Return what decodes a file that begins so.
+
+    Raises:
+        Unreadable: no format that is read.
+    """
+    starts: dict[bytes, Callable[..., np.ndarray]] = {
+        NPY_MAGIC: _read_npy,
+        png.MAGIC: png.read_png,
+        photos.JPEG_MAGIC: photos.read_jpeg,
+        **dict.fromkeys(tiff.MAGICS, tiff.read_tiff),
+        **dict.fromkeys(photos.JP2_MAGICS, photos.read_jp2),
+        **dict.fromkeys(
+            (b'P2', b'P3', b'P5', b'P6', b'Pf', b'PF'), photos.read_pnm
+        ),
+        b'BM': photos.read_bmp,
+    }
+    for start, decoder in starts.items():
+        if data.startswith(start):
+            return decoder
+    if data.startswith(RIFF) and data[8:12] == WEBP:
+        return photos.read_webp
+    raise Unreadable(_foreign(data))
+
+
+def _read(
+    path: str | Path, decode: Callable[[bytes], np.ndarray]
+) -> np.ndarray:
     path = Path(path)
     if not path.is_file():
         raise FileNotFoundError(
             f"file '{path}' does not exist; check `data_root` of the data set"
         )
-    array = _read_npy(path) if path.suffix == '.npy' else _read_image(path)
-    if array.ndim not in (2, 3):
-        raise ValueError(
-            f"file '{path}' must hold (H, W) or (H, W, C) values, got shape "
+    try:
+        return _checked(decode(path.read_bytes()))
+    except Unreadable as error:
+        raise ValueError(f"file '{path}' {error}") from error
+
+
+def _traits(data: bytes) -> set[str]:
+    """Return ``'palette'`` and ``'lossy'``, where they are true."""
+    known = {
+        png.read_png: png.png_traits,
+        photos.read_jpeg: lambda data: {'lossy'},
+        photos.read_jp2: lambda data: {'lossy'},
+        photos.read_webp: photos.webp_traits,
+        photos.read_bmp: photos.bmp_traits,
+        tiff.read_tiff: tiff.tiff_traits,
+    }
+    if not data:
+        return set()
+    try:
+        return known.get(decoder_of(data), lambda data: set())(data)
+    except Unreadable:
+        raise
+    except Exception as error:
+        raise Unreadable(DAMAGED) from error
+
+
+def _decoded(data: bytes, indices: bool) -> np.ndarray:
+    if not data:
+        raise Unreadable(TRUNCATED.replace('truncated', 'truncated, 0 bytes'))
+    decoder = decoder_of(data)
+    try:
+        return decoder(data, indices=indices)
+    except Unreadable:
+        raise
+    except Exception as error:  # decoders fail in ways of their own
+        raise Unreadable(DAMAGED) from error
+
+
+def _read_npy(data: bytes, indices: bool = False) -> np.ndarray:
+    file = io.BytesIO(data)
+    try:
+        version = np.lib.format.read_magic(file)
+        name = f'read_array_header_{version[0]}_0'
+        shape, _, dtype = getattr(np.lib.format, name)(file)
+    except ValueError as error:
+        raise Unreadable(TRUNCATED) from error
+    if dtype.hasobject:
+        raise Unreadable('holds Python objects; save plain numbers by np.save')
+    if dtype.itemsize * int(np.prod(shape, dtype=object)) > len(data):
+        raise Unreadable(TRUNCATED)
+    return np.load(io.BytesIO(data), allow_pickle=False)
+
+
+def _checked(array: np.ndarray) -> np.ndarray:
+    if array.ndim not in (2, 3) or 0 in array.shape:
+        raise Unreadable(
+            'must hold (H, W) or (H, W, C) values, got shape '
             f'{array.shape}; write it again in that shape'
         )
+    if array.dtype.kind not in 'buif':
+        raise Unreadable(
+            f'must hold real numbers, got {array.dtype}; write, for example, '
+            'amplitude and phase as two channels'
+        )
+    array = array.astype(array.dtype.newbyteorder('='), copy=False)
     return array if array.ndim == 3 else array[..., None]
 
 
-def _read_npy(path: Path) -> np.ndarray:
-    try:
-        return np.load(path, allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
-        raise ValueError(_broken(path)) from error
-
-
-def _read_image(path: Path) -> np.ndarray:
-    # Decoded from memory, because a cut file then gives None; from disk some
-    # versions of OpenCV fill the rest with grey.
-    data = np.frombuffer(path.read_bytes(), np.uint8)
-    try:
-        image = cv2.imdecode(data, cv2.IMREAD_UNCHANGED)
-    except cv2.error as error:
-        raise ValueError(_broken(path)) from error
-    if image is None:
-        raise ValueError(_broken(path))
-    return _rgb_order(image)
-
-
-def _rgb_order(image: np.ndarray) -> np.ndarray:
-    """Turn OpenCV's BGR or BGRA into RGB or RGBA."""
-    channels = 1 if image.ndim == 2 else image.shape[2]
-    if channels not in COLOR_CODES:
-        return image
-    return cv2.cvtColor(image, COLOR_CODES[channels])
-
-
-def _broken(path: Path) -> str:
-    return (
-        f"file '{path}' is truncated or not an image or array that can be "
-        'decoded; copy or download it again'
-    )
+def _foreign(data: bytes) -> str:
+    names = (name for start, name in OTHERS.items() if data.startswith(start))
+    name = next(names, 'of a format that is not known')
+    return f'is {name}, which is not read; convert it to one of {SUPPORTED}'

@@ -8,7 +8,7 @@ import pytest
 
 from mmseg_missing.datasets.transforms import LoadLabel, LoadModalities
 from mmseg_missing.datasets.transforms.caching import CachedReader
-from mmseg_missing.datasets.transforms.reading import read_array
+from mmseg_missing.datasets.transforms.reading import read_array, read_label
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def test_says_what_is_wrong_with_the_source(tmp_path, reader):
     with pytest.raises(FileNotFoundError, match='does not exist'):
         reader(tmp_path / 'nothing.png')
     (tmp_path / 'cut.png').write_bytes(b'no image')
-    with pytest.raises(ValueError, match='truncated'):
+    with pytest.raises(ValueError, match='format that is not known'):
         reader(tmp_path / 'cut.png')
     assert not reader.folder.exists()
 
@@ -87,3 +87,20 @@ def test_loading_steps_keep_what_they_read(source, tmp_path, monkeypatch):
     monkeypatch.setattr(cv2, 'imdecode', None)
     for ours, expected in zip(load(), first, strict=True):
         np.testing.assert_array_equal(ours, expected)
+
+
+def test_another_decoder_or_option_decodes_again(source, tmp_path):
+    folder = tmp_path / 'kept'
+    CachedReader(folder)(source)
+    CachedReader(folder, read_label)(source)
+    CachedReader(folder, read_label, palette=True)(source)
+    newer = CachedReader(folder)
+    newer.key += 'newer'
+    newer(source)
+    assert len(list(folder.iterdir())) == 4
+
+
+@pytest.mark.parametrize('folder', [3, True, '', ['a']])
+def test_a_folder_that_is_none(folder):
+    with pytest.raises(TypeError, match='`cache_dir` takes a folder'):
+        LoadLabel(2, cache_dir=folder)

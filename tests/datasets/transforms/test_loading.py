@@ -1,6 +1,7 @@
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from mmseg_missing.datasets.transforms import LoadLabel, LoadModalities
 
@@ -193,3 +194,99 @@ def test_color_label(results):
     results['seg_map_path'] = results['modality_paths']['rgb']
     with pytest.raises(ValueError, match=r'rgb\.png.*one channel.*with 3'):
         LoadLabel(4)(results)
+
+
+def label_of(results, tmp_path, array, name='label.png', **options):
+    """Load a label that Pillow or NumPy wrote."""
+    path = tmp_path / name
+    if path.suffix == '.npy':
+        np.save(path, array)
+    else:
+        Image.fromarray(array).save(path)
+    results.update(seg_map_path=str(path), ori_shape=array.shape[:2])
+    return LoadLabel(**options)(results)['gt_seg_map']
+
+
+def test_a_mask_of_one_bit(results, tmp_path):
+    mask = np.arange(35).reshape(5, 7) % 3 == 0
+    label = label_of(results, tmp_path, mask, num_classes=2)
+    np.testing.assert_array_equal(label, mask)
+
+
+@pytest.mark.parametrize('dtype', ['uint8', 'uint16'])
+def test_a_mask_of_0_and_255(results, tmp_path, dtype):
+    mask = (np.arange(35).reshape(5, 7) % 3 == 0).astype(dtype)
+    values = {0: 0, 255: 1}
+    label = label_of(
+        results, tmp_path, mask * 255, num_classes=2, values=values
+    )
+    assert label.dtype == np.uint8
+    np.testing.assert_array_equal(label, mask)
+
+
+@pytest.mark.parametrize('name', ['label.png', 'label.tif', 'label.npy'])
+def test_classes_with_other_numbers(results, tmp_path, name):
+    raw = np.array([[0, 7, 1000], [1000, 7, 7]], np.uint16)
+    values = {0: 255, 1000: 1, 7: 0}
+    label = label_of(
+        results, tmp_path, raw, name, num_classes=2, values=values
+    )
+    np.testing.assert_array_equal(label, [[255, 0, 1], [1, 0, 0]])
+
+
+def test_a_value_that_is_not_listed(results, tmp_path):
+    raw = np.uint8([[0, 255, 254]])
+    values = {0: 0, 255: 1}
+    with pytest.raises(ValueError, match=r'label\.png.* value 254, .*values'):
+        label_of(results, tmp_path, raw, num_classes=2, values=values)
+
+
+@pytest.mark.parametrize('dtype', ['uint16', 'int16', 'int64', 'bool'])
+def test_whole_numbers_of_any_size(results, tmp_path, dtype):
+    raw = np.array([[0, 1, 1], [1, 0, 0]]).astype(dtype)
+    label = label_of(results, tmp_path, raw, 'label.npy', num_classes=2)
+    assert label.dtype == np.uint8
+    np.testing.assert_array_equal(label, raw)
+    results['reduce_zero_label'] = True
+    label = label_of(results, tmp_path, raw, 'label.npy', num_classes=2)
+    np.testing.assert_array_equal(label, np.where(raw, 0, 255))
+
+
+@pytest.mark.parametrize('value', [-1, 300, 65535])
+def test_numbers_do_not_wrap(results, tmp_path, value):
+    raw = np.array([[0, 1, value]], np.int32)
+    with pytest.raises(ValueError, match=rf'label\.npy.* value {value}, '):
+        label_of(results, tmp_path, raw, 'label.npy', num_classes=2)
+
+
+def test_labels_that_are_no_whole_numbers(results, tmp_path):
+    with pytest.raises(ValueError, match=r'label\.npy.*whole.*float64'):
+        label_of(
+            results, tmp_path, np.zeros((5, 7)), 'label.npy', num_classes=2
+        )
+
+
+def test_either_values_or_reduce_zero_label(results, tmp_path):
+    results['reduce_zero_label'] = True
+    raw, values = np.zeros((5, 7), np.uint8), {0: 0}
+    with pytest.raises(ValueError, match='set one of them'):
+        label_of(results, tmp_path, raw, num_classes=2, values=values)
+
+
+@pytest.mark.parametrize(
+    ('options', 'words'),
+    [
+        ({'num_classes': 0}, 'num_classes` must be at least 1'),
+        ({'num_classes': 256}, 'at most 255'),
+        ({'num_classes': 2.0}, 'whole number'),
+        ({'num_classes': 2, 'palette': 1}, 'palette` takes True or False'),
+        ({'num_classes': 2, 'values': [0, 1]}, 'maps stored values'),
+        ({'num_classes': 2, 'values': {}}, 'maps stored values'),
+        ({'num_classes': 2, 'values': {'0': 1}}, 'whole number'),
+        ({'num_classes': 2, 'values': {0: 2}}, 'class 2, but num_classes=2'),
+        ({'num_classes': 2, 'values': {0: -1}}, r'values\[0\]` must be at'),
+    ],
+)
+def test_options_of_labels(options, words):
+    with pytest.raises((TypeError, ValueError), match=words):
+        LoadLabel(**options)

@@ -1,8 +1,18 @@
+import io
+
 import cv2
+import imagecodecs
 import numpy as np
 import pytest
+import tifffile
+from PIL import Image
 
-from mmseg_missing.datasets.transforms.reading import read_array
+from mmseg_missing.datasets.transforms.reading import (
+    nodata_of,
+    orientation_of,
+    read_array,
+    read_label,
+)
 
 RNG = np.random.default_rng(0)
 IMAGES = {
@@ -66,7 +76,7 @@ def test_truncated_file_is_named(tmp_path, suffix, part):
 
 def test_pickled_npy_is_refused(tmp_path):
     np.save(tmp_path / 'a.npy', np.array([{}], object), allow_pickle=True)
-    with pytest.raises(ValueError, match=r'a\.npy.* decoded'):
+    with pytest.raises(ValueError, match=r'a\.npy.* Python objects'):
         read_array(tmp_path / 'a.npy')
 
 
@@ -80,6 +90,174 @@ def test_npy_of_one_axis_is_refused(tmp_path):
     np.save(tmp_path / 'a.npy', np.zeros(7))
     with pytest.raises(ValueError, match=r'shape \(7,\)'):
         read_array(tmp_path / 'a.npy')
+
+
+@pytest.mark.parametrize('dtype', ['>f4', '>u2', '<f8'])
+def test_npy_comes_in_the_machines_byte_order(tmp_path, dtype):
+    values = RNG.random((5, 7)) * 99
+    np.save(tmp_path / 'a.npy', values.astype(dtype))
+    array = read_array(tmp_path / 'a.npy')
+    assert array.dtype.isnative and array.dtype == np.dtype(dtype[1:])
+    np.testing.assert_array_equal(array[..., 0], values.astype(dtype))
+
+
+@pytest.mark.parametrize('dtype', ['complex64', 'S3', [('d', 'f4')]])
+def test_npy_of_other_kinds_is_refused(tmp_path, dtype):
+    np.save(tmp_path / 'a.npy', np.zeros((5, 7), dtype))
+    with pytest.raises(ValueError, match=r'a\.npy.* real numbers'):
+        read_array(tmp_path / 'a.npy')
+
+
+def test_npy_that_promises_more_than_there_is(tmp_path):
+    np.save(tmp_path / 'a.npy', np.zeros((5, 7)))
+    data = (tmp_path / 'a.npy').read_bytes()
+    data = data.replace(b'(5, 7)', b'(500000000, 700000)')
+    (tmp_path / 'a.npy').write_bytes(data)
+    with pytest.raises(ValueError, match=r'a\.npy.* (truncated|damaged)'):
+        read_array(tmp_path / 'a.npy')
+
+
+@pytest.mark.parametrize(
+    ('first', 'words'),
+    [
+        (b'PK\x03\x04', 'NPZ'),
+        (b'v/1\x01', 'OpenEXR'),
+        (b'\x89HDF\r\n', 'HDF5'),
+        (b'MATLAB 5.0 MAT-file', 'MATLAB'),
+        (b'GIF89a', 'GIF'),
+        (b'P4\n8 1\n\x55', 'PBM'),
+        (b'hello, I am a text', 'format that is not known'),
+        (b'version https://git-lfs.github.com/spec/v1', 'Git LFS'),
+    ],
+)
+def test_other_formats_are_not_called_truncated(tmp_path, first, words):
+    (tmp_path / 'a.npy').write_bytes(first)
+    with pytest.raises(ValueError, match=rf'{words}.*not read.*TIFF') as error:
+        read_array(tmp_path / 'a.npy')
+    assert 'truncated' not in str(error.value)
+
+
+@pytest.mark.parametrize('name', ['a.NPY', 'a.bin', 'a'])
+def test_content_tells_the_format_not_the_suffix(tmp_path, name):
+    write(tmp_path / 'a.png', IMAGES['deep.png'])
+    (tmp_path / 'a.png').rename(tmp_path / name)
+    array = read_array(tmp_path / name)
+    np.testing.assert_array_equal(array[..., 0], IMAGES['deep.png'])
+
+
+@pytest.mark.parametrize('name', ['rgb.png', 'deep_rgb.png', 'grey.png'])
+def test_jpeg_2000_without_loss(tmp_path, name):
+    data = imagecodecs.jpeg2k_encode(IMAGES[name], level=0, reversible=True)
+    (tmp_path / 'a.jp2').write_bytes(data)
+    array = read_array(tmp_path / 'a.jp2')
+    np.testing.assert_array_equal(array, IMAGES[name].reshape(37, 41, -1))
+
+
+@pytest.mark.parametrize(
+    ('data', 'expected'),
+    [
+        (b'P5\n3 1\n15\n\x01\x0f\x03', [1, 15, 3]),
+        (b'P5\n2 1\n1000\n\x01\x0f\x00\x03', [271, 3]),
+    ],
+)
+def test_pgm_is_not_spread(tmp_path, data, expected):
+    (tmp_path / 'a.pgm').write_bytes(data)
+    assert read_array(tmp_path / 'a.pgm').ravel().tolist() == expected
+
+
+@pytest.mark.parametrize('mode', ['1', 'L', 'P', 'RGB'])
+def test_bmp(tmp_path, mode):
+    image = Image.fromarray(IMAGES['grey.png']).convert(mode)
+    if mode == 'P':
+        image.putpalette([7, 8, 9] * 256)
+    image.save(tmp_path / 'a.bmp')
+    stored = np.atleast_3d(np.array(image).astype(np.uint8))
+    array = read_array(tmp_path / 'a.bmp', indices=True)
+    np.testing.assert_array_equal(array, stored)
+    if mode == 'P':
+        assert (read_array(tmp_path / 'a.bmp') == (7, 8, 9)).all()
+        with pytest.raises(ValueError, match='palette=True'):
+            read_label(tmp_path / 'a.bmp')
+
+
+def encoded(kind, **options):
+    file = io.BytesIO()
+    Image.fromarray(IMAGES['rgb.png']).save(file, kind, **options)
+    return file.getvalue()
+
+
+LOSSY = {
+    'jpeg': lambda: encoded('JPEG'),
+    'webp': lambda: encoded('WEBP', quality=90),
+    'tiff': lambda: encoded('TIFF', compression='jpeg'),
+    'jp2': lambda: imagecodecs.jpeg2k_encode(IMAGES['rgb.png'], level=0),
+}
+
+
+@pytest.mark.parametrize('kind', LOSSY)
+def test_labels_in_lossy_formats_are_refused(tmp_path, kind):
+    (tmp_path / 'a.png').write_bytes(LOSSY[kind]())
+    assert read_array(tmp_path / 'a.png').shape == (37, 41, 3)
+    with pytest.raises(ValueError, match=r'a\.png.* loses.* grey PNG'):
+        read_label(tmp_path / 'a.png')
+
+
+def test_webp_without_loss(tmp_path):
+    (tmp_path / 'a.webp').write_bytes(encoded('WEBP', lossless=True))
+    label = read_label(tmp_path / 'a.webp')
+    np.testing.assert_array_equal(label, IMAGES['rgb.png'])
+
+
+@pytest.mark.parametrize('missing', [1, 2, 20, 500])
+@pytest.mark.parametrize('kind', LOSSY)
+def test_a_cut_end_is_seen(tmp_path, kind, missing):
+    (tmp_path / 'a.jpg').write_bytes(LOSSY[kind]()[:-missing])
+    with pytest.raises(ValueError, match=r'a\.jpg.* (truncated|damaged)'):
+        read_array(tmp_path / 'a.jpg')
+
+
+def test_cmyk_is_refused(tmp_path):
+    image = Image.fromarray(IMAGES['rgba.png'], 'CMYK')
+    image.save(tmp_path / 'a.jpg')
+    with pytest.raises(ValueError, match=r'a\.jpg.* 4 channels.*save it as'):
+        read_array(tmp_path / 'a.jpg')
+
+
+@pytest.mark.parametrize('kind', ['JPEG', 'PNG', 'WEBP', 'TIFF'])
+def test_orientation_turns_nothing_but_is_told(tmp_path, kind):
+    tag = Image.Exif()
+    tag[0x112] = 6
+    plain, turned = encoded(kind), encoded(kind, exif=tag)
+    (tmp_path / 'plain').write_bytes(plain)
+    (tmp_path / 'turned').write_bytes(turned)
+    arrays = [read_array(tmp_path / name) for name in ('plain', 'turned')]
+    np.testing.assert_array_equal(*arrays)
+    assert arrays[0].shape == (37, 41, 3)
+    assert orientation_of(tmp_path / 'plain') == 1
+    assert orientation_of(tmp_path / 'turned') == 6
+
+
+def test_orientation_of_what_is_no_image(tmp_path):
+    np.save(tmp_path / 'a.npy', np.zeros((5, 7)))
+    assert orientation_of(tmp_path / 'a.npy') == 1
+
+
+@pytest.mark.parametrize('value', [-9999.0, -3.4028234663852886e38, np.nan])
+def test_nodata_of_a_tiff_is_told(tmp_path, value):
+    tag = (42113, 's', 0, repr(float(value)), True)
+    tifffile.imwrite(tmp_path / 'a.tif', IMAGES['grey.png'], extratags=[tag])
+    np.testing.assert_equal(nodata_of(tmp_path / 'a.tif'), value)
+    write(tmp_path / 'a.png', IMAGES['grey.png'])
+    assert nodata_of(tmp_path / 'a.png') is None
+
+
+def test_animated_webp_is_refused(tmp_path):
+    frames = [Image.fromarray(IMAGES['rgb.png'] // k) for k in (1, 2)]
+    frames[0].save(
+        tmp_path / 'a.webp', save_all=True, append_images=frames[1:]
+    )
+    with pytest.raises(ValueError, match='animated'):
+        read_array(tmp_path / 'a.webp')
 
 
 def test_absent_file_is_named(tmp_path):
