@@ -7,14 +7,15 @@
 PYTHON ?= python3
 ONEDL := .venv
 OPENMMLAB := .venv-openmmlab
+OLDEST := .venv-oldest
 WHEELS := ../shared/wheels
 TORCH := $(shell grep '^torch==' requirements/runtime.txt)
 MMCV := $(shell grep '^mmcv==' requirements/openmmlab.txt)
-HEADLESS := $(shell sed -n 's/^opencv-python=/opencv-python-headless=/p' requirements/runtime.txt)
 PIP := bin/python -m pip install -qq --no-input --disable-pip-version-check
 BUILD := setup.py pyproject.toml mmseg_missing/version.py
 
-.PHONY: help demo test test-slow test-openmmlab test-peft lint clean again
+.PHONY: help demo test test-slow test-openmmlab test-oldest test-peft lint \
+	clean again
 .PRECIOUS: %/pyvenv.cfg %/.torch
 .NOTPARALLEL:
 
@@ -23,6 +24,7 @@ help:
 	@echo 'make test            the tests on the maintained stack'
 	@echo 'make test-slow       the tests that take minutes'
 	@echo 'make test-openmmlab  the tests on the official stack'
+	@echo 'make test-oldest     the tests with the lowest torch that works'
 	@echo 'make test-peft       LoRA against peft, which it installs'
 	@echo 'make lint            ruff, mypy, codespell'
 	@echo 'make clean           remove build leftovers and caches'
@@ -38,6 +40,9 @@ test-slow: $(ONEDL)/.ready
 
 test-openmmlab: $(OPENMMLAB)/.ready
 	@$(OPENMMLAB)/bin/python -m pytest
+
+test-oldest: $(OLDEST)/.ready
+	@$(OLDEST)/bin/python -m pytest
 
 test-peft: $(ONEDL)/.peft
 	@$(ONEDL)/bin/python -m pytest tests/adapters/test_low_rank.py
@@ -80,8 +85,10 @@ endif
 define install
 @$(1)/$(PIP) -r requirements/$(2).txt -r requirements/test.txt
 @$(1)/bin/python -c 'import cv2' 2>/dev/null || \
-	{ echo 'Installing $(HEADLESS): OpenCV finds no libGL here ...'; \
-	$(1)/$(PIP) --force-reinstall --no-deps $(HEADLESS); }
+	{ echo 'Installing the headless build: OpenCV finds no libGL here ...'; \
+	$(1)/$(PIP) --force-reinstall --no-deps \
+	$$(sed -n 's/^opencv-python=/opencv-python-headless=/p' \
+	requirements/$(if $(filter oldest,$(2)),oldest,runtime).txt); }
 @$(1)/$(PIP) --no-deps --no-build-isolation -e .
 @touch $(1)/.ready
 endef
@@ -95,6 +102,15 @@ $(OPENMMLAB)/.ready: $(OPENMMLAB)/.mmcv requirements/test.txt $(BUILD)
 	@echo 'Installing the official stack and this project into' \
 		'$(OPENMMLAB) ...'
 	$(call install,$(OPENMMLAB),openmmlab)
+
+$(OLDEST)/.ready: $(OLDEST)/pyvenv.cfg requirements/oldest.txt \
+		requirements/oldest_mmcv_ext.py requirements/test.txt $(BUILD)
+	@echo 'Installing the lowest versions and this project into $(OLDEST)' \
+		'(a large download) ...'
+	@$(OLDEST)/$(PIP) -r requirements/oldest.txt
+	@cp requirements/oldest_mmcv_ext.py "$$($(OLDEST)/bin/python -c \
+		'import sysconfig; print(sysconfig.get_path("purelib"))')/mmcv/_ext.py"
+	$(call install,$(OLDEST),oldest)
 
 $(OPENMMLAB)/.mmcv: $(OPENMMLAB)/.torch requirements/openmmlab.txt
 	@if $(OPENMMLAB)/$(PIP) --no-deps --no-index --find-links $(WHEELS) \

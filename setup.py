@@ -80,7 +80,7 @@ setup(
     keywords='semantic segmentation, multi-modal, missing modality, adapters',
     python_requires='>=3.10',
     packages=find_packages(include=['mmseg_missing', 'mmseg_missing.*']),
-    install_requires=['numpy', 'safetensors>=0.4', 'torch>=2.0'],
+    install_requires=['numpy', 'safetensors>=0.4', 'torch>=2.1'],
     extras_require=EXTRAS,
     cmdclass={'build_py': BuildWithMim},
     zip_safe=False,

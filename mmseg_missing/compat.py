@@ -7,14 +7,22 @@ The names mmengine, mmcv and mmseg come from the maintained distributions
 from __future__ import annotations
 
 import io
+import pickle
+import tarfile
 import warnings
-from contextlib import redirect_stdout
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stdout
+from contextvars import ContextVar
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from types import ModuleType
+from typing import IO, Any
+from urllib.parse import urlparse
 
 import torch
+
+from . import data_pickle
 
 STACK = ('mmengine', 'mmcv', 'mmseg')
 
@@ -57,19 +65,28 @@ def require_stack() -> None:
 def bridge_stack() -> None:
     """Level the differences between the stacks; call once, at registration.
 
-    mmengine up to 0.10.7 calls ``torch.load`` without ``weights_only``. Its
-    default became True in torch 2.6, and the Runner's own checkpoints, which
-    hold histories and configs beside the tensors, no longer load or resume.
-    The maintained mmengine (0.10.8 and later) handles it by itself, but
-    importing it is noisy.
+    Importing the maintained mmseg is noisy. And both mmengines unpickle
+    whatever a checkpoint holds, wherever it comes from: the one up to 0.10.7
+    does so by torch's old default, the maintained one as soon as reading data
+    alone failed. Here their loaders, for files, addresses and the names of
+    model zoos, all end in :func:`load_file`.
     """
-    import mmengine
-    from mmengine.runner import CheckpointLoader
-    from mmengine.utils import digit_version
+    from mmengine.runner import checkpoint
 
     import_quietly('mmseg.models', 'mmseg.datasets')
-    if digit_version(mmengine.__version__) <= digit_version('0.10.7'):
-        CheckpointLoader.register_scheme('', load_from_local, force=True)
+    checkpoint.torch = _TorchOfLoaders('torch')
+    checkpoint.load_url = load_url
+
+
+class _TorchOfLoaders(ModuleType):
+    """torch as mmengine's loaders of checkpoints see it."""
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(torch, name)
+
+    @staticmethod
+    def load(file: Any, map_location: Any = None, **_: Any) -> Any:
+        return load_file(file, map_location)
 
 
 def import_quietly(*names: str) -> None:
@@ -85,21 +102,120 @@ def import_quietly(*names: str) -> None:
             import_module(name)
 
 
-def load_from_local(filename: str, map_location: Any = None) -> Any:
-    """Load a checkpoint of mmengine from disk, pickled objects included.
+_trusted = ContextVar('trusted', default=False)
 
-    Takes the place of mmengine's loader of the same name, which reads local
-    files only and has always unpickled: the files are the user's own.
+
+@contextmanager
+def trusting(trust: bool = True) -> Iterator[None]:
+    """Let checkpoints within this block run code, if ``trust`` says so.
+
+    A block without trust takes away none that is there.
+    """
+    token = _trusted.set(trust or _trusted.get())
+    try:
+        yield
+    finally:
+        _trusted.reset(token)
+
+
+def trust_from_now_on() -> None:
+    """Let checkpoints run code in the context that runs."""
+    _trusted.set(True)
+
+
+def load_file(file: str | Path | IO[bytes], map_location: Any = None) -> Any:
+    """Load a checkpoint as data: the one door for files that were pickled.
+
+    Tensors, numbers, texts, containers and what MMEngine's Runner keeps; see
+    :mod:`mmseg_missing.data_pickle`. Whatever else pickle can make is made
+    within :func:`trusting` alone.
 
     Args:
-        filename: path, ``~`` allowed.
-        map_location: as in ``torch.load``.
+        file: Path, or a file that is open.
+        map_location: As in ``torch.load``.
 
     Raises:
-        FileNotFoundError: if there is no such file.
+        FileNotFoundError: no such file.
+        ValueError: it is damaged, or holds more than data.
     """
-    path = Path(filename).expanduser()
+    name = getattr(file, 'name', 'the checkpoint')
+    if isinstance(file, (str, Path)):
+        file = Path(file).expanduser()
+        name = str(file)
+        if not file.is_file():
+            # MMEngine's own words, which tools complete.
+            raise FileNotFoundError(f'{name} can not be found.')
+    pickles = pickle if _trusted.get() else data_pickle
+    try:
+        if pickles is data_pickle:
+            _check_container(file)
+        found = torch.load(
+            file,
+            map_location=map_location,
+            pickle_module=pickles,
+            weights_only=False,
+        )
+    except data_pickle.NotData as error:
+        raise ValueError(
+            f'{name!r} holds {error}, which is no data and could run any '
+            'code; if you trust who made it, give --trust (`trust=True` of '
+            '`init_model`, `Inferencer` and `read_checkpoint`)'
+        ) from error
+    except Exception as error:  # torch raises many kinds for a bad file
+        reason = str(error).split('. ')[0]
+        raise ValueError(
+            f'{name!r} is damaged or no checkpoint: {reason}'
+        ) from error
+    meta = found.get('meta') if isinstance(found, dict) else None
+    if isinstance(meta, dict):
+        # The Runner that resumes would run this text.
+        meta.pop('config', None)
+    return found
+
+
+def _check_container(file: Path | IO[bytes]) -> None:
+    """Refuse what torch reads by other means than a pickle module.
+
+    Raises:
+        NotData: a program (TorchScript), or a tar file of old torch.
+    """
+    if isinstance(file, Path):
+        with file.open('rb') as opened:
+            return _check_container(opened)
+    is_zip = file.read(4) == b'PK\3\4'  # as torch looks at it
+    file.seek(0)
+    if is_zip:
+        records = torch._C.PyTorchFileReader(file).get_all_records()
+        if 'constants.pkl' in records:
+            raise data_pickle.NotData('a TorchScript program')
+    elif tarfile.is_tarfile(file):
+        raise data_pickle.NotData('a tar archive')
+    file.seek(0)
+    return None
+
+
+def load_url(
+    url: str,
+    model_dir: str | None = None,
+    map_location: Any = None,
+    progress: bool = True,
+    **_: Any,
+) -> Any:
+    """Load a checkpoint from the web, as ``torch.hub`` does, but as data.
+
+    Args:
+        url: Its address.
+        model_dir: Where downloads are kept; default: torch's own folder.
+        map_location: As in ``torch.load``.
+        progress: Show how far the download is.
+
+    Raises:
+        URLError: it cannot be had.
+        ValueError: as :func:`load_file`.
+    """
+    folder = Path(model_dir or Path(torch.hub.get_dir(), 'checkpoints'))
+    path = folder / Path(urlparse(url).path).name
     if not path.is_file():
-        # MMEngine's own words, which tools complete.
-        raise FileNotFoundError(f'{path} can not be found.')
-    return torch.load(path, map_location=map_location, weights_only=False)
+        folder.mkdir(parents=True, exist_ok=True)
+        torch.hub.download_url_to_file(url, str(path), progress=progress)
+    return load_file(path, map_location)

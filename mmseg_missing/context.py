@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
-import torch
+from .torch_versions import is_compiling
 
 _told: ContextVar[Mapping[Any, Any]] = ContextVar('told')
 
@@ -27,7 +27,7 @@ _thread = _Thread()
 
 
 def _now() -> Mapping[Any, Any]:
-    if torch.compiler.is_compiling():
+    if is_compiling():
         return _thread.told
     return _told.get({})
 
@@ -40,7 +40,7 @@ def telling(values: Mapping[Any, Any]) -> Iterator[None]:
         values: What :func:`told_to` gives for each key. Other keys keep what
             they were told outside of the block.
     """
-    if torch.compiler.is_compiling():
+    if is_compiling():
         before = _thread.told
         _thread.told = {**before, **values}
         try:

@@ -21,8 +21,14 @@ def parse_fill(stack: Stack, fill: str | Mapping[str, str]) -> dict[str, str]:
             (``zero`` where none is given).
 
     Raises:
+        TypeError: no word and no dict.
         ValueError: unknown fill or modality.
     """
+    if not isinstance(fill, (str, Mapping)):
+        raise TypeError(
+            f'`model.fill` takes one of {", ".join(FILLS)}, or a dict of '
+            f'modality names with such, got {fill!r}'
+        )
     given = (
         fill if isinstance(fill, Mapping) else dict.fromkeys(stack.names, fill)
     )

@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from itertools import chain, combinations
 from typing import Any
 
+import torch
+from torch import nn
+
+from .values import choice, listed, real, whole
+
 INTERPOLATIONS = ('bilinear', 'nearest')
 GEOMETRIES = ('plain', 'aolp', 'normals')
+NAME = re.compile(r'\w[\w-]{0,63}')
+# Words that stand where a modality or a combination could.
+TAKEN = ('full', 'every', 'subsets', 'label')
+FLOAT = torch.finfo(torch.float32)
 
 
 @dataclass(frozen=True)
@@ -16,7 +26,7 @@ class Modality:
     """One named input.
 
     Args:
-        name: Without ``+`` and ``:``; it enters adapter files.
+        name: Letters, digits, ``_`` and ``-``; it enters adapter files.
         channels: Number of channels.
         mean: Per channel, in the unit the data set delivers.
         std: Per channel, in the same unit, positive.
@@ -39,38 +49,58 @@ class Modality:
     sensor: str | None = None
 
     def __post_init__(self) -> None:
-        if not self.name or set(self.name) & set('+:. '):
+        check_name('name', self.name)
+        key = f'modalities.{self.name}'
+        whole(f'{key}.channels', self.channels, 1, 4096)
+        for name in ('mean', 'std'):
+            self._spread(name, f'{key}.{name}')
+        choice(f'{key}.interpolation', self.interpolation, INTERPOLATIONS)
+        choice(f'{key}.geometry', self.geometry, GEOMETRIES)
+        if self.sensor is None:
+            object.__setattr__(self, 'sensor', self.name)
+        check_name(f'{key}.sensor', self.sensor)
+
+    def _spread(self, name: str, key: str) -> None:
+        """Check mean or std, and give every channel its number."""
+        least = FLOAT.tiny if name == 'std' else -FLOAT.max
+        values = tuple(
+            real(key, v, least, FLOAT.max)
+            for v in listed(key, getattr(self, name))
+        )
+        if len(values) == 1:
+            values *= self.channels
+        if len(values) != self.channels:
             raise ValueError(
-                f"modality name {self.name!r} must not be empty or hold '+', "
-                "':', '.' or blanks; check `modalities`"
+                f'`{key}` takes one number for each of the {self.channels} '
+                f'channels, got {len(values)}'
             )
-        if self.channels < 1:
-            raise ValueError(
-                f'modality {self.name!r}: `channels` must be at least 1, got '
-                f'{self.channels}'
-            )
-        for key in ('mean', 'std'):
-            values = tuple(float(v) for v in getattr(self, key))
-            if len(values) == 1:
-                values *= self.channels
-            if len(values) != self.channels:
-                raise ValueError(
-                    f'modality {self.name!r} has {self.channels} channels '
-                    f'but {len(values)} values in `{key}`'
-                )
-            object.__setattr__(self, key, values)
-        if min(self.std) <= 0:
-            raise ValueError(f'modality {self.name!r} needs positive `std`')
-        for key, known in (
-            ('interpolation', INTERPOLATIONS),
-            ('geometry', GEOMETRIES),
-        ):
-            if getattr(self, key) not in known:
-                raise ValueError(
-                    f'modality {self.name!r}: `{key}` must be one of '
-                    f'{known}, got {getattr(self, key)!r}'
-                )
-        object.__setattr__(self, 'sensor', self.sensor or self.name)
+        object.__setattr__(self, name, values)
+
+
+def check_name(key: str, name: Any) -> None:
+    """Refuse a name that cannot stand in files, folders and combinations.
+
+    Raises:
+        TypeError: no text.
+        ValueError: empty, too long, with other characters, or a word that
+            means something else.
+    """
+    if not isinstance(name, str):
+        raise TypeError(
+            f'`{key}` of a modality takes a word, got {name!r}; check '
+            '`modalities`'
+        )
+    if not NAME.fullmatch(name):
+        raise ValueError(
+            f'modality name {name!r} must be 1 to 64 letters, digits, '
+            f"'_' and '-'; check `{key}` in `modalities`"
+        )
+    # Rows are attributes of a module, under the names of combinations.
+    if name in TAKEN or hasattr(nn.ParameterDict, name) or name == 'training':
+        raise ValueError(
+            f'modality name {name!r} means something else here; choose '
+            f'another `{key}` in `modalities`'
+        )
 
 
 class Stack(Sequence[Modality]):
@@ -80,12 +110,15 @@ class Stack(Sequence[Modality]):
         modalities: Modalities or dicts of their fields, the main one first.
 
     Raises:
+        TypeError: no list.
         ValueError: no modality, a name alone, or a name twice.
     """
 
     def __init__(
         self, modalities: Sequence[Modality | Mapping[str, Any]] | Stack
     ) -> None:
+        if not isinstance(modalities, Stack):
+            modalities = listed('modalities', modalities)
         self._modalities = tuple(map(_modality, modalities))
         self.names = tuple(m.name for m in self._modalities)
         if not self.names or len(set(self.names)) != len(self.names):
@@ -182,6 +215,40 @@ class Stack(Sequence[Modality]):
         """The combinations of whole sensors that miss something."""
         return self.combinations()[1:]
 
+    def choose(self, present: str | Sequence[str]) -> tuple[str, ...]:
+        """Return the combinations that a ``present`` asks for, in order.
+
+        Args:
+            present: ``every`` (of whole sensors), ``subsets`` (all that
+                there are), ``full``, a combination, or a list of these.
+
+        Raises:
+            TypeError: no list of texts.
+            ValueError: nothing, or an unknown combination.
+        """
+        kinds = {
+            'every': self.combinations(),
+            'subsets': self.subsets(),
+            'full': (self.full,),
+        }
+        given = [present] if isinstance(present, str) else present
+        given = listed('present', given, str)
+        wanted = {
+            self.parse(name)
+            for entry in given
+            for name in kinds.get(entry, (entry,))
+        }
+        if not wanted:
+            raise ValueError(
+                "`present` must be 'every', 'subsets', 'full' or name "
+                f'combinations of {self.full}, got {present!r}'
+            )
+        return tuple(n for n in self.subsets() if self.parse(n) in wanted)
+
+    def apart(self) -> Stack:
+        """Return the same, as if every modality failed by itself."""
+        return Stack([replace(m, sensor=None) for m in self])
+
     def parse(self, combination: str) -> tuple[bool, ...]:
         """Return ``present`` for a combination written ``rgb+depth``.
 
@@ -224,12 +291,20 @@ class Stack(Sequence[Modality]):
         return [self.format(flags) for flags in rows]
 
 
-def _modality(fields: Modality | Mapping[str, Any]) -> Modality:
-    if isinstance(fields, Modality):
-        return fields
-    if not isinstance(fields, Mapping):
+def _modality(given: Modality | Mapping[str, Any]) -> Modality:
+    if isinstance(given, Modality):
+        return given
+    if not isinstance(given, Mapping):
         raise ValueError(
             "a modality is a dict such as dict(name='depth', channels=1, "
-            f'mean=[2.8], std=[1.4]), got {fields!r}; check `modalities`'
+            f'mean=[2.8], std=[1.4]), got {given!r}; check `modalities`'
         )
-    return Modality(**fields)
+    known = [field.name for field in fields(Modality)]
+    strange = [key for key in given if key not in known]
+    if strange or 'name' not in given:
+        what = f'unknown keys {strange}' if strange else 'no `name`'
+        raise ValueError(
+            f'modality {given.get("name")!r} of `modalities` has {what}; it '
+            f'takes {", ".join(known)}'
+        )
+    return Modality(**given)

@@ -354,9 +354,14 @@ def build_sampler(stack: Stack, sampler: str | Mapping[str, Any]) -> Sampler:
         TypeError: a value of a wrong kind.
         ValueError: unknown name or argument.
     """
+    if not isinstance(sampler, (str, Mapping)):
+        raise TypeError(
+            "`model.sampler` takes a name or dict(type='bernoulli', ...), "
+            f'got {sampler!r}'
+        )
     settings = {'type': sampler} if isinstance(sampler, str) else dict(sampler)
     name = settings.pop('type', None)
-    if name not in SAMPLERS:
+    if not isinstance(name, str) or name not in SAMPLERS:
         raise ValueError(
             f'unknown sampler {name!r}; `model.sampler` takes one of '
             f'{", ".join(SAMPLERS)}'

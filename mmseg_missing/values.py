@@ -7,9 +7,13 @@ expected and what came.
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+import re
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from numbers import Integral, Real
 from typing import Any
+
+VOID = 255  # the label of a pixel without a class, from file to score
 
 
 def whole(
@@ -111,6 +115,81 @@ def listed(
         if not isinstance(entry, kind):
             raise TypeError(f'`{key}` has a wrong entry: {entry!r}')
     return list(value)
+
+
+def settings(key: str, value: Any) -> dict[str, Any]:
+    """Return a copy of a dict of settings.
+
+    Raises:
+        TypeError: no dict, or one with other keys than words.
+    """
+    if not isinstance(value, Mapping):
+        raise TypeError(f'`{key}` takes a dict, got {value!r}')
+    for name in value:
+        if not isinstance(name, str):
+            raise TypeError(f'`{key}` has a key that is no word: {name!r}')
+    return dict(value)
+
+
+def part(key: str, value: Any) -> dict[str, Any]:
+    """Return a copy of a config ``dict(type=..., ...)`` of some part.
+
+    Raises:
+        TypeError: no dict, or one without a type.
+    """
+    config = settings(key, value)
+    if not isinstance(config.get('type'), (str, type)):
+        raise TypeError(f'`{key}` takes a dict with a `type`, got {value!r}')
+    return config
+
+
+@contextmanager
+def naming(key: str) -> Iterator[None]:
+    """Within this block every error of what others wrote names ``key``.
+
+    A sentence that names a key already stays as it is.
+
+    Raises:
+        TypeError: in the place of such an error.
+        ValueError: in the place of any other.
+    """
+    try:
+        yield
+    except (OSError, ImportError):  # of files and packages, not of values
+        raise
+    except Exception as error:
+        text = str(error)
+        if isinstance(error, (ValueError, TypeError)) and '`' in (
+            # A registry puts the class that it builds in such quotes too.
+            re.sub(r'class `[^`]*`', '', text)
+        ):
+            raise
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(
+            f'`{key}` cannot be built, {first_line(error)}; check its keys'
+        ) from error
+
+
+def first_line(error: BaseException) -> str:
+    """Return the class of an error and the first line of what it says."""
+    lines = str(error).strip().splitlines()
+    return ': '.join([type(error).__name__, *lines[:1]])
+
+
+def void_label(key: str, value: Any) -> int:
+    """Return the label of pixels without a class, which is one everywhere.
+
+    Raises:
+        ValueError: another number.
+    """
+    if isinstance(value, bool) or value != VOID:
+        raise ValueError(
+            f'`{key}` must be {VOID}, which data sets and padding give to '
+            f'pixels without a class, got {value!r}; where 0 in the files '
+            'means that there is none, set `reduce_zero_label=True` of the '
+            'data set'
+        )
+    return VOID
 
 
 def _check_range(

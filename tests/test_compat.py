@@ -1,10 +1,8 @@
-"""The two stacks: what is missing is named, both load what they saved."""
+"""The two stacks: what is missing is named."""
 
 from importlib.machinery import ModuleSpec
 
 import pytest
-import torch
-from mmengine.logging import HistoryBuffer
 from mmengine.runner import CheckpointLoader
 
 from mmseg_missing import compat
@@ -35,16 +33,6 @@ def test_folder_of_that_name_is_no_package(tmp_path, monkeypatch):
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.setattr(compat, 'STACK', ('clone_of_mmcv',))
     assert not compat.stack_installed()
-
-
-def test_checkpoint_with_history_loads(tmp_path):
-    """The Runner's checkpoints hold more than tensors."""
-    path = tmp_path / 'iter_1.pth'
-    loss = HistoryBuffer()
-    loss.update(0.5)
-    torch.save({'state_dict': {}, 'message_hub': {'loss': loss}}, path)
-    loaded = CheckpointLoader.load_checkpoint(str(path), 'cpu')
-    assert loaded['message_hub']['loss'].current() == 0.5
 
 
 def test_missing_checkpoint_is_named(tmp_path):

@@ -12,7 +12,7 @@ import mmseg_missing
 PACKAGE = Path(mmseg_missing.__file__).parent
 FILES = sorted(PACKAGE.rglob('*.py'))
 
-COMMON = {'compat', 'version'}
+COMMON = {'compat', 'data_pickle', 'version'}
 CORE = {
     'modality',
     'context',
@@ -20,6 +20,7 @@ CORE = {
     'sampling',
     'corruptions',
     'adapters',
+    'torch_versions',
     'values',
 }
 STACKED = {'models', 'datasets', 'engine', 'evaluation', 'analysis'}
@@ -28,7 +29,8 @@ OWN = {
     **{part: CORE | COMMON | {part} for part in STACKED},
     'apis': CORE | COMMON | STACKED | {'apis'},
     '__init__': STACKED | COMMON,
-    'compat': set(),
+    'compat': {'data_pickle'},
+    'data_pickle': set(),
     'version': set(),
 }
 OWN['engine'] |= {'evaluation'}

@@ -1,6 +1,7 @@
 """Stack, combinations and fills."""
 
 import itertools
+import math
 
 import pytest
 import torch
@@ -118,23 +119,67 @@ def test_modality_repeats_one_mean_and_owns_its_sensor():
 @pytest.mark.parametrize(
     ('fields', 'words'),
     [
-        ({'name': ''}, 'must not be empty'),
+        ({'name': ''}, 'must be 1 to 64 letters'),
         ({'name': 'a+b'}, "modality name 'a.b'"),
         ({'name': 'a:b'}, 'modality name'),
         ({'name': 'a.b'}, 'modality name'),
         ({'name': 'a b'}, 'modality name'),
-        ({'name': 'a', 'mean': [1, 2]}, "'a' has 3 channels.*2.*`mean`"),
-        ({'name': 'a', 'std': [1, 2]}, '`std`'),
-        ({'name': 'a', 'std': [0]}, 'positive `std`'),
-        ({'name': 'a', 'interpolation': 'cubic'}, '`interpolation`.*cubic'),
-        ({'name': 'a', 'geometry': 'angle'}, '`geometry`.*angle'),
-        ({'name': 'a', 'channels': 0}, '`channels`.*0'),
-        ({'name': 'a', 'channels': -1}, '`channels`.*-1'),
+        (
+            {'name': 'a', 'mean': [1, 2]},
+            r'`modalities\.a\.mean`.*3 channels, got 2',
+        ),
+        ({'name': 'a', 'std': [1, 2]}, r'a\.std`'),
+        ({'name': 'a', 'std': [0]}, r'a\.std`.*got 0'),
+        ({'name': 'a', 'interpolation': 'cubic'}, r'a\.interpolation`.*cubic'),
+        ({'name': 'a', 'geometry': 'angle'}, r'a\.geometry`.*angle'),
+        ({'name': 'a', 'channels': 0}, r'a\.channels`.*0'),
+        ({'name': 'a', 'channels': -1}, r'a\.channels`.*-1'),
     ],
 )
 def test_modality_refuses(fields, words):
-    with pytest.raises(ValueError, match=words):
+    with pytest.raises((ValueError, TypeError), match=words):
         Modality(**fields)
+
+
+@pytest.mark.parametrize(
+    'name',
+    # Attributes of modules that hold rows, words of ours, and what does not
+    # fit into a path or onto a terminal.
+    [
+        *('copy', 'keys', 'train', 'full', 'every', 'subsets', 'label'),
+        *('a/b', 'a\x1b', '-a', 'a' * 65, None, 3, ['rgb']),
+    ],
+)
+def test_names_that_mean_something_else(name):
+    with pytest.raises((ValueError, TypeError), match='`modalities`'):
+        Stack([{'name': 'rgb'}, {'name': name}])
+    with pytest.raises((ValueError, TypeError), match='`modalities`'):
+        Stack([{'name': 'rgb', 'sensor': name or 0}])
+
+
+@pytest.mark.parametrize(
+    ('fields', 'words'),
+    [
+        ({'zzz': 1}, r"'a' of `modalities` has unknown keys \['zzz'\]"),
+        ({'channels': 1.5}, 'whole number, got 1.5'),
+        ({'channels': True}, 'whole number, got True'),
+        ({'mean': 3.2}, 'takes a list, got 3.2'),
+        ({'mean': [None]}, r'a\.mean` takes a number, got None'),
+        ({'mean': [math.nan]}, r'a\.mean` takes a finite number'),
+        ({'std': [math.inf]}, r'a\.std` takes a finite number'),
+        ({'std': [1e-50]}, r'a\.std`.*1e-50'),  # 0 in float32
+        ({'mean': [1e39]}, r'a\.mean`.*1e\+39'),
+    ],
+)
+def test_fields_of_a_modality(fields, words):
+    with pytest.raises((ValueError, TypeError), match=words):
+        Stack([{'name': 'a', **fields}])
+
+
+@pytest.mark.parametrize('modalities', [None, 1.5, 'rgb', {'name': 'rgb'}])
+def test_a_stack_is_a_list(modalities):
+    with pytest.raises(TypeError, match='`modalities` takes a list'):
+        Stack(modalities)
 
 
 @pytest.mark.parametrize('names', [[], ['rgb', 'rgb']])
@@ -298,11 +343,12 @@ def test_one_fill_per_modality(stack):
         ({'lidar': 'zero'}, "unknown modality 'lidar' in `model.fill`"),
         ({'rgb': 'grey'}, "unknown fill 'grey' for 'rgb'"),
         ({'rgb': 0}, "unknown fill 0 for 'rgb'"),
-        (None, 'unknown fill None'),
+        (None, r'`model\.fill`.*got None'),
+        ([], r'`model\.fill`.*got \[\]'),
     ],
 )
 def test_fill_refuses(stack, fill, words):
-    with pytest.raises(ValueError, match=words):
+    with pytest.raises((ValueError, TypeError), match=words):
         parse_fill(stack, fill)
 
 
@@ -342,3 +388,48 @@ def test_combinations_keep_sensors_whole():
 def test_combinations_are_subsets_where_each_modality_is_a_sensor():
     stack = Stack([Modality(name) for name in 'abcd'])
     assert stack.combinations() == stack.subsets()
+
+
+CAMERA = Stack(
+    [
+        Modality('rgb', sensor='camera'),
+        Modality('aolp', sensor='camera'),
+        Modality('nir'),
+    ]
+)
+
+
+@pytest.mark.parametrize(
+    ('present', 'names'),
+    [
+        ('every', ('rgb+aolp+nir', 'rgb+aolp', 'nir')),
+        ('subsets', CAMERA.subsets()),
+        ('full', ('rgb+aolp+nir',)),
+        ('nir+rgb', ('rgb+nir',)),  # it was asked for
+        (
+            ['nir', 'every', 'aolp'],
+            ('rgb+aolp+nir', 'rgb+aolp', 'aolp', 'nir'),
+        ),
+    ],
+)
+def test_choice_of_combinations(present, names):
+    assert CAMERA.choose(present) == names
+
+
+@pytest.mark.parametrize(
+    ('present', 'words'),
+    [
+        ([], "'every', 'subsets', 'full'"),
+        ('hha', "unknown modality 'hha'"),
+        (3, '`present` takes a list, got 3'),
+        ([3], 'wrong entry: 3'),
+    ],
+)
+def test_choice_of_combinations_refuses(present, words):
+    with pytest.raises((TypeError, ValueError), match=words):
+        CAMERA.choose(present)
+
+
+def test_modalities_apart():
+    assert CAMERA.apart().combinations() == CAMERA.subsets()
+    assert CAMERA.apart().names == CAMERA.names

@@ -67,6 +67,17 @@ def test_extra_takes_the_tested_set(extra):
         assert requirement.specifier.contains(pins[requirement.name])
 
 
+def test_lowest_versions_are_those_that_are_tested():
+    oldest = pinned('oldest')
+    for requirement in declared(''):
+        (lowest,) = {
+            s.version for s in requirement.specifier if s.operator == '>='
+        } or {'0'}
+        version = oldest[requirement.name]
+        assert version.startswith(lowest) or lowest == '0'
+        assert requirement.specifier.contains(version)
+
+
 @pytest.fixture(scope='module')
 def wheel(tmp_path_factory):
     """Names in the wheel that `pip wheel .` builds from a copy."""

@@ -5,11 +5,16 @@ import math
 import pytest
 
 from mmseg_missing.values import (
+    VOID,
     choice,
     flag,
     listed,
+    naming,
+    part,
     probability,
     real,
+    settings,
+    void_label,
     whole,
 )
 
@@ -66,3 +71,51 @@ def test_a_choice_names_what_there_is():
 def test_a_list_is_no_text(value):
     with pytest.raises(TypeError, match='`a` takes a list'):
         listed('a', value)
+
+
+def test_void_is_one_label():
+    assert void_label('a', VOID) == VOID == 255
+    for value in (0, True, None, 255.5, math.nan):
+        with pytest.raises(ValueError, match='`a` must be 255'):
+            void_label('a', value)
+
+
+@pytest.mark.parametrize('value', [None, 1, 'x', [], {1: 2}])
+def test_settings_are_a_dict_of_words(value):
+    with pytest.raises(TypeError, match='`a`'):
+        settings('a', value)
+
+
+@pytest.mark.parametrize('value', [None, {}, {'type': None}, {'type': 1}])
+def test_a_part_has_a_type(value):
+    with pytest.raises(TypeError, match='`a` takes a dict'):
+        part('a', value)
+
+
+def test_settings_are_a_copy():
+    given = {'type': 'x'}
+    part('a', given)['type'] = 'y'
+    settings('a', given).clear()
+    assert given == {'type': 'x'}
+
+
+@pytest.mark.parametrize(
+    'error', [AssertionError(), IndexError('x'), KeyError('x'), TypeError('x')]
+)
+def test_errors_of_others_name_the_key(error):
+    with (
+        pytest.raises(
+            (ValueError, TypeError), match=r'`a\.b` cannot be built'
+        ),
+        naming('a.b'),
+    ):
+        raise error
+
+
+@pytest.mark.parametrize(
+    'error', [ValueError('`c` is wrong'), FileNotFoundError('x')]
+)
+def test_sentences_and_files_stay(error):
+    with pytest.raises(type(error)) as found, naming('a.b'):
+        raise error
+    assert found.value is error

@@ -18,10 +18,14 @@ from mmseg_missing.analysis import (
     Placement,
     build_probe,
     networks_of,
-    parse_present,
 )
 from mmseg_missing.apis.checks import check_device, require
-from mmseg_missing.apis.cli import add_config_options, at_least, run_tool
+from mmseg_missing.apis.cli import (
+    add_config_options,
+    add_trust,
+    at_least,
+    run_tool,
+)
 from mmseg_missing.apis.model import configure, load_config, load_weights
 from mmseg_missing.engine.checkpoints import read_checkpoint
 from mmseg_missing.evaluation import check_writable
@@ -60,11 +64,14 @@ def parse_args() -> argparse.Namespace:
         '--present',
         nargs='+',
         default=['every'],
-        help='combinations for drift and gradients, default: every',
+        help='combinations for drift and gradients, default: every (of whole '
+        'sensors); with subsets the values are those of modalities, as if '
+        'each failed by itself',
     )
     add_placement_arguments(parser)
     parser.add_argument('--device', default='cpu')
     add_config_options(parser)
+    add_trust(parser)
     return parser.parse_args()
 
 
@@ -87,7 +94,7 @@ def add_placement_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--missing-rate',
         type=float,
-        help='weigh combinations by how often they are left if each modality '
+        help='weigh combinations by how often they are left if each sensor '
         'fails with this probability; default: all alike',
     )
     parser.add_argument(
@@ -152,6 +159,7 @@ def build(
         probe.to(args.device),
         dataset.metainfo['classes'],
         args.batches,
+        by_modality='subsets' in args.present,
     )
     return analyzer, EvenImages(dataset, args.images, args.batch_size)
 
@@ -166,7 +174,7 @@ def incomplete(present: list[str], stack: Stack) -> list[str] | None:
     """
     if present == ['every']:
         return None
-    names = [n for n in parse_present(present, stack) if n != stack.full]
+    names = [n for n in stack.choose(present) if n != stack.full]
     if not names:
         raise ValueError(
             f'--present names nothing that misses a part of {stack.full}'
@@ -198,6 +206,7 @@ def describe(args: argparse.Namespace, images: EvenImages) -> dict[str, Any]:
         'adapter': args.adapter,
         'split': args.split,
         'images': len(images.indices),
+        'values_of': 'modalities' if 'subsets' in args.present else 'sensors',
         'batches_of_gradients': min(args.batches, len(images)),
         'batch_size': args.batch_size,
     }

@@ -20,10 +20,14 @@ from mmseg_missing.analysis import (
     Measurement,
     Variants,
     cost_table,
-    parse_present,
 )
 from mmseg_missing.apis.checks import check_device, require
-from mmseg_missing.apis.cli import add_config_options, at_least, run_tool
+from mmseg_missing.apis.cli import (
+    add_config_options,
+    add_trust,
+    at_least,
+    run_tool,
+)
 from mmseg_missing.apis.model import configure, load_config, load_weights
 from mmseg_missing.engine.checkpoints import read_checkpoint
 from mmseg_missing.evaluation import check_writable
@@ -38,7 +42,8 @@ def parse_args() -> argparse.Namespace:
         '--present',
         nargs='+',
         default=['every'],
-        help='every (default), full, or combinations such as rgb+depth',
+        help='every (default: whole sensors), subsets, full, or combinations '
+        'such as rgb+depth',
     )
     parser.add_argument(
         '--shape',
@@ -56,6 +61,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--threads', type=at_least(1), help='of a CPU')
     parser.add_argument('--out', help='JSON file to write')
     add_config_options(parser)
+    add_trust(parser)
     return parser.parse_args()
 
 
@@ -113,7 +119,7 @@ def build(args: argparse.Namespace) -> Benchmark:
             load_weights(network, found, args.checkpoint, args.adapter)
 
     variants = Variants(cfg.model, args.what, args.device, load)
-    present = parse_present(args.present, variants.stack)
+    present = variants.stack.choose(args.present)
     return Benchmark(
         variants, present, args.shape, args.batch_size, args.repeats
     )

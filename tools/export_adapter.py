@@ -6,7 +6,7 @@ from pathlib import Path
 from mmseg_missing.adapters import adapted, save_adapter
 from mmseg_missing.apis import init_model
 from mmseg_missing.apis.checks import require
-from mmseg_missing.apis.cli import run_tool
+from mmseg_missing.apis.cli import add_trust, run_tool
 from mmseg_missing.apis.model import load_config
 from mmseg_missing.evaluation import check_writable
 
@@ -21,6 +21,7 @@ def parse_args() -> argparse.Namespace:
         nargs='+',
         help='write these alone, as rgb or rgb+depth; default: all',
     )
+    add_trust(parser)
     return parser.parse_args()
 
 

@@ -18,7 +18,12 @@ from mmseg_missing.adapters import (
 from mmseg_missing.adapters.closed_form import FITS
 from mmseg_missing.adapters.norm_statistics import find_batch_norms
 from mmseg_missing.apis.checks import check_device, require
-from mmseg_missing.apis.cli import add_config_options, at_least, run_tool
+from mmseg_missing.apis.cli import (
+    add_config_options,
+    add_trust,
+    at_least,
+    run_tool,
+)
 from mmseg_missing.apis.model import configure, has_adapter, load_config
 from mmseg_missing.engine.checkpoints import read_checkpoint
 from mmseg_missing.engine.fitting import fit_segmentor
@@ -70,6 +75,7 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument('--device', default='cpu')
     parser.add_argument('--seed', type=int, default=0, help='default: 0')
     add_config_options(parser)
+    add_trust(parser)
     return parser.parse_args()
 
 

@@ -9,7 +9,7 @@ from mmseg_missing import __version__
 from mmseg_missing.adapters import fold_network
 from mmseg_missing.apis import init_model
 from mmseg_missing.apis.checks import require
-from mmseg_missing.apis.cli import run_tool
+from mmseg_missing.apis.cli import add_trust, run_tool
 from mmseg_missing.apis.model import configure, load_config
 from mmseg_missing.evaluation import check_writable
 
@@ -28,6 +28,7 @@ def parse_args() -> argparse.Namespace:
         action='store_true',
         help='leave BatchNorms as they are',
     )
+    add_trust(parser)
     return parser.parse_args()
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from prettytable import PrettyTable
 
-from mmseg_missing.adapters import check_metadata, read_adapter
+from mmseg_missing.adapters import read_adapter
 from mmseg_missing.apis.cli import run_tool
 
 
@@ -22,7 +22,6 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
     metadata, tensors = read_adapter(args.file)
-    check_metadata(metadata, args.file)
     table = PrettyTable(['key', 'value'], align='l', max_width=60)
     table.title = Path(args.file).name
     for key, value in facts(metadata, tensors).items():

@@ -25,7 +25,7 @@ from mmseg_missing.engine.checkpoints import read_checkpoint
 from mmseg_missing.evaluation import check_writable
 
 if TYPE_CHECKING:
-    from mmengine.config import Config
+    from mmengine.config import Config, ConfigDict
 
 # Keys of the config.
 NEEDED = ('model.stack', 'test_dataloader', 'test_cfg', 'test_evaluator')
@@ -50,8 +50,9 @@ def parse_args() -> argparse.Namespace:
     parser.add_argument(
         '--present',
         nargs='+',
-        help='every, full, or combinations such as rgb+depth (default: every; '
-        'full under NM and faults)',
+        help='every (combinations of whole sensors), subsets (all 2^M - 1), '
+        'full, or combinations such as rgb+depth; default: what the config '
+        'says, else every, and full under NM and faults',
     )
     parser.add_argument(
         '--fill',
@@ -114,15 +115,19 @@ def main() -> None:
 
 def apply_arguments(cfg: Config, args: argparse.Namespace) -> None:
     """Write the command line into the config, in place."""
-    whole = args.protocol in ('NM', 'faults')
-    present = args.present or ['full' if whole else 'every']
-    cfg.test_cfg.present = present[0] if len(present) == 1 else present
+    if cfg.test_cfg.get('type', 'TestLoop') == 'TestLoop':
+        raise ValueError(
+            "scores of combinations need `test_cfg.type='CombinationTestLoop'`"
+        )
+    default = 'full' if args.protocol in ('NM', 'faults') else 'every'
+    present = args.present or cfg.test_cfg.get('present', default)
+    cfg.test_cfg.present = present
     if args.fill:
         cfg.model.fill = args.fill
     if args.out:
-        cfg.test_evaluator.out_dir = str(check_writable(args.out))
+        metric_of(cfg).out_dir = str(check_writable(args.out))
     if args.protocol != 'EMM':  # one table, not a report per condition
-        cfg.test_evaluator.out_dir = None
+        metric_of(cfg).out_dir = None
     if args.tta:
         if not (cfg.get('tta_pipeline') and cfg.get('tta_model')):
             raise ValueError(
@@ -133,6 +138,22 @@ def apply_arguments(cfg: Config, args: argparse.Namespace) -> None:
         cfg.model = dict(cfg.tta_model, module=cfg.model)
     apply_runner_arguments(cfg, args)
     cfg.load_from, cfg.resume = None, False
+
+
+def metric_of(cfg: Config) -> ConfigDict:
+    """Return the config of our metric, alone or among others.
+
+    Raises:
+        ValueError: there is none.
+    """
+    found = cfg.test_evaluator
+    for metric in found if isinstance(found, list) else [found]:
+        if 'CombinationIoUMetric' in str(dict(metric).get('type')):
+            return metric
+    raise ValueError(
+        '--out and --protocol need the scores of CombinationIoUMetric; add '
+        "dict(type='CombinationIoUMetric') to the list `test_evaluator`"
+    )
 
 
 if __name__ == '__main__':

@@ -16,11 +16,16 @@ from .file import (
     read_adapter,
     save_adapter,
 )
-from .file_checks import check_metadata
 from .fold import add_biases, fold
 from .fold_network import fold_network
 from .fold_norms import drop_norms, find_foldable_norms, fold_norms
-from .frozen import adapter_prefixes, base_state, fingerprint, load_base
+from .frozen import (
+    adapter_prefixes,
+    base_state,
+    check_finite,
+    fingerprint,
+    load_base,
+)
 from .library import load_adapters, read_rows
 from .methods import (
     METHODS,
@@ -32,7 +37,7 @@ from .methods import (
     Shift,
 )
 from .rows import ROW_MODES, AdditiveRows, HyperRows, TableRows
-from .sites import Site, exactly, find_sites, read_sites
+from .sites import Site, exactly, find_sites, is_name, read_sites
 
 __all__ = [
     'METHODS',
@@ -55,8 +60,8 @@ __all__ = [
     'annotate_adapter',
     'attach',
     'base_state',
+    'check_finite',
     'check_hooks',
-    'check_metadata',
     'detach',
     'drop_norms',
     'exactly',
@@ -67,6 +72,7 @@ __all__ = [
     'fold_network',
     'fold_norms',
     'freeze',
+    'is_name',
     'load_adapter',
     'load_adapters',
     'load_base',

@@ -12,7 +12,7 @@ from ..modality import Stack
 from .bank import AdapterBank
 from .base import Adapter, modulate
 from .methods import ScaleShift
-from .sites import find_sites
+from .sites import exactly, find_sites
 
 BANK = 'adapters'
 
@@ -21,7 +21,7 @@ def attach(
     root: nn.Module,
     stack: Stack,
     method: type[Adapter] = ScaleShift,
-    sites: Sequence[str] | str | None = None,
+    sites: Sequence[str] | Mapping[str, int] | str | None = None,
     combinations: Sequence[str] | None = None,
     rows: str | Mapping[str, Any] | None = None,
     within: Iterable[str] = (),
@@ -38,7 +38,9 @@ def attach(
         root: Any network whose layers see the batch first.
         stack: The modalities.
         method: What hangs on a site.
-        sites: See :func:`find_sites`.
+        sites: See :func:`find_sites`; or how many numbers each site has by
+            its exact name, as an adapter file says, which is compared before
+            any room is taken for them.
         combinations: The combinations to learn; default: all that miss
             something.
         rows: Row mode, ``table``, ``additive`` or ``hyper``, or
@@ -52,8 +54,9 @@ def attach(
 
     Raises:
         TypeError: an option that the method or the row mode lacks.
-        ValueError: a pattern without a match, a wrong combination, a
-            network that has adapters already, or a bare ``nn.Sequential``.
+        ValueError: a pattern without a match, a wrong combination, other
+            numbers than ``sites`` states, a network that has adapters
+            already, or a bare ``nn.Sequential``.
     """
     if hasattr(root, BANK) or any(adapted(root)):
         raise ValueError(
@@ -65,13 +68,22 @@ def attach(
             'a bare nn.Sequential would run `adapters` as one more step; '
             'make it a child of a module and attach to that'
         )
-    named = method.default_sites(root) if sites is None else sites
-    found = find_sites(root, named, within, batch_major, method.takes)
+    stated: Mapping[str, int] = {}
+    patterns: Sequence[str] | str | None
+    if sites is None:
+        patterns = method.default_sites(root)
+    elif isinstance(sites, Mapping):
+        stated, patterns = sites, [exactly(name) for name in sites]
+    else:
+        patterns = sites
+    found = find_sites(root, patterns, within, batch_major, method.takes)
     method.check_options(options, found)
     layers = [root.get_submodule(site.name) for site in found]
     adapters = [
         method(site, layer, **options) for site, layer in zip(found, layers)
     ]
+    for adapter in adapters:
+        _check_width(adapter, stated.get(adapter.site.name))
     bank = AdapterBank(
         stack,
         adapters,
@@ -87,6 +99,15 @@ def attach(
     bank.frozen = (root,)
     freeze(root)
     return bank
+
+
+def _check_width(adapter: Adapter, stated: int | None) -> None:
+    if stated not in (None, adapter.width()):
+        raise ValueError(
+            f'adapter site {adapter.site.name!r} has {adapter.width()} '
+            f'numbers, the adapter file says {stated}; give the config that '
+            'it was trained with'
+        )
 
 
 def method_options(method: type[Adapter]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from ..context import telling, told_to
 from ..modality import Stack
+from ..torch_versions import is_compiling
 from .base import Adapter
 from .rows import ROW_MODES, parse_rows
 
@@ -212,7 +213,7 @@ class AdapterBank(nn.Module):
         Nothing of it outlives the block, or is seen by another thread.
         """
         combinations = self.stack.names_of(present)
-        if not (self.training or torch.compiler.is_compiling()):
+        if not (self.training or is_compiling()):
             self._warn_untrained(combinations)
         numbers = self.numbers(combinations).split(self.widths, dim=1)
         with telling({self: self._call._replace(numbers=numbers)}):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import torch
 from torch import Tensor, nn
 
+from ..torch_versions import is_compiling
 from .sites import Site
 
 if TYPE_CHECKING:
@@ -98,6 +98,14 @@ class Adapter(nn.Module):
         """Return (width,): the numbers with which the site is unchanged."""
         raise NotImplementedError
 
+    def width(self) -> int:
+        """Return how many numbers :meth:`identity` has.
+
+        A method where that depends on an option tells it without taking
+        room for them.
+        """
+        return len(self.identity())
+
     def modulate(self, x: Tensor, numbers: Tensor, call: Call) -> Tensor:
         """Return ``x`` modulated, in its dtype and memory layout.
 
@@ -162,5 +170,5 @@ def _is_free(module: nn.Module) -> bool:
     return (
         type(module) in FRESH
         and len(module._forward_hooks) == 1
-        and not torch.compiler.is_compiling()
+        and not is_compiling()
     )

@@ -3,23 +3,26 @@
 from __future__ import annotations
 
 import hashlib
-import json
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
-from safetensors.torch import save
 from torch import Tensor, nn
 
 from ..version import __version__
 from .attach import BANK
 from .bank import AdapterBank
-from .file_checks import check_counts, check_fill, check_rows, check_same
+from .file_checks import FILL, check_metadata
+from .file_format import MOST_BYTES, SUM, Content, Damaged, encode
+from .file_match import check_fill, check_same
 from .frozen import fingerprint
+from .sites import by_name
 
-FORMAT_VERSION = 1
+# Version 1 has no sum over its content, and patterns where 2 has names.
+FORMAT_VERSION = 2
+READ_VERSIONS = (1, 2)
 
 
 def describe(root: nn.Module) -> dict[str, Any]:
@@ -28,7 +31,12 @@ def describe(root: nn.Module) -> dict[str, Any]:
     return {
         'format_version': FORMAT_VERSION,
         'method': bank.method.__name__,
-        'options': bank.options,
+        'options': {
+            key: by_name(value, bank.sites)
+            if isinstance(value, Mapping)
+            else value
+            for key, value in bank.options.items()
+        },
         'rows': bank.row_mode,
         'row_options': bank.row_options,
         'network': type(root).__name__,
@@ -66,7 +74,8 @@ def save_adapter(
         The combinations that the file was trained for.
 
     Raises:
-        ValueError: no row was trained, or none for one of ``combinations``.
+        ValueError: no row was trained, none for one of ``combinations``, or
+            numbers that are not finite.
         OSError: the file cannot be written.
     """
     bank = _bank(root)
@@ -86,8 +95,8 @@ def save_adapter(
         tensors = _rows_alone(bank, combinations)
         names = tuple(tensors)
         metadata.update(rows='table', row_options={})
-    for name in bank.fill or ():
-        tensors[f'fill.{name}'] = (state or bank.state_dict())[f'fill.{name}']
+    for key in [f'{FILL}{name}' for name in bank.fill or ()]:
+        tensors[key] = (state or bank.state_dict())[key]
     seen = dict(zip(bank.rows.names, bank.samples_seen.tolist()))
     least = min(filter(None, seen.values()))
     metadata['combinations'] = list(names)
@@ -122,12 +131,18 @@ def _write(
     tensors: Mapping[str, Tensor],
     metadata: Mapping[str, Any],
 ) -> None:
-    tensors = {k: v.detach().cpu().contiguous() for k, v in tensors.items()}
-    texts = {k: json.dumps(v, default=float) for k, v in metadata.items()}
+    """Write what can be read again, whole or not at all."""
+    content = encode(tensors, metadata)
+    try:
+        _decode(content)
+    except Damaged as error:
+        raise ValueError(
+            f'{str(path)!r} was not written, because {error}'
+        ) from error
     # safetensors' own files are for their owner alone, whatever the umask.
     part = Path(f'{path}.part')
     try:
-        part.write_bytes(save(tensors, texts))
+        part.write_bytes(content)
         part.replace(path)
     except OSError as error:
         raise OSError(f'cannot write {str(path)!r}: {error}') from error
@@ -136,7 +151,9 @@ def _write(
 def read_adapter(
     path: str | Path,
 ) -> tuple[dict[str, Any], dict[str, Tensor]]:
-    """Return metadata and tensors of an adapter file; nothing is unpickled.
+    """Return metadata and tensors of an adapter file, all of it checked.
+
+    Nothing is unpickled, nothing is allocated that the file does not hold.
 
     Raises:
         FileNotFoundError: no such file.
@@ -145,30 +162,41 @@ def read_adapter(
     if not Path(path).is_file():
         raise FileNotFoundError(f'no adapter file {str(path)!r}')
     try:
-        with safe_open(path, framework='pt') as file:
-            metadata = {
-                key: json.loads(value)
-                for key, value in (file.metadata() or {}).items()
-            }
-            tensors = {k: file.get_tensor(k) for k in file.keys()}  # noqa: SIM118
-    except (SafetensorError, json.JSONDecodeError) as error:
+        if Path(path).stat().st_size > MOST_BYTES:
+            raise Damaged(f'it is larger than {MOST_BYTES >> 30} GiB')
+        metadata, tensors = _decode(Path(path).read_bytes())
+    except Damaged as error:
         raise ValueError(
             f'{str(path)!r} is damaged or no adapter file: {error}'
         ) from error
-    version = metadata.get('format_version')
-    if version is None:
-        raise ValueError(f'{str(path)!r} is no adapter file')
-    if version != FORMAT_VERSION:
-        raise ValueError(
-            f'{str(path)!r} has adapter format version {version}, this '
-            f'package reads {FORMAT_VERSION}'
+    if SUM not in metadata:
+        warnings.warn(
+            f'{str(path)!r} is of an older version, without a sha256: a '
+            'changed number in it would not be noticed',
+            stacklevel=2,
         )
     return metadata, tensors
 
 
-@torch.no_grad()
+def _decode(content: bytes) -> tuple[dict[str, Any], dict[str, Tensor]]:
+    found = Content(content)
+    version = found.metadata.get('format_version')
+    if type(version) is not int or version not in READ_VERSIONS:
+        raise Damaged(
+            f'it has format version {version!r:.40}, this package reads '
+            f'{" and ".join(map(str, READ_VERSIONS))}'
+        )
+    if SUM not in found.metadata and version > 1:
+        raise Damaged(f'its {SUM} is missing')
+    check_metadata(found.metadata, found.shapes)
+    return found.metadata, found.tensors()
+
+
 def load_adapter(root: nn.Module, path: str | Path) -> dict[str, Any]:
     """Load the rows of an adapter file into ``root``, all or nothing.
+
+    Rows that the file does not hold are untrained afterwards, whatever
+    ``root`` had before.
 
     Args:
         root: A network with adapters, the base already loaded.
@@ -184,24 +212,44 @@ def load_adapter(root: nn.Module, path: str | Path) -> dict[str, Any]:
     """
     metadata, tensors = read_adapter(path)
     bank = _bank(root)
-    check_same(metadata, describe(root), path)
-    seen = check_counts(metadata, path)
+    check_same(metadata, describe(root), path, bank.options)
+    seen = metadata['samples_seen']
     strange = sorted(set(seen) - set(bank.rows.names))
     if strange:
         raise ValueError(
             f'{str(path)!r} was trained for {strange[0]!r}, this network only '
             f'for {list(bank.rows.names)}; check `model.adapter.combinations`'
         )
-    fills = {k: v for k, v in tensors.items() if k.startswith('fill.')}
+    fills = {k: v for k, v in tensors.items() if k.startswith(FILL)}
     check_fill(bank, fills, path)
-    rows = {k: v for k, v in tensors.items() if k not in fills}
-    check_rows(bank.rows, rows, seen, path)
-    bank.rows.load(rows)
-    for key, vector in fills.items():
-        bank.get_parameter(key).copy_(vector)
-    for name, count in seen.items():
-        bank.samples_seen[bank.rows.names.index(name)] = count
+    put(bank, tensors, seen)
     return metadata
+
+
+@torch.no_grad()
+def put(
+    bank: AdapterBank, tensors: Mapping[str, Tensor], seen: Mapping[str, int]
+) -> None:
+    """Let ``bank`` hold this and nothing else.
+
+    Args:
+        bank: Whose rows and learned fill are set.
+        tensors: As in a file of its row mode, checked.
+        seen: How many samples each combination saw.
+    """
+    places = {
+        name: bank.rows.get_parameter(key)
+        for name, key in bank.rows.stored(bank.rows.names).items()
+    }
+    for name in bank.fill or ():
+        places[f'{FILL}{name}'] = bank.get_parameter(f'{FILL}{name}')
+    for name, parameter in places.items():
+        if name in tensors:
+            parameter.copy_(tensors[name])
+        else:
+            parameter.zero_()
+    counts = [seen.get(name, 0) for name in bank.rows.names]
+    bank.samples_seen.copy_(torch.tensor(counts))
 
 
 def _digest(numbers: Tensor) -> str:

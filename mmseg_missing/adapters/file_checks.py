@@ -1,147 +1,225 @@
-"""What is checked before an adapter file changes a network."""
+"""What an adapter file may say of itself, checked before anybody reads on."""
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
-from pathlib import Path
+import math
+import re
+from collections.abc import Callable, Mapping
+from math import prod
 from typing import Any
 
-from torch import Tensor
+import torch
 
-from .bank import AdapterBank
-from .rows import Rows
+from ..fill import parse_fill
+from ..modality import Modality, Stack
+from .file_format import Damaged
+from .rows import ROW_MODES, Rows
 
-# What must be the same in a file and in the network that takes it.
-_SAME = (
-    'method',
-    'options',
-    'stack',
-    'rows',
-    'row_options',
-    'sites',
-    'identity',
-    'base',
-)
-KINDS: dict[str, type] = {
-    'rows': str,
-    'row_options': dict,
-    'options': dict,
-    'stack': list,
-    'sites': list,
-    'batch_major': list,
-    'samples_seen': dict,
-    'combinations': list,
-}
-# The key of `model.adapter` that makes them the same.
-KEYS = {
-    'method': 'type',
-    'options': 'type',
-    'rows': 'rows',
-    'row_options': 'rows',
-}
-_WORDS = {'sites': 'choice of sites'}
-_ADDED = ('options', 'row_options', 'identity')
+FILL = 'fill.'
+MOST_MODALITIES = 16
+MOST_CHANNELS = 4096
+MOST_SAMPLES = 2**63
+# In files of version 0.1 these had one value only, and were left out.
+ADDED = ('options', 'row_options', 'identity', 'batch_major')
 
 
-def check_metadata(metadata: Mapping[str, Any], path: str | Path) -> None:
-    """Refuse metadata that nobody can read on from.
-
-    Raises:
-        ValueError: names the first entry of a wrong kind.
-    """
-    for key, kind in KINDS.items():
-        if not isinstance(metadata.get(key, kind()), kind):
-            raise ValueError(
-                f'{str(path)!r} is damaged: its {key} is no {kind.__name__}'
-            )
-    lists = metadata.get('stack', []), metadata.get('sites', [])
-    if not all(
-        isinstance(entry, list) and len(entry) >= 3
-        for entries in lists
-        for entry in entries
-    ):
-        raise ValueError(f'{str(path)!r} is damaged: check stack and sites')
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
 
 
-def check_counts(
-    metadata: Mapping[str, Any], path: str | Path
-) -> dict[str, int]:
-    """Return how many samples each combination saw, or refuse the file."""
-    seen = metadata.get('samples_seen')
-    if (
-        isinstance(seen, dict)
-        and seen
-        and all(type(n) is int and 0 < n < 2**63 for n in seen.values())
-    ):
-        return seen
-    raise ValueError(
-        f'{str(path)!r} is damaged: it does not tell how many training '
-        'samples each combination saw'
+def _is_name(value: Any) -> bool:
+    return isinstance(value, str) and value.isidentifier()
+
+
+def _is_digest(digits: int) -> Callable[[Any], bool]:
+    pattern = re.compile(f'[0-9a-f]{{{digits}}}')
+    return lambda value: (
+        isinstance(value, str) and pattern.fullmatch(value) is not None
     )
 
 
-def check_rows(
-    rows: Rows,
-    tensors: Mapping[str, Tensor],
-    seen: Mapping[str, int],
-    path: str | Path,
+def _is_count(value: Any, most: int = MOST_SAMPLES) -> bool:
+    return type(value) is int and 0 < value < most
+
+
+def _is_numbers(value: Any) -> bool:
+    return isinstance(value, list) and all(
+        type(n) in (int, float) and math.isfinite(n) for n in value
+    )
+
+
+def _is_list_of(is_entry: Callable[[Any], bool], value: Any) -> bool:
+    return isinstance(value, list) and all(map(is_entry, value))
+
+
+def _is_modality(entry: Any) -> bool:
+    if not (isinstance(entry, list) and len(entry) == 4):
+        return False
+    name, channels, mean, std = entry
+    return (
+        _is_text(name)
+        and _is_count(channels, MOST_CHANNELS)
+        and _is_numbers(mean)
+        and _is_numbers(std)
+        and len(mean) == len(std) == channels
+    )
+
+
+def _is_site(entry: Any) -> bool:
+    if not (isinstance(entry, list) and len(entry) == 3):
+        return False
+    name, kind, width = entry
+    return _is_text(name) and _is_name(kind) and _is_count(width)
+
+
+def _is_counts(value: Any) -> bool:
+    return (
+        isinstance(value, dict)
+        and bool(value)
+        and all(map(_is_count, value.values()))
+    )
+
+
+def _is_dict(value: Any) -> bool:
+    return isinstance(value, dict)
+
+
+def _is_optional_dict(value: Any) -> bool:
+    return value is None or isinstance(value, dict)
+
+
+def _is_fill(value: Any) -> bool:
+    if isinstance(value, dict):
+        return all(map(_is_text, value.values()))
+    return value is None or isinstance(value, str)
+
+
+# What must be there, and what it must be.
+KINDS: dict[str, Callable[[Any], bool]] = {
+    'method': _is_name,
+    'options': _is_dict,
+    'rows': lambda value: isinstance(value, str) and value in ROW_MODES,
+    'row_options': _is_dict,
+    'network': _is_name,
+    'stack': lambda value: _is_list_of(_is_modality, value),
+    'sites': lambda value: _is_list_of(_is_site, value) and bool(value),
+    'batch_major': lambda value: _is_list_of(_is_text, value),
+    'identity': _is_digest(16),
+    'base': _is_digest(64),
+    'samples_seen': _is_counts,
+    'combinations': lambda value: _is_list_of(_is_text, value),
+    'mmseg_missing_version': _is_text,
+}
+# What may be there.
+MORE: dict[str, Callable[[Any], bool]] = {
+    'fill': _is_fill,
+    'results': _is_optional_dict,
+    'root': _is_text,
+}
+
+
+def check_metadata(
+    metadata: Mapping[str, Any], shapes: Mapping[str, tuple[int, ...]]
 ) -> None:
-    """Refuse numbers that cannot be what training on ``seen`` left."""
-    expected = {
-        name: rows.get_parameter(key).shape
-        for name, key in rows.stored(seen).items()
-    }
-    found = {name: tensor.shape for name, tensor in tensors.items()}
-    if expected != found or not all(
-        bool(tensor.isfinite().all()) for tensor in tensors.values()
+    """Refuse metadata that nobody can rely on.
+
+    Args:
+        metadata: Of a file.
+        shapes: Of the tensors that the file holds.
+
+    Raises:
+        Damaged: an entry that is missing, of a wrong kind, out of bounds, or
+            at odds with another one or with the tensors.
+    """
+    for key, is_right in {**KINDS, **MORE}.items():
+        is_optional = key in MORE or key in ADDED
+        if key not in metadata and is_optional:
+            continue
+        if key not in metadata or not is_right(metadata[key]):
+            raise Damaged(f'its {key} is missing, or of a wrong kind')
+    names = [name for name, *_ in metadata['sites']]
+    majors = metadata.get('batch_major', [])
+    if len(set(names)) < len(names) or not set(majors) <= set(names):
+        raise Damaged('its sites name a layer twice, or lack one')
+    stack = stack_of(metadata)
+    _check_combinations(metadata, stack)
+    _check_shapes(metadata, stack, shapes)
+
+
+def stack_of(metadata: Mapping[str, Any]) -> Stack:
+    """Return the modalities that a file was trained for.
+
+    Raises:
+        Damaged: they cannot be.
+    """
+    entries = metadata['stack']
+    if len(entries) > MOST_MODALITIES:
+        raise Damaged(f'it has more than {MOST_MODALITIES} modalities')
+    try:
+        stack = Stack(
+            [
+                Modality(name, channels, tuple(mean), tuple(std))
+                for name, channels, mean, std in entries
+            ]
+        )
+        parse_fill(stack, metadata.get('fill') or 'zero')
+    except (ValueError, TypeError) as error:
+        raise Damaged(f'its stack or fill cannot be: {error}') from error
+    return stack
+
+
+def rows_of(metadata: Mapping[str, Any], stack: Stack) -> Rows:
+    """Return empty rows of the mode and the sizes that a file states."""
+    width = sum(width for *_, width in metadata['sites'])
+    return ROW_MODES[metadata['rows']](
+        stack,
+        width,
+        list(metadata['samples_seen']),
+        **metadata.get('row_options', {}),
+    )
+
+
+def _check_combinations(metadata: Mapping[str, Any], stack: Stack) -> None:
+    seen = metadata['samples_seen']
+    if list(seen) != metadata['combinations']:
+        raise Damaged('its combinations are not those that saw samples')
+    for name in seen:
+        try:
+            full_name = stack.format(stack.parse(name))
+        except ValueError as error:
+            raise Damaged(str(error)) from error
+        if full_name != name or name == stack.full:
+            raise Damaged(f'{name!r} is no combination that has a row')
+
+
+def _check_shapes(
+    metadata: Mapping[str, Any],
+    stack: Stack,
+    shapes: Mapping[str, tuple[int, ...]],
+) -> None:
+    """Refuse tensors other than the metadata imply, before they exist."""
+    held = sum(map(prod, shapes.values()))
+    width = sum(width for *_, width in metadata['sites'])
+    options = metadata.get('row_options', {})
+    if width > held or not all(
+        _is_count(value, held + 1) for value in options.values()
     ):
-        raise ValueError(
-            f'{str(path)!r} is damaged: expected finite numbers for '
-            f'{list(expected)}, {rows.width} in a row'
+        raise Damaged('it holds fewer numbers than its sites and rows need')
+    try:
+        with torch.device('meta'):
+            rows = rows_of(metadata, stack)
+    except (TypeError, ValueError) as error:
+        raise Damaged(f'its rows cannot be: {error}') from error
+    expected = {
+        name: tuple(rows.get_parameter(key).shape)
+        for name, key in rows.stored(metadata['samples_seen']).items()
+    }
+    fills = {
+        f'{FILL}{m.name}': (m.channels,)
+        for m in stack
+        if f'{FILL}{m.name}' in shapes
+    }
+    if {**expected, **fills} != dict(shapes):
+        raise Damaged(
+            f'expected numbers for {list(expected)[:3]}, {width} in a row'
         )
-
-
-def check_fill(
-    bank: AdapterBank, fills: Mapping[str, Tensor], path: str | Path
-) -> None:
-    """Refuse a file whose learned fill is not the network's."""
-    ours = {f'fill.{k}': v.shape for k, v in (bank.fill or {}).items()}
-    theirs = {key: vector.shape for key, vector in fills.items()}
-    if ours != theirs:
-        raise ValueError(
-            f'{str(path)!r} has a learned fill of {sorted(theirs)}, the '
-            f'network of {sorted(ours)}; check `model.fill`'
-        )
-
-
-def check_same(
-    found: Mapping[str, Any], expected: Mapping[str, Any], path: str | Path
-) -> None:
-    """Refuse a file for another network, with what differs first."""
-    for key in _SAME:
-        ours = json.loads(json.dumps(expected[key], default=float))
-        # Files of version 0.1 lack what had one value only.
-        theirs = found.get(key, ours if key in _ADDED else None)
-        if ours != theirs:
-            raise ValueError(
-                f'{str(path)!r} is for another {_WORDS.get(key, key)}: '
-                + _difference(key, ours, theirs)
-            )
-
-
-def _difference(key: str, ours: Any, theirs: Any) -> str:
-    if key == 'base':
-        return (
-            f'its fingerprint starts {str(theirs)[:12]}, the loaded base has '
-            f'{ours[:12]}; load the checkpoint that it was trained on'
-        )
-    if not isinstance(ours, list) or not isinstance(theirs, list):
-        remedy = KEYS.get(key)
-        hint = f'; set `model.adapter.{remedy}`' if remedy else ''
-        return f'it has {theirs!r}, the network {ours!r}{hint}'
-    hint = '; give the config that it was trained with'
-    for mine, other in zip(ours, theirs):
-        if mine != other:
-            return f'it has {other}, the network {mine}{hint}'
-    return f'it has {len(theirs)} entries, the network {len(ours)}{hint}'

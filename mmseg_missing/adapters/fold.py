@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 import torch
 from torch import nn
@@ -90,18 +91,30 @@ def _check_foldable(
 
 
 def _uses_its_weight(layer: nn.Module) -> bool:
-    """Say whether twice the weight gives twice the output, bias aside.
+    """Say whether what is written into weight and bias is what counts.
 
-    Not so where the weight is normalised first (``weight_norm``, ``ConvWS``).
+    Not so where a hook or a parametrization makes them anew for each forward
+    (``weight_norm``, ``spectral_norm``, pruning), nor where the weight is
+    normalised first (``ConvWS``): then twice the weight does not give twice
+    the output.
     """
-    if is_parametrized(layer) or hasattr(layer, 'weight_g'):
+    is_own = all(
+        _is_own(layer, key)
+        for key in ('weight', 'bias')
+        if getattr(layer, key, None) is not None
+    )
+    # Any hook before the forward may write a weight.
+    if is_parametrized(layer) or not is_own or layer._forward_pre_hooks:
         return False
-    if not isinstance(layer, _ConvNd) or type(layer).__module__ == (
-        nn.Conv2d.__module__
-    ):
+    is_plain = type(layer).__module__.startswith('torch.nn.modules.')
+    if is_plain or not isinstance(layer, (_ConvNd, nn.Linear)):
         return True
-    size = [2 * k * d for k, d in zip(layer.kernel_size, layer.dilation)]
-    x = torch.rand(1, layer.in_channels, *size).to(layer.weight)
+    if isinstance(layer, nn.Linear):
+        shape = [layer.in_features]
+    else:
+        size = [2 * k * d for k, d in zip(layer.kernel_size, layer.dilation)]
+        shape = [layer.in_channels, *size]
+    x = torch.rand(1, *shape).to(layer.weight)
     bias, layer.bias = layer.bias, None
     once = layer.forward(x)  # without hooks, so without the adapter
     layer.weight.mul_(2)
@@ -111,22 +124,47 @@ def _uses_its_weight(layer: nn.Module) -> bool:
     return torch.allclose(twice, 2 * once, rtol=1e-4)
 
 
+def _is_own(layer: nn.Module, key: str) -> bool:
+    return isinstance(layer._parameters.get(key), nn.Parameter)
+
+
 def add_biases(root: nn.Module, names: Iterable[str]) -> None:
     """Give the named layers a bias of zeros, as folding did.
 
     Raises:
-        ValueError: a name that ``root`` lacks.
+        ValueError: a name that ``root`` lacks, or of something that takes
+            no bias.
     """
     for name in names:
-        try:
-            layer = root.get_submodule(name)
-        except AttributeError as error:
+        layer = layer_named(root, name)
+        if (
+            not _is_own(layer, 'weight')
+            or 'bias' not in layer._parameters
+            or (layer.bias is not None)
+        ):
             raise ValueError(
-                f'{type(root).__name__} has no layer {name!r}; the folded '
-                'file was made from another network'
-            ) from error
+                f'{type(layer).__name__} {name!r} takes no further bias; the '
+                'folded file was made from another network'
+            )
         zeros = layer.weight.new_zeros(_out_features(layer))
         layer.bias = nn.Parameter(zeros, requires_grad=False)
+
+
+def layer_named(root: nn.Module, name: str) -> nn.Module:
+    """Return a layer that a folded file names.
+
+    Raises:
+        ValueError: ``root`` lacks it.
+    """
+    layer: Any = root
+    for part in name.split('.'):
+        layer = layer._modules.get(part) if layer is not None else None
+    if layer is None:
+        raise ValueError(
+            f'{type(root).__name__} has no layer {name!r}; the folded '
+            'file was made from another network'
+        )
+    return layer
 
 
 def _out_features(layer: nn.Module) -> int:

@@ -10,6 +10,8 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.parametrize import is_parametrized
 
+from .fold import layer_named
+
 CONVS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
 
@@ -145,14 +147,14 @@ def drop_norms(root: nn.Module, names: Iterable[str]) -> None:
     """Put an identity in the place of each named norm.
 
     Raises:
-        ValueError: a name that ``root`` lacks.
+        ValueError: a name that ``root`` lacks, or of something else.
     """
     for name in names:
-        parent, _, child = name.rpartition('.')
-        try:
-            setattr(root.get_submodule(parent), child, nn.Identity())
-        except AttributeError as error:
+        norm = layer_named(root, name)
+        if not isinstance(norm, _BatchNorm):
             raise ValueError(
-                f'{type(root).__name__} has no layer {name!r}; the folded '
+                f'{type(norm).__name__} {name!r} is no BatchNorm; the folded '
                 'file was made from another network'
-            ) from error
+            )
+        parent, _, child = name.rpartition('.')
+        setattr(root.get_submodule(parent), child, nn.Identity())

@@ -41,7 +41,8 @@ def load_base(
     """Load ``state`` into everything of ``model`` but its adapters.
 
     Raises:
-        ValueError: a key too many or too few, or another shape.
+        ValueError: a key too many or too few, another shape, or numbers
+            that are not finite.
     """
     expected = base_state(model)
     missing = set(expected) - set(state)
@@ -63,4 +64,19 @@ def load_base(
                 f'{str(path)!r} is no base of this network: {key!r} has shape '
                 f'{tuple(state[key].shape)}, expected {tuple(value.shape)}'
             )
+    check_finite(state, path)
     model.load_state_dict(state, strict=False)
+
+
+def check_finite(state: Mapping[str, Tensor], path: str | Path) -> None:
+    """Refuse weights that are NaN or infinite, also once in float32.
+
+    Raises:
+        ValueError: names the first such tensor.
+    """
+    for key, value in state.items():
+        if not bool(torch.isfinite(value.to(torch.float32)).all()):
+            raise ValueError(
+                f'{str(path)!r} holds numbers that are not finite in {key!r}; '
+                'give a checkpoint from before its training diverged'
+            )

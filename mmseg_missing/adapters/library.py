@@ -10,17 +10,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..modality import Modality, Stack
 from .attach import BANK
 from .bank import AdapterBank
-from .file import describe, read_adapter
-from .file_checks import (
-    check_counts,
-    check_metadata,
-    check_rows,
-    check_same,
-)
-from .rows import ROW_MODES
+from .file import describe, put, read_adapter
+from .file_checks import FILL, rows_of, stack_of
+from .file_match import check_fill, check_same
 
 
 def read_rows(path: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
@@ -39,31 +33,24 @@ def read_rows(path: str | Path) -> tuple[dict[str, Any], dict[str, Tensor]]:
         ValueError: a file that is damaged.
     """
     metadata, tensors = read_adapter(path)
-    check_metadata(metadata, path)
-    seen = check_counts(metadata, path)
-    stack = Stack([Modality(name, c) for name, c, *_ in metadata['stack']])
-    width = sum(width for *_, width in metadata['sites'])
-    mode = metadata['rows']
-    rows = ROW_MODES[mode](
-        stack, width, list(seen), **metadata.get('row_options', {})
-    )
-    stored = {k: v for k, v in tensors.items() if k.split('.')[0] != 'fill'}
-    check_rows(rows, stored, seen, path)
-    rows.load(stored)
-    names = [n for n in stack.incomplete() if rows.serves(n, seen)]
+    seen = metadata['samples_seen']
+    stack = stack_of(metadata)
+    rows = rows_of(metadata, stack)
+    rows.load({k: v for k, v in tensors.items() if not k.startswith(FILL)})
+    names = rows.served(list(seen), stack.subsets()[1:])
     with torch.no_grad():
         found = rows.compute(names)
     return metadata, dict(zip(names, found))
 
 
-@torch.no_grad()
 def load_adapters(
     root: nn.Module, paths: Sequence[str | Path]
 ) -> list[dict[str, Any]]:
     """Join several adapter files into the table of ``root``.
 
     So repairs that were trained apart, for different combinations, serve one
-    network. All or nothing.
+    network. All or nothing: rows that no file holds are untrained
+    afterwards.
 
     Args:
         root: A network with adapters in row mode ``table``, the base already
@@ -88,20 +75,21 @@ def load_adapters(
         metadata, rows = read_rows(path)
         if metadata['rows'] != 'table':  # they serve all there is
             rows = {n: r for n, r in rows.items() if n in bank.rows.names}
-        check_same(
-            {**metadata, 'rows': 'table', 'row_options': {}}, expected, path
-        )
+        as_table = {**metadata, 'rows': 'table', 'row_options': {}}
+        check_same(as_table, expected, path, bank.options)
         _check_fill(metadata, found[0][0] if found else metadata, path)
         _check_names(rows, bank, owner, path)
         owner.update(dict.fromkeys(rows, path))
         found.append((metadata, rows))
+    check_fill(bank, {}, paths[0])
+    joined: dict[str, Tensor] = {}
+    counts: dict[str, int] = {}
     for metadata, rows in found:
         seen = metadata['samples_seen']
-        for name, row in rows.items():
-            bank.rows.write(name, row)
-            # A row put together from others counts their samples.
-            count = seen.get(name, min(seen.values()))
-            bank.samples_seen[bank.rows.names.index(name)] = count
+        joined.update(rows)
+        # A row put together from others counts their samples.
+        counts.update({n: seen.get(n, min(seen.values())) for n in rows})
+    put(bank, joined, counts)
     return [metadata for metadata, _ in found]
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from torch import nn
 from torch.nn.modules.batchnorm import _NormBase
@@ -78,6 +79,9 @@ def never_called(root: nn.Module) -> set[str]:
 
 def matches(pattern: str, name: str) -> bool:
     """Say whether a full regex or a dotted suffix names ``name``."""
+    exact = _exact_name(pattern)
+    if exact is not None:
+        return name == exact
     try:
         is_match = re.fullmatch(pattern, name) is not None
     except re.error as error:
@@ -176,9 +180,36 @@ def exactly(name: str) -> str:
     return f'(?:{re.escape(name)})'
 
 
+def by_name(
+    patterns: Mapping[str, Any], sites: Iterable[Site]
+) -> dict[str, Any]:
+    """Return the same with sites in the place of patterns.
+
+    Args:
+        patterns: Values by pattern, of which the first that names a site
+            counts for it.
+        sites: All there are.
+    """
+    found = {}
+    for site in sites:
+        for pattern, value in patterns.items():
+            if matches(pattern, site.name):
+                found[exactly(site.name)] = value
+                break
+    return found
+
+
+def is_name(pattern: str) -> bool:
+    """Say whether a pattern names layers without being a regex."""
+    is_plain = re.fullmatch(r'[\w.-]+', pattern) is not None
+    return is_plain or _exact_name(pattern) is not None
+
+
 def _exact_name(pattern: str) -> str | None:
-    """Return the name that :func:`exactly` was given, which files hold."""
-    name = pattern.removeprefix('(?:').removesuffix(')').replace('\\', '')
+    """Return the name that :func:`exactly` was given."""
+    if not pattern.startswith('(?:'):
+        return None
+    name = pattern[len('(?:') :].removesuffix(')').replace('\\', '')
     return name if pattern == exactly(name) else None
 
 
@@ -201,7 +232,7 @@ def read_sites(path: str | Path) -> list[str]:
         if not isinstance(names, list):
             raise TypeError(f'{names!r} is no list')
         return [exactly(name) for name in names]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(
             f'{str(path)!r} is no file of adapter sites, expected '
             '{"sites": [names]}; write one with tools/analyze_modalities.py'

@@ -18,7 +18,7 @@ from .sensitivity import Sensitivity, SiteSensitivity
 from .shapley import interactions, shapley_values
 from .subsets import SubsetScores
 from .timing import MEASURED_IN_TURN, interleave, ratio_spread, spread
-from .variants import KINDS, Variants, parse_present
+from .variants import KINDS, Variants
 
 __all__ = [
     'CRITERIA',
@@ -44,7 +44,6 @@ __all__ = [
     'interactions',
     'interleave',
     'networks_of',
-    'parse_present',
     'peak_bytes',
     'ratio_spread',
     'shapley_values',

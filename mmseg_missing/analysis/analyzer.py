@@ -24,6 +24,8 @@ class ModalityAnalyzer:
             of drift and sensitivity.
         classes: Names in label order.
         batches: How many batches sensitivity looks at.
+        by_modality: Shapley values of modalities, as if each failed by
+            itself, rather than of sensors.
 
     Attributes:
         scores: :class:`SubsetScores` by network.
@@ -37,6 +39,7 @@ class ModalityAnalyzer:
         probe: nn.Module,
         classes: Sequence[str],
         batches: int = 16,
+        by_modality: bool = False,
     ) -> None:
         self.batches = batches
         [(self.root, part)] = adapted(probe)
@@ -48,9 +51,9 @@ class ModalityAnalyzer:
         bank.requires_grad_(True).train()
         self.sites = bank.sites
         ignore = probe.decode_head.ignore_index
+        scored = self.stack.apart() if by_modality else self.stack
         self.scores = {
-            name: SubsetScores(self.stack, classes, ignore)
-            for name in networks
+            name: SubsetScores(scored, classes, ignore) for name in networks
         }
         self.drift = {
             name: Drift(
@@ -66,9 +69,9 @@ class ModalityAnalyzer:
     def num_steps(self, images: Sequence[Any]) -> int:
         """Return how many steps :meth:`run` yields."""
         missing = len(self.combinations)
-        forwards = 2 ** len(self.stack) - 1 + missing
+        scored = sum(len(scores.tallies) for scores in self.scores.values())
         return (
-            len(images) * len(self.networks) * forwards
+            len(images) * (scored + len(self.networks) * missing)
             + min(len(images), self.batches) * missing
         )
 

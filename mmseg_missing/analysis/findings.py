@@ -131,7 +131,7 @@ class Findings:
             },
             'sites': self.rows,
         }
-        path.write_text(json.dumps(found, indent=1) + '\n')
+        path.write_text(json.dumps(found, indent=1, allow_nan=False) + '\n')
         return path
 
     def _charts(self) -> Iterator[tuple[str, Any]]:

@@ -9,6 +9,8 @@ import torch
 from mmengine.dataset import pseudo_collate
 from torch.utils.data import Dataset
 
+from ..evaluation.batches import by_size
+
 
 class EvenImages:
     """Batches of images that lie evenly over a data set, in random order.
@@ -41,7 +43,10 @@ class EvenImages:
         return -(-len(self.indices) // self.batch_size)
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
-        """Yield collated batches, before the data preprocessor."""
+        """Yield collated batches, before the data preprocessor.
+
+        Images of different sizes are batches of their own.
+        """
         found = False
         for start in range(0, len(self.indices), self.batch_size):
             chosen = self.indices[start : start + self.batch_size]
@@ -49,7 +54,7 @@ class EvenImages:
             batch = [item for item in batch if _is_complete(item)]
             found = found or bool(batch)
             if batch:
-                yield pseudo_collate(batch)
+                yield from by_size(pseudo_collate(batch))
         if not found:
             raise ValueError(
                 f'none of {len(self.indices)} images has every modality; '

@@ -50,12 +50,12 @@ def drift_chart(
     """Draw R2 along the network, one panel per combination.
 
     Args:
-        found: What :meth:`Drift.report` gives; with many combinations those
-            that miss one modality are drawn.
+        found: What :meth:`Drift.report` gives; combinations that lie within
+            another one are left out.
         title: Headline.
     """
-    most = max(name.count('+') for name in found)
-    shown = [name for name in found if name.count('+') == most]
+    parts = {name: set(name.split('+')) for name in found}
+    shown = [n for n in found if not any(parts[n] < p for p in parts.values())]
     figure = Figure(figsize=(9, 0.8 + 1.9 * len(shown)), layout='constrained')
     panels = figure.subplots(len(shown), squeeze=False, sharex=True)[:, 0]
     for ax, name in zip(panels, shown):

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..modality import Stack
+from ..evaluation.protocols import chances
 
 if TYPE_CHECKING:
     from .analyzer import ModalityAnalyzer
@@ -31,7 +31,7 @@ class Placement:
         unit: ``sites``: the best of them. ``numbers``: the best per number,
             as long as they fit.
         missing_rate: Weigh combinations by how often they are left if each
-            modality fails with this probability; default: all alike.
+            sensor fails with this probability; default: all alike.
 
     Raises:
         ValueError: a value that cannot work.
@@ -73,7 +73,7 @@ class Placement:
             }
         weights = None
         if self.missing_rate is not None:
-            weights = missing_weights(analyzer.stack, self.missing_rate)
+            weights = chances(analyzer.stack, self.missing_rate)
         scores = combine(values, weights)
         costs = [2 * site.num_features for site in analyzer.sites]
         return scores, choose(scores, costs, self.budget, self.unit)
@@ -90,29 +90,15 @@ def combine(
 
     Args:
         values: For each combination one value per site, 0 or more.
-        weights: Of the combinations; default: all alike.
+        weights: Of the combinations, 0 where not named; default: all alike.
     """
     total: list[float] = []
     for name, found in values.items():
-        share = (weights[name] if weights else 1.0) / (sum(found) or 1.0)
+        weight = 1.0 if weights is None else weights.get(name, 0.0)
+        share = weight / (sum(found) or 1.0)
         total = total or [0.0] * len(found)
         total = [t + share * v for t, v in zip(total, found, strict=True)]
     return total
-
-
-def missing_weights(stack: Stack, p: float) -> dict[str, float]:
-    """Return how often each combination is left.
-
-    Args:
-        stack: The modalities.
-        p: Each modality fails by itself with this probability.
-
-    """
-    return {
-        name: p ** (len(stack) - size) * (1 - p) ** size
-        for name in stack.incomplete()
-        for size in [name.count('+') + 1]
-    }
 
 
 def choose(

@@ -80,11 +80,20 @@ class Sensitivity:
         Args:
             inputs: (n, sum C, h, w), normalised.
             samples: n samples with labels, that have everything.
+
+        Raises:
+            ValueError: a loss that is not finite.
         """
         for name, found in self._found.items():
             told = restrict(samples, self.network.stack.parse(name))
             losses = self.network(inputs, told, mode='loss')
             loss, _ = self.network.parse_losses(losses)
+            if not loss.isfinite():
+                raise ValueError(
+                    f'the loss under {name} is not finite; check the '
+                    'checkpoint, and the values and labels of the images '
+                    '(tools/check_dataset.py)'
+                )
             row = self.bank.rows.table[name]
             found.append(torch.autograd.grad(loss, row)[0].cpu())
             yield name

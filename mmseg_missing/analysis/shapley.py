@@ -1,4 +1,4 @@
-"""Exact Shapley values of modalities, from the value of every subset."""
+"""Exact Shapley values of sensors, from the value of every subset."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ from itertools import combinations
 from math import comb
 
 EMPTY = ''
-"""The name of the subset without any modality."""
+"""The name of the subset without any sensor."""
 
 Game = dict[frozenset[str], float]
 
 
 def shapley_values(values: Mapping[str, float]) -> dict[str, float]:
-    """Return what each modality adds, averaged over all orders.
+    """Return what each of M sensors adds, averaged over all orders.
 
     phi_m = sum over S without m of |S|! (M - |S| - 1)! / M! *
     (v(S + m) - v(S)); they sum to v(all) - v(nothing).

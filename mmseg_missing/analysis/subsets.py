@@ -1,8 +1,8 @@
-"""What a network is worth with every subset of its modalities."""
+"""What a network is worth with every subset of its sensors."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
@@ -43,7 +43,15 @@ class Tally:
             pred: (h, w).
             target: (h, w).
             ignore: The label that is not counted.
+
+        Raises:
+            ValueError: logits that are not finite.
         """
+        if not logits.isfinite().all():
+            raise ValueError(
+                "the network's scores are not finite; check the checkpoint, "
+                'and the values of the images (tools/check_dataset.py)'
+            )
         num_classes = len(self.nll)
         self.matrix += confusion_matrix(
             pred, target, num_classes, ignore
@@ -74,13 +82,13 @@ def prior_tally(counts: Tensor) -> Tally:
 
 @dataclass
 class SubsetScores:
-    """Tallies of all 2^M subsets, over the same images.
+    """Tallies of all 2^S subsets of S sensors, over the same images.
 
     mIoU and NLL are means over the classes that occur in the labels: the
     same classes for every subset, each with the same weight.
 
     Args:
-        stack: The modalities.
+        stack: The modalities; those of one sensor come and go together.
         classes: Names in label order.
         ignore_index: Label of pixels that are not counted.
     """
@@ -133,8 +141,16 @@ class SubsetScores:
         """Return v of every subset, by what is valued.
 
         Keys: ``mIoU`` (per cent), ``-NLL`` (nats) and ``IoU/<class>``.
+
+        Raises:
+            ValueError: not one pixel has a label.
         """
         chosen = self.occurring
+        if not chosen:
+            raise ValueError(
+                'the images have no labelled pixel; check the labels and '
+                '--split'
+            )
         tallies = {**self.tallies, EMPTY: prior_tally(self.counts)}
         found: dict[str, dict[str, float]] = {'mIoU': {}, '-NLL': {}}
         for name, tally in tallies.items():
@@ -148,14 +164,25 @@ class SubsetScores:
         return found
 
     def report(self) -> dict[str, dict[str, dict[str, float]]]:
-        """Return v, Shapley values and interactions of all that is valued."""
+        """Return v, Shapley values and interactions of all that is valued.
+
+        The players are the sensors.
+        """
         return {
             key: {
                 'values': values,
-                'shapley': shapley_values(values),
-                'interactions': interactions(values),
+                'shapley': shapley_values(self._by_sensor(values)),
+                'interactions': interactions(self._by_sensor(values)),
             }
             for key, values in self.values().items()
+        }
+
+    def _by_sensor(self, values: Mapping[str, float]) -> dict[str, float]:
+        """Return v by the sensors that are there, not their modalities."""
+        sensor = {m.name: str(m.sensor) for m in self.stack}
+        return {
+            '+'.join(dict.fromkeys(sensor[n] for n in name.split('+') if n)): v
+            for name, v in values.items()
         }
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 import torch
@@ -107,19 +107,6 @@ class Variants:
         )
         folded = fold_network(twin, combination, image)
         return self._build(twin.state_dict(), folded=folded)
-
-
-def parse_present(present: Sequence[str], stack: Stack) -> tuple[str, ...]:
-    """Return combinations for ``every``, ``full`` or names, in order.
-
-    Raises:
-        ValueError: an unknown combination.
-    """
-    if list(present) == ['every']:
-        return stack.combinations()
-    names = [stack.full if name == 'full' else name for name in present]
-    wanted = {stack.parse(name) for name in names}
-    return tuple(n for n in stack.combinations() if stack.parse(n) in wanted)
 
 
 def _has_adapter(model: Mapping[str, Any]) -> bool:

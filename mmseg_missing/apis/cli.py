@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 from collections.abc import Callable
+from contextvars import copy_context
 from pathlib import Path
 from urllib.error import URLError
 
@@ -13,6 +14,7 @@ import torch
 from mmengine.config import Config, DictAction
 from mmengine.runner import Runner
 
+from ..compat import trust_from_now_on
 from ..evaluation import check_writable
 
 USER_ERRORS = (
@@ -32,7 +34,7 @@ def run_tool(main: Callable[[], None]) -> None:
     ``MMSEG_MISSING_DEBUG=1`` in the environment keeps the traceback.
     """
     try:
-        main()
+        copy_context().run(main)
     except KeyboardInterrupt:
         _end(
             'interrupted; training continues from its last checkpoint with '
@@ -70,8 +72,32 @@ def _unwrapped(text: str) -> str:
 
 
 def _end(message: str) -> None:
-    print(f'error: {message}', file=sys.stderr)
+    print(f'error: {printable(message)}', file=sys.stderr)
     sys.exit(2)
+
+
+def printable(text: str) -> str:
+    """Return ``text`` without what steers a terminal, lines kept apart."""
+    return ''.join(c if c.isprintable() or c == '\n' else '?' for c in text)
+
+
+class Trust(argparse.Action):
+    """A switch that lets checkpoints run code for the rest of the tool."""
+
+    def __call__(self, parser, namespace, values, option_string=None):
+        trust_from_now_on()
+
+
+def add_trust(parser: argparse.ArgumentParser) -> None:
+    """Add ``--trust``, which every tool that loads a checkpoint takes."""
+    parser.add_argument(
+        '--trust',
+        action=Trust,
+        nargs=0,
+        default=argparse.SUPPRESS,
+        help='load checkpoints that hold more than data; whoever made them '
+        'can run any code on this machine',
+    )
 
 
 class ConfigOptions(DictAction):
@@ -117,6 +143,7 @@ def add_runner_arguments(parser: argparse.ArgumentParser) -> None:
         '--work-dir', help='default: work_dirs/<name of the config>'
     )
     add_config_options(parser)
+    add_trust(parser)
     parser.add_argument(
         '--launcher',
         choices=['none', 'pytorch', 'slurm', 'mpi'],

@@ -30,8 +30,9 @@ class Inferencer:
         checkpoint: str | Path,
         adapter: AdapterFiles = None,
         device: str = 'cpu',
+        trust: bool = False,
     ) -> None:
-        self.model = init_model(config, checkpoint, adapter, device)
+        self.model = init_model(config, checkpoint, adapter, device, trust)
         dataset = require(self.model.cfg, 'test_dataloader.dataset')
         steps = [s for s in dataset.pipeline if s['type'] not in LOADERS]
         self._pipeline = Compose(complete_pipeline(steps, dataset.modalities))

@@ -21,12 +21,16 @@ from torch import nn
 from torch.utils.data import Dataset
 
 from ..adapters import (
+    METHODS,
     adapted,
     adapter_prefixes,
+    check_finite,
     exactly,
+    is_name,
     load_adapter,
     load_adapters,
     load_base,
+    method_options,
     read_adapter,
 )
 from ..engine.checkpoints import read_checkpoint
@@ -41,6 +45,7 @@ def init_model(
     checkpoint: str | Path,
     adapter: AdapterFiles = None,
     device: str = 'cpu',
+    trust: bool = False,
 ) -> nn.Module:
     """Build a segmentor in evaluation mode with its weights.
 
@@ -51,16 +56,17 @@ def init_model(
         adapter: Adapter file, or several for different combinations; its
             adapters are attached when the config has none.
         device: Where it runs.
+        trust: Let the checkpoint run code, should it hold any.
 
     Raises:
         FileNotFoundError: a file is not there.
-        ValueError: files that do not belong together, or a device that is
-            not there.
+        ValueError: files that do not belong together, a device that is not
+            there, or a checkpoint that holds more than data.
     """
     check_device(device)
     is_read = isinstance(config, Config)
     cfg = copy.deepcopy(config) if is_read else load_config(config)
-    found = read_checkpoint(checkpoint)
+    found = read_checkpoint(checkpoint, trust)
     configure(cfg, found, adapter)
     init_default_scope(cfg.get('default_scope', 'mmseg'))
     model = MODELS.build(cfg.model)
@@ -118,6 +124,7 @@ def configure(
             'a folded checkpoint contains its adapter; leave `--adapter` out'
         )
     if folded:
+        _check_folded(checkpoint['meta'])
         cfg.model.folded = folded
         cfg.model.adapter = cfg.model.teacher = None
         cfg.model.fill = checkpoint['meta'].get('fill', 'zero')
@@ -136,9 +143,43 @@ def configure(
         )
 
 
+def _check_folded(meta: Mapping[str, Any]) -> None:
+    """Refuse what no folded checkpoint says.
+
+    Raises:
+        ValueError: an entry of a wrong kind.
+    """
+    folded, kinds = meta['folded'], {'fill': dict, 'combination': str}
+    is_right = isinstance(folded, dict) and all(
+        isinstance(value, kinds.get(key, list))
+        for key, value in folded.items()
+    )
+    if is_right:
+        names = [n for key in ('biases', 'norms') for n in folded.get(key, ())]
+        vectors = folded.get('fill', {}).values()
+        is_right = all(isinstance(name, str) for name in names) and all(
+            isinstance(vector, list) and _is_finite(vector)
+            for vector in vectors
+        )
+    if not (is_right and isinstance(meta.get('fill', ''), (str, dict))):
+        raise ValueError(
+            'this folded checkpoint is damaged: what it says of itself '
+            'cannot be; fold again with tools/fold_adapter.py'
+        )
+
+
+def _is_finite(numbers: Sequence[Any]) -> bool:
+    return all(type(n) in (int, float) and abs(n) < 2**63 for n in numbers)
+
+
 def _adapter_config(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return the `model.adapter` that takes files with this metadata."""
+    """Return the `model.adapter` that takes files with this metadata.
+
+    What they say is not trusted: of the methods only those of this package
+    are taken, of the patterns only names.
+    """
     first = found[0]
+    _check_method(first['method'], first.get('options', {}))
     rows = {'type': first['rows'], **first.get('row_options', {})}
     names = [name for metadata in found for name in metadata['combinations']]
     if first.get('root'):
@@ -150,13 +191,46 @@ def _adapter_config(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         'type': first['method'],
         **first.get('options', {}),
         'rows': rows if len(found) == 1 else 'table',
-        'sites': [exactly(name) for name, *_ in first['sites']],
+        'sites': {name: width for name, _, width in first['sites']},
         'batch_major': [exactly(n) for n in first.get('batch_major', ())],
         # Additive rows serve more than they were trained for.
         'combinations': list(dict.fromkeys(names))
         if all(metadata['rows'] == 'table' for metadata in found)
         else None,
     }
+
+
+def _check_method(name: str, options: Mapping[str, Any]) -> None:
+    """Refuse what a file may not choose by itself.
+
+    Raises:
+        ValueError: a method of somebody else, or options that it lacks or
+            that name layers by patterns.
+    """
+    remedy = 'give the config that it was trained with'
+    methods = {method.__name__: method for method in METHODS}
+    if name not in methods:
+        raise ValueError(
+            f'this file is for adapters of type {name!r}, which is none of '
+            f'this package; {remedy}'
+        )
+    strange = sorted(set(options) - set(method_options(methods[name])))
+    if strange:
+        raise ValueError(
+            f'this file has options that {name} lacks, {strange}; {remedy}'
+        )
+    for key, value in options.items():
+        if not isinstance(value, Mapping):
+            continue
+        if not all(map(is_name, value)):
+            raise ValueError(
+                f'this file names layers by patterns in its {key}; {remedy}'
+            )
+        if not all(_is_finite([n]) and n > 0 for n in value.values()):
+            raise ValueError(
+                f'this file has something else than positive numbers in its '
+                f'{key}; {remedy}'
+            )
 
 
 def _as_list(adapter: AdapterFiles) -> list[str | Path]:
@@ -198,6 +272,13 @@ def load_weights(
             f'{str(path)!r} holds adapters for other sites or combinations '
             f'({wrong[0]}); use the config that it was trained with'
         )
+    lacking = [k for k in own if k.startswith(prefixes) and k not in rows]
+    if rows and prefixes and lacking:
+        raise ValueError(
+            f'{str(path)!r} holds a part of its adapters only, {lacking[0]} '
+            'is missing; use the config that it was trained with'
+        )
+    check_finite(rows, path)
     model.load_state_dict(rows, strict=False)
     files = _as_list(adapter)
     if not files:

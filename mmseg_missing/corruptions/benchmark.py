@@ -17,6 +17,7 @@ import torch
 from torch import Generator, Tensor
 
 from ..modality import Stack
+from ..values import probability, real
 
 RMM_RATES = (0.75, 0.5, 0.25)
 GAUSSIAN_NAMES = ('rgb', 'depth', 'hha', 'lidar')
@@ -29,10 +30,17 @@ class NoisyLevel:
     Args:
         density: Share of the pixels that are salt or pepper.
         sigma: Of the Gaussian noise, after normalisation.
+
+    Raises:
+        ValueError: no share, or a sigma that is negative or not finite.
     """
 
     density: float
     sigma: float
+
+    def __post_init__(self) -> None:
+        probability('density', self.density)
+        real('sigma', self.sigma, least=0)
 
 
 NM_LEVELS = {
@@ -61,7 +69,16 @@ def drop_values(
 
     Returns:
         (n, sum C, h, w), a new tensor.
+
+    Raises:
+        ValueError: no probability, or another number of flags.
     """
+    probability('rate', rate)
+    if len(available) != len(stack):
+        raise ValueError(
+            f'`available` needs {len(stack)} entries for {stack.full}, got '
+            f'{len(available)}'
+        )
     outputs = inputs.clone()
     for index, name in enumerate(stack.names):
         if available[index]:

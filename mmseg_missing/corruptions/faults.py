@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, Tensor
 
+from ..values import choice, whole
 from .views import blurred, late, shifted
 from .weather import add_fog, add_rain, patches
 
@@ -49,9 +50,14 @@ def corrupt(image: Tensor, fault: str, severity: int, seed: int) -> Tensor:
         seed: Of this image.
 
     Raises:
-        ValueError: unknown fault or severity.
+        TypeError: a severity that is no whole number.
+        ValueError: unknown fault or severity, or no image of pixels.
     """
     check_fault(fault, severity)
+    if image.ndim != 3 or not image.numel():
+        raise ValueError(
+            f'a fault takes an image (C, H, W), got {tuple(image.shape)}'
+        )
     kind = FAULTS[fault]
     measured = (image != 0).any(0)
     generator = Generator().manual_seed(seed)
@@ -61,16 +67,14 @@ def corrupt(image: Tensor, fault: str, severity: int, seed: int) -> Tensor:
 
 
 def check_fault(fault: str, severity: int) -> None:
-    """Raise ValueError for what :func:`corrupt` does not know."""
-    if fault not in FAULTS:
-        raise ValueError(
-            f'unknown fault {fault!r}; use one of {", ".join(FAULTS)}'
-        )
-    if severity not in SEVERITIES:
-        raise ValueError(
-            f'`severity` of {fault!r} must be one of {SEVERITIES}, got '
-            f'{severity!r}'
-        )
+    """Refuse what :func:`corrupt` does not know.
+
+    Raises:
+        TypeError: a severity that is no whole number.
+        ValueError: unknown fault or severity.
+    """
+    choice('fault', fault, FAULTS)
+    whole('severity', severity, min(SEVERITIES), max(SEVERITIES))
 
 
 def spread(image: Tensor, measured: Tensor) -> tuple[Tensor, Tensor]:

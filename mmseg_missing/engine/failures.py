@@ -69,7 +69,7 @@ def parse_failure(text: str | None) -> RandomMissing | Noisy | None:
     """
     if text is None:
         return None
-    kind, _, value = text.partition(' ')
+    kind, _, value = str(text).partition(' ')
     if kind == 'NM' and value in NM_LEVELS:
         return Noisy(value)
     try:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import chain
 from typing import Any
 
 import torch
@@ -14,9 +15,14 @@ from mmseg.registry import LOOPS
 from torch import nn
 
 from mmseg_missing.adapters import adapted, check_hooks
+from mmseg_missing.evaluation.batches import by_size
+from mmseg_missing.evaluation.per_combination import per_combination
 from mmseg_missing.modality import Stack
+from mmseg_missing.values import flag
 
 from .failures import parse_failure
+from .pictures import draw_per_combination
+from .watching import check_watched
 
 
 class _CombinationLoop:
@@ -33,6 +39,7 @@ class _CombinationLoop:
         present: str | Sequence[str] = 'every',
         failure: str | None = None,
     ) -> None:
+        fp16 = flag(f'{self.stage}_cfg.fp16', fp16)
         super().__init__(runner, dataloader, evaluator, fp16=fp16)
         _check_sampler(self.dataloader.sampler)
         model = runner.model
@@ -42,12 +49,23 @@ class _CombinationLoop:
         _check_network(network)
         self.stack = network.stack
         self.combinations = _parse(present, self.stack, network.folded)
+        draw_per_combination(runner.hooks, self.stack)
+        self.evaluator.metrics = per_combination(
+            self.evaluator.metrics, self.combinations, self.stack.full
+        )
         self.evaluator.dataset_meta = {
             **(self.evaluator.dataset_meta or {}),
             'modalities': self.stack.names,
+            'sensors': tuple(m.sensor for m in self.stack),
             'combinations': self.combinations,
             'fill': _describe(network.fill),
         }
+        if self.stage == 'val':
+            is_adapted = network in dict(adapted(network)).values()
+            fixed = self.stack.full if is_adapted else None
+            check_watched(
+                runner.hooks, self.evaluator.metrics, self.combinations, fixed
+            )
         self.set_failure(failure)
 
     def set_failure(
@@ -87,9 +105,11 @@ class _CombinationLoop:
         predict = (
             self._predict_augmented if self.is_augmented else self._predict
         )
+        parts = by_size(data_batch, self.is_augmented)
         outputs = []
         with autocast(enabled=self.fp16):
-            for predictions in predict(data_batch):
+            for predictions in chain.from_iterable(map(predict, parts)):
+                _check_finite(predictions)
                 self.evaluator.process(predictions, data_batch)
                 for sample in predictions:
                     # Many combinations of logits would fill the memory.
@@ -172,15 +192,20 @@ class CombinationTestLoop(_CombinationLoop, TestLoop):
 
     A combination is scored on the samples that have it. With a test-time
     augmentation wrapper as the model each combination is a ``test_step``.
+    Images of one batch that differ in size run apart, as in batches of
+    their own. Metrics that do not know combinations run once for each, see
+    :class:`~mmseg_missing.evaluation.PerCombination`, and
+    ``SegVisualizationHook`` draws a picture of each.
 
     Args:
         runner: The runner; its model is a ``MissingModalitySegmentor``.
         dataloader: Data loader or its config.
         evaluator: Evaluator or its config.
         fp16: Run the network under autocast.
-        present: ``every``, ``full``, a combination such as ``rgb+depth``, or
-            a list of combinations. For a folded network ``every`` is the one
-            it was folded for.
+        present: ``every`` (combinations of whole sensors), ``subsets`` (all
+            2^M - 1), ``full``, a combination such as ``rgb+depth``, or a
+            list of these. For a folded network ``every`` is the one it was
+            folded for.
         failure: ``RMM 0.75`` (a rate) or ``NM low`` (``mid``, ``high``): the
             protocols of arXiv:2503.18445; see
             :mod:`mmseg_missing.corruptions.benchmark`.
@@ -189,9 +214,10 @@ class CombinationTestLoop(_CombinationLoop, TestLoop):
         combinations: Names of the combinations that are scored.
 
     Raises:
-        TypeError: the model has no stack.
+        TypeError: the model has no stack, or a value of a wrong kind.
         ValueError: unknown combination or failure, a combination that the
-            folded network does not serve, or a sampler that repeats samples.
+            folded network does not serve, a sampler that repeats samples,
+            or, while it runs, scores that are not finite.
     """
 
     stage = 'test'
@@ -199,7 +225,12 @@ class CombinationTestLoop(_CombinationLoop, TestLoop):
 
 @LOOPS.register_module()
 class CombinationValLoop(_CombinationLoop, ValLoop):
-    """Validation loop over combinations; see :class:`CombinationTestLoop`."""
+    """Validation loop over combinations; see :class:`CombinationTestLoop`.
+
+    Raises:
+        ValueError: besides, a hook that watches a score which is not
+            measured, or which adapters leave as it is.
+    """
 
     stage = 'val'
 
@@ -230,23 +261,29 @@ def _parse(
     present: str | Sequence[str], stack: Stack, folded: str | None
 ) -> tuple[str, ...]:
     """Return the combinations to score, in canonical order."""
-    if present == 'every':
-        present = folded or stack.combinations()
-    given = [present] if isinstance(present, str) else present
-    wanted = {
-        stack.parse(stack.full if name == 'full' else name) for name in given
-    }
-    if not wanted:
-        raise ValueError(
-            "`present` must be 'every', 'full' or name combinations of "
-            f'{stack.full}, got {present!r}'
-        )
-    if folded and wanted != {stack.parse(folded)}:
+    if folded and present in ('every', ['every']):
+        present = folded
+    chosen = stack.choose(present)
+    if folded and chosen != (folded,):
         raise ValueError(
             f'this network is folded for {folded} and serves nothing else, '
             f"got `present={present!r}`; use 'every' or the unfolded network"
         )
-    return tuple(n for n in stack.combinations() if stack.parse(n) in wanted)
+    return chosen
+
+
+def _check_finite(samples: Sequence[BaseDataElement]) -> None:
+    """Refuse scores that no class can be read from."""
+    for sample in samples:
+        logits = sample.get('seg_logits')
+        if logits is not None and not logits.data.isfinite().all():
+            meta = sample.metainfo
+            raise ValueError(
+                f"the network's scores of {meta.get('img_path', 'an image')} "
+                f'under {meta["combination"]} are not finite; check the '
+                'checkpoint, and the values of the image '
+                '(tools/check_dataset.py)'
+            )
 
 
 def _describe(fill: Mapping[str, str]) -> str:

@@ -12,6 +12,7 @@ from .comparison_tables import comparison_table
 from .conditions import ConditionTable
 from .confusion import (
     class_accuracy,
+    class_f1,
     class_iou,
     confusion_matrix,
     mean_over_classes,
@@ -20,6 +21,7 @@ from .confusion import (
 from .cost import COST_FILE, Cost
 from .files import check_writable, write_comparison, write_report
 from .metric import CombinationIoUMetric
+from .per_combination import PerCombination
 from .protocols import (
     expected_miou,
     mean_miou,
@@ -37,10 +39,12 @@ __all__ = [
     'Comparison',
     'ConditionTable',
     'Cost',
+    'PerCombination',
     'Report',
     'bar_chart',
     'check_writable',
     'class_accuracy',
+    'class_f1',
     'class_iou',
     'class_table',
     'compare',

@@ -6,6 +6,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
+from ..modality import Stack
 from .comparing_checks import (
     check_alike,
     check_dedicated,
@@ -16,6 +17,7 @@ from .comparison import MISSING_RATE, Comparison, Method, Stat
 from .protocols import (
     combination_names,
     expected_miou,
+    failing,
     mean_miou,
     recovered_fraction,
 )
@@ -47,22 +49,26 @@ def compare(
     given = [base] if base else []
     parts = [p for run in (*given, *runs, *dedicated) for p in run.parts]
     images = check_alike(parts)
-    modalities = max((p.report.modalities for p in parts), key=len)
-    check_dedicated(dedicated, '+'.join(modalities))
+    largest = max((p.report for p in parts), key=lambda r: len(r.modalities))
+    full = largest.full
+    check_dedicated(dedicated, full)
     pretrained = base.miou if base else {}
     scored = [*given, *runs]
     names = check_scored(
-        scored, [_completed(run, modalities, pretrained) for run in scored]
+        scored, [_completed(run, full, pretrained) for run in scored]
     )
+    stack = largest.stack if largest.modalities else None
     frame = _Frame(
-        modalities=modalities,
-        names=_in_order(names, modalities),
+        stack=stack,
+        full=full,
+        names=_in_order(names, stack),
         pretrained=pretrained,
-        goal=_goal(dedicated, modalities, pretrained),
+        goal=_goal(dedicated, full, pretrained),
         size=_base_size(given, runs),
     )
     return Comparison(
-        modalities=modalities,
+        modalities=largest.modalities,
+        sensors=largest.sensors,
         rule=parts[0].report.rule,
         split=parts[0].report.split,
         images={name: images[name] for name in frame.names},
@@ -77,14 +83,16 @@ class _Frame:
     """What the numbers of a method are measured against.
 
     Args:
-        modalities: Names in stack order.
+        stack: Names and sensors; None: not known.
+        full: The combination that misses nothing.
         names: The combinations, in order.
         pretrained: Scores of the base; empty: not given.
         goal: Scores of dedicated networks; empty: nothing to recover.
         size: Numbers of the base; None: not known.
     """
 
-    modalities: tuple[str, ...]
+    stack: Stack | None
+    full: str
     names: tuple[str, ...]
     pretrained: Scores
     goal: Scores
@@ -101,9 +109,7 @@ class _Frame:
 
     def method(self, runs: Sequence[Run]) -> Method:
         """Sum up the seeds of one method."""
-        scores = [
-            _completed(run, self.modalities, self.pretrained) for run in runs
-        ]
+        scores = [_completed(run, self.full, self.pretrained) for run in runs]
         per_seed = {
             name: tuple(miou[name] for miou in scores if name in miou)
             for name in self.names
@@ -127,16 +133,16 @@ class _Frame:
     def _measure(self, miou: Scores) -> dict[str, float]:
         """Return the numbers of one seed that are defined."""
         found = {}
-        missing = _missing(self.names, self.modalities)
+        missing = _missing(self.names, self.full)
         if all(name in miou for name in missing):
             found['mean_missing'] = mean_miou({n: miou[n] for n in missing})
         if all(name in miou for name in self.names):
             of_all = {name: miou[name] for name in self.names}
             found['mean'] = mean_miou(of_all)
             found['worst'] = min(of_all.values())
-        if _is_complete(miou, self.modalities):
+        if self.stack and set(combination_names(self.stack)) <= set(miou):
             found['expected'] = expected_miou(
-                miou, self.modalities, MISSING_RATE
+                miou, failing(self.stack, self.names), MISSING_RATE
             )
         if self.goal and all(name in miou for name in self.goal):
             found['recovered'] = recovered_fraction(
@@ -158,25 +164,20 @@ class _Frame:
 MEASURES = ('mean', 'mean_missing', 'worst', 'expected', 'recovered')
 
 
-def _completed(
-    run: Run, modalities: Sequence[str], pretrained: Scores
-) -> Scores:
+def _completed(run: Run, full: str, pretrained: Scores) -> Scores:
     """Return a run's scores; the base serves what needs no repair."""
-    full = '+'.join(modalities)
     if run.is_split and full in pretrained:
         return {full: pretrained[full], **run.miou}
     return run.miou
 
 
-def _goal(
-    dedicated: Sequence[Run], modalities: Sequence[str], pretrained: Scores
-) -> Scores:
+def _goal(dedicated: Sequence[Run], full: str, pretrained: Scores) -> Scores:
     """Return the dedicated networks' scores, where there is a gap to them."""
     scores: dict[str, list[float]] = {}
     for run in dedicated:
         for name, value in run.miou.items():
             scores.setdefault(name, []).append(value)
-    names = _missing(pretrained, modalities)
+    names = _missing(pretrained, full)
     goal = {n: statistics.fmean(scores[n]) for n in names if n in scores}
     gap = sum(goal[name] - pretrained[name] for name in goal)
     return goal if gap > 0 else {}
@@ -191,24 +192,15 @@ def _base_size(given: Sequence[Run], runs: Sequence[Run]) -> int | None:
     return next((c.base_parameters for c in costs if c.added_parameters), None)
 
 
-def _missing(
-    names: Sequence[str] | Scores, modalities: Sequence[str]
-) -> list[str]:
-    full = '+'.join(modalities)
+def _missing(names: Sequence[str] | Scores, full: str) -> list[str]:
     return [name for name in names if name != full]
 
 
-def _in_order(
-    names: Sequence[str], modalities: Sequence[str]
-) -> tuple[str, ...]:
+def _in_order(names: Sequence[str], stack: Stack | None) -> tuple[str, ...]:
     """Return names as every table lists them, larger ones first."""
-    if not modalities:
+    if stack is None:
         return tuple(names)
-    return tuple(n for n in combination_names(modalities) if n in names)
-
-
-def _is_complete(miou: Scores, modalities: Sequence[str]) -> bool:
-    return bool(modalities) and set(combination_names(modalities)) <= set(miou)
+    return tuple(name for name in stack.subsets() if name in names)
 
 
 def _stat(values: Sequence[float | None]) -> Stat | None:

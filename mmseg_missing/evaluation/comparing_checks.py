@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from ..modality import Stack
+from .protocols import sensor_groups
+from .report import Report
 from .run import BASE, DEDICATED, Part, Run
 
 
@@ -16,7 +19,8 @@ def check_alike(parts: Sequence[Part]) -> dict[str, int]:
             modalities or images.
     """
     first = parts[0]
-    stack = max((part.report.modalities for part in parts), key=len)
+    widest = max(parts, key=lambda part: len(part.report.modalities))
+    stack = widest.report.modalities
     images: dict[str, tuple[int, Part]] = {}
     for part in parts:
         for what, read in READ.items():
@@ -26,6 +30,9 @@ def check_alike(parts: Sequence[Part]) -> dict[str, int]:
         known = [name for name in stack if name in part.report.modalities]
         if tuple(known) != part.report.modalities:
             _refuse(part, first, 'modalities', part.report.modalities, stack)
+        mine, other = (_sensors(p.report, known) for p in (part, widest))
+        if mine != other:
+            _refuse(part, widest, 'modalities by sensor', mine, other)
         for scores in part.report.combinations:
             count, other = images.setdefault(
                 scores.name, (scores.images, part)
@@ -104,6 +111,13 @@ READ = {
     'condition': lambda report: report.condition,
     'classes': lambda report: report.classes,
 }
+
+
+def _sensors(report: Report, names: Sequence[str]) -> list[str]:
+    """Return which of ``names`` fail together, such as ``aolp+dolp``."""
+    if not names:
+        return []
+    return sensor_groups(Stack([m for m in report.stack if m.name in names]))
 
 
 def _where(mine: Any, other: Any) -> tuple[Any, Any]:

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any
 
+from .protocols import named_stack, scope
+
 # p of the one E(p) in the table.
 MISSING_RATE = 0.1
 
@@ -105,6 +107,7 @@ class Comparison:
         methods: In the order given.
         base: The pretrained network; None: not given.
         dedicated: Networks trained for one combination each; None: not given.
+        sensors: One per modality; empty: each modality is its own.
     """
 
     modalities: tuple[str, ...]
@@ -114,6 +117,7 @@ class Comparison:
     methods: tuple[Method, ...]
     base: Method | None
     dedicated: Method | None
+    sensors: tuple[str, ...] = ()
 
     @property
     def rows(self) -> tuple[Method, ...]:
@@ -129,7 +133,7 @@ class Comparison:
     @property
     def missing(self) -> tuple[str, ...]:
         """The combinations that miss something."""
-        full = '+'.join(self.modalities)
+        full = '+'.join(self.modalities) or 'full'
         return tuple(name for name in self.combinations if name != full)
 
     @property
@@ -157,7 +161,7 @@ class Comparison:
             f'fill {self._fills()}',
             f'split {self.split}, {images} images per combination',
             f'{len(self.combinations)} combinations, {len(self.missing)} of '
-            'them missing something',
+            f'them missing something{self._scope()}',
         ]
         if any(len(row.seeds) > 1 for row in self.rows):
             words.append('± sample standard deviation over seeds')
@@ -170,6 +174,7 @@ class Comparison:
         texts = {
             'settings': self.settings,
             'modalities': self.modalities,
+            'sensors': self.sensors,
             'rule': self.rule,
             'split': self.split,
             'images': dict(self.images),
@@ -178,6 +183,14 @@ class Comparison:
             'methods': [row.to_dict() for row in self.rows],
         }
         return json.dumps(texts, indent=2, allow_nan=False)
+
+    def _scope(self) -> str:
+        """Say which combinations these are, where sensors have several."""
+        if not self.modalities:
+            return ''
+        stack = named_stack(self.modalities, self.sensors)
+        words = scope(stack, self.combinations)
+        return words and f' ({words})'
 
     def _recovering(self) -> str:
         """Say over which combinations the recovered fraction goes."""

@@ -5,6 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ..values import choice
+
 RULES = ('mmseg', 'cmnext')
 
 
@@ -55,16 +57,33 @@ def class_accuracy(matrix: Tensor) -> Tensor:
     return 100 * matrix.diagonal().double() / matrix.sum(1)
 
 
+def class_f1(matrix: Tensor) -> Tensor:
+    """Return (K,) float64 F1 = 2 TP / (2 TP + FP + FN).
+
+    NaN: neither in the truth nor predicted. A class that is never right has
+    0; MMSegmentation's ``mFscore`` leaves such a class out of the mean.
+    """
+    hit = matrix.diagonal()
+    return 200 * hit.double() / (matrix.sum(0) + matrix.sum(1))
+
+
+def never_predicted(matrix: Tensor) -> list[int]:
+    """Return the classes that occur in the truth and in no prediction."""
+    lost = (matrix.sum(1) > 0) & (matrix.sum(0) == 0)
+    return lost.nonzero()[:, 0].tolist()
+
+
 def pixel_accuracy(matrix: Tensor) -> float:
     """Return aAcc, the share of pixels that are right."""
     return (100 * matrix.diagonal().sum().double() / matrix.sum()).item()
 
 
 def mean_over_classes(scores: Tensor, rule: str) -> float:
-    """Return mIoU or mAcc.
+    """Return mIoU, mF1 or mAcc.
 
     Args:
-        scores: (K,) from :func:`class_iou` or :func:`class_accuracy`.
+        scores: (K,) from :func:`class_iou`, :func:`class_f1` or
+            :func:`class_accuracy`.
         rule: ``mmseg`` leaves undefined classes out, as MMSegmentation and
             CMX do; ``cmnext`` counts them as 0, as CMNeXt's code does.
 
@@ -78,9 +97,7 @@ def mean_over_classes(scores: Tensor, rule: str) -> float:
 
 def check_rule(rule: str) -> str:
     """Return ``rule``; raise ValueError where it is unknown."""
-    if rule not in RULES:
-        raise ValueError(f'`iou_rule` must be one of {RULES}, got {rule!r}')
-    return rule
+    return choice('iou_rule', rule, RULES)
 
 
 def _check_classes(

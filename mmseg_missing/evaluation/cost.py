@@ -6,6 +6,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
+from ..values import real
+from .report import WRONG_FIELDS
+
 COST_FILE = 'cost.json'
 
 
@@ -32,6 +35,10 @@ class Cost:
         threads: Of the CPU.
         sampler: Class of what drew the combinations.
         samples_seen: Training samples by the combination that they showed.
+
+    Raises:
+        TypeError: a time or a size that is no number.
+        ValueError: one that is not finite, or negative.
     """
 
     config: str
@@ -50,6 +57,10 @@ class Cost:
     threads: int
     sampler: str
     samples_seen: Mapping[str, int]
+
+    def __post_init__(self) -> None:
+        for key in ('seconds', 'seconds_per_iteration', 'memory_mib'):
+            real(key, getattr(self, key), least=0)
 
     @property
     def base_parameters(self) -> int:
@@ -70,8 +81,8 @@ class Cost:
         try:
             fields = json.loads(text)
             return cls(**{**fields, 'modalities': tuple(fields['modalities'])})
-        except (KeyError, TypeError, json.JSONDecodeError) as error:
+        except WRONG_FIELDS as error:
             raise ValueError(
-                f'expected a {COST_FILE} of a training, got text without its '
-                f'fields ({error}); write it again with tools/train.py'
+                f'expected a {COST_FILE} of a training, got something else '
+                f'({error}); write it again with tools/train.py'
             ) from error

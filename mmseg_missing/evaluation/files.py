@@ -18,7 +18,10 @@ def check_writable(folder: str | Path) -> Path:
 
     Raises:
         OSError: it cannot be created, or nothing can be written into it.
+        TypeError: no path.
     """
+    if not isinstance(folder, (str, Path)):
+        raise TypeError(f'`out_dir` takes a path, got {folder!r}')
     try:
         Path(folder).mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):

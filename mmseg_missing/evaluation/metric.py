@@ -13,6 +13,7 @@ from mmengine.logging import print_log
 from mmseg.registry import METRICS
 from torch import Tensor
 
+from ..values import listed, void_label
 from .confusion import check_rule, confusion_matrix
 from .files import check_writable, write_report
 from .protocols import check_missing_rate
@@ -21,21 +22,24 @@ from .tables import class_table, summary_table
 
 # More columns than this do not fit a terminal; the CSV has them all.
 MAX_CLASS_COLUMNS = 7
+MEANS = ('mIoU_missing', 'mIoU_mean', 'mIoU_worst')
 
 
 @METRICS.register_module()
 class CombinationIoUMetric(BaseMetric):
-    """MIoU, mAcc, aAcc and per-class IoU of every combination.
+    """MIoU, mF1, mAcc, aAcc and per-class IoU of every combination.
 
     A sample belongs to the combination that its metainfo ``combination``
     names (``CombinationTestLoop`` writes it), else to ``full``. What the
     tables state comes from the data set's metainfo: ``classes``, ``split``,
-    and from the loop ``modalities``, ``combinations`` and ``fill``.
+    and from the loop ``modalities``, ``sensors``, ``combinations`` and
+    ``fill``.
 
     Args:
         iou_rule: ``mmseg`` or ``cmnext``, see :func:`mean_over_classes`.
         missing_rates: p of each E(p).
-        ignore_index: Label of pixels that are not counted.
+        ignore_index: Label of pixels that are not counted; 255, as
+            everywhere.
         out_dir: Folder for report.json, report.csv and report.png.
         prefix: Put before the names of the results.
 
@@ -44,10 +48,13 @@ class CombinationIoUMetric(BaseMetric):
 
     Raises:
         OSError: ``out_dir`` cannot be written.
+        TypeError: a value of a wrong kind.
         ValueError: unknown rule, or a missing rate outside [0, 1).
     """
 
     default_prefix = ''
+    # Others are run once per combination by the loops.
+    knows_combinations = True
 
     def __init__(
         self,
@@ -59,8 +66,11 @@ class CombinationIoUMetric(BaseMetric):
     ) -> None:
         super().__init__(prefix=prefix)
         self.iou_rule = check_rule(iou_rule)
-        self.missing_rates = tuple(map(check_missing_rate, missing_rates))
-        self.ignore_index = ignore_index
+        rates = listed('missing_rates', missing_rates)
+        self.missing_rates = tuple(map(check_missing_rate, rates))
+        self.ignore_index = void_label(
+            'test_evaluator.ignore_index', ignore_index
+        )
         self.out_dir = out_dir and check_writable(out_dir)
         self.report: Report | None = None
         self._images: dict[str, int] = {}
@@ -77,10 +87,13 @@ class CombinationIoUMetric(BaseMetric):
                 each with ``data`` (1, H, W), and maybe ``combination``.
 
         Raises:
-            ValueError: no classes, no label, or a label that is no class.
+            ValueError: no classes, no label, a label that is no class, or
+                an incomplete sample that no combination is named for.
         """
         for sample in data_samples:
             name = sample.get('combination', 'full')
+            if name == 'full':
+                _check_complete(sample)
             matrix = self._count(sample)
             self._images[name] = self._images.get(name, 0) + 1
             self._matrices[name] = self._matrices.get(name, 0) + matrix
@@ -92,6 +105,9 @@ class CombinationIoUMetric(BaseMetric):
             size: Number of samples of the data set.
 
         Returns:
+            ``mIoU_missing`` (the mean over what misses something; it comes
+            first, because ``save_best='auto'`` watches the first and
+            adaptation cannot move the full combination),
             ``mIoU/<combination>`` for each, ``mIoU_mean``, ``mIoU_worst``
             and, where every combination was scored, ``E(<p>)``.
 
@@ -110,9 +126,21 @@ class CombinationIoUMetric(BaseMetric):
             for key, score in self.compute_metrics(self.report).items()
         }
 
+    def gives(self, key: str) -> bool:
+        """Say whether a result may be called ``key``."""
+        start = f'{self.prefix}/' if self.prefix else ''
+        kind, _, name = key.removeprefix(start).partition('/')
+        known = (self.dataset_meta or {}).get('combinations', [name])
+        return key.startswith(start) and (
+            name in known
+            if kind == 'mIoU'
+            else kind in (*MEANS, *(f'E({p})' for p in self.missing_rates))
+        )
+
     def compute_metrics(self, results: Report) -> dict[str, float]:
         """Return the report's numbers under flat names."""
         return {
+            'mIoU_missing': results.mean_missing,
             **{f'mIoU/{name}': v for name, v in results.miou.items()},
             'mIoU_mean': results.mean,
             'mIoU_worst': results.miou[results.worst],
@@ -131,7 +159,7 @@ class CombinationIoUMetric(BaseMetric):
 
     def _count(self, sample: Mapping[str, Any]) -> Tensor:
         """Return the sample's (K, K) matrix on the CPU."""
-        source = sample.get('seg_map_path', 'a sample')
+        source = _source(sample)
         if 'gt_sem_seg' not in sample:
             raise ValueError(
                 f'{source}: no label (`gt_sem_seg`); load it in the pipeline '
@@ -198,6 +226,7 @@ class CombinationIoUMetric(BaseMetric):
                 if n in matrices
             ),
             condition=meta.get('condition', ''),
+            sensors=tuple(meta.get('sensors', ())),
         )
 
     def _warn_unscored(self, names: Sequence[str]) -> None:
@@ -217,3 +246,17 @@ class CombinationIoUMetric(BaseMetric):
             print_log(f'\n{table}', logger='current')
         if self.out_dir:
             write_report(report, self.out_dir)
+
+
+def _source(sample: Mapping[str, Any]) -> str:
+    return sample.get('seg_map_path', 'a sample')
+
+
+def _check_complete(sample: Mapping[str, Any]) -> None:
+    """Refuse an incomplete sample that would count as a full one."""
+    if not all(sample.get('present', (True,))):
+        raise ValueError(
+            f'{_source(sample)} misses a modality and would count as a full '
+            "one; set `test_cfg.type` to 'CombinationTestLoop' (`val_cfg`: "
+            "'CombinationValLoop')"
+        )

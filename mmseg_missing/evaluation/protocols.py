@@ -4,21 +4,75 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from mmseg_missing.modality import Modality, Stack
+from ..modality import Modality, Stack
+from ..values import real
 
 
-def combination_names(modalities: Sequence[str]) -> tuple[str, ...]:
-    """Return the 2^M - 1 combinations of these names, larger ones first."""
-    return Stack([Modality(name) for name in modalities]).combinations()
+def named_stack(
+    modalities: Sequence[str] | Stack, sensors: Sequence[str] = ()
+) -> Stack:
+    """Return a stack that knows names and sensors, and nothing else.
+
+    Args:
+        modalities: Names in stack order; a stack is returned as it is.
+        sensors: One per modality; empty: each modality is its own.
+
+    Raises:
+        ValueError: another number of sensors than of modalities.
+    """
+    if isinstance(modalities, Stack):
+        return modalities
+    if len(sensors or modalities) != len(modalities):
+        raise ValueError(
+            f'expected one sensor for each of {"+".join(modalities)}, got '
+            f'{list(sensors)}'
+        )
+    pairs = zip(modalities, sensors or modalities, strict=True)
+    return Stack([Modality(name, sensor=sensor) for name, sensor in pairs])
+
+
+def sensor_groups(stack: Stack) -> list[str]:
+    """Return the modalities of each sensor, such as ``aolp+dolp``."""
+    return [
+        '+'.join(m.name for m in stack if m.sensor == sensor)
+        for sensor in stack.sensors
+    ]
+
+
+def combination_names(modalities: Sequence[str] | Stack) -> tuple[str, ...]:
+    """Return the combinations of whole sensors, larger ones first.
+
+    Args:
+        modalities: The stack, or names of which each is its own sensor.
+    """
+    return named_stack(modalities).combinations()
+
+
+def failing(stack: Stack, names: Collection[str]) -> Stack:
+    """Return what fails by itself, where ``names`` were scored.
+
+    Sensors do; where all subsets were asked for, modalities do.
+    """
+    return stack.apart() if set(stack.subsets()) <= set(names) else stack
+
+
+def scope(stack: Stack, names: Collection[str]) -> str:
+    """Return which combinations ``names`` are, for tables.
+
+    It is empty where each modality is its own sensor.
+    """
+    if len(stack.sensors) == len(stack):
+        return ''
+    if set(stack.subsets()) <= set(names):
+        return 'all subsets'
+    if set(names) <= set(stack.combinations()):
+        return 'whole sensors'
+    return 'sensors split'
 
 
 def check_missing_rate(p: float) -> float:
-    """Return ``p``; raise ValueError where E(p) is not defined."""
-    if not 0 <= p < 1:
-        raise ValueError(
-            f'a missing rate must be in [0, 1), got {p}; check `missing_rates`'
-        )
-    return p
+    """Return ``p``; raise where E(p) is not defined."""
+    return real('missing_rates', p, least=0, below=1)
 
 
 def mean_miou(miou: Mapping[str, float]) -> float:
@@ -41,33 +95,46 @@ def worst_combination(miou: Mapping[str, float]) -> str:
     return min(miou, key=miou.__getitem__)
 
 
-def expected_miou(
-    miou: Mapping[str, float], modalities: Sequence[str], p: float
-) -> float:
-    """Return E(p): each modality fails by itself with probability ``p``.
+def chances(stack: Stack, p: float) -> dict[str, float]:
+    """Return how often each combination of whole sensors is left.
 
-    E(p) = sum over S of p^(M-|S|) (1-p)^|S| mIoU(S) / (1 - p^M), over the
-    2^M - 1 non-empty subsets S.
+    p^(S-s) (1-p)^s, with s of S sensors left; they sum to 1 - p^S.
 
     Args:
-        miou: Score of every combination.
-        modalities: The M names in stack order.
+        stack: The modalities and their sensors.
+        p: Each sensor fails by itself with this probability.
+    """
+    found = {}
+    for name in stack.combinations():
+        flags = zip(stack, stack.parse(name), strict=True)
+        left = len({m.sensor for m, is_left in flags if is_left})
+        found[name] = p ** (len(stack.sensors) - left) * (1 - p) ** left
+    return found
+
+
+def expected_miou(
+    miou: Mapping[str, float], modalities: Sequence[str] | Stack, p: float
+) -> float:
+    """Return E(p): each sensor fails by itself with probability ``p``.
+
+    E(p) = sum over C of p^(S-|C|) (1-p)^|C| mIoU(C) / (1 - p^S), over the
+    2^S - 1 non-empty sets C of the S sensors.
+
+    Args:
+        miou: Score of every combination of whole sensors.
+        modalities: The stack, or names of which each is its own sensor.
         p: In [0, 1).
 
     Raises:
         ValueError: a combination lacks, or ``p`` is out of range.
 
-    Source: EMM of the robustness benchmark, arXiv:2503.18445.
+    Source: EMM of the robustness benchmark, arXiv:2503.18445, where each
+    modality has a sensor of its own.
     """
-    check_missing_rate(p)
-    names = combination_names(modalities)
-    _check_scored(miou, names)
-    m = len(modalities)
-    total = 0.0
-    for name in names:
-        size = name.count('+') + 1
-        total += p ** (m - size) * (1 - p) ** size * miou[name]
-    return total / (1 - p**m)
+    weights = chances(named_stack(modalities), check_missing_rate(p))
+    _check_scored(miou, weights)
+    total = sum(weight * miou[name] for name, weight in weights.items())
+    return total / sum(weights.values())
 
 
 def recovered_fraction(

@@ -7,25 +7,33 @@ import io
 
 from prettytable import PrettyTable
 
+from .confusion import RULES
 from .report import Report
 
 
 def summary_table(report: Report) -> str:
-    """Return one row per combination, then mean, worst and E(p)."""
-    table = plain_table(['combination', 'images', 'mIoU', 'mAcc', 'aAcc'])
+    """Return a row per combination, mean, worst and E(p), then the notes."""
+    columns = ['combination', 'images', 'mIoU', 'mF1', 'mAcc', 'aAcc']
+    table = plain_table(columns)
     table.title = report.settings
     for c in report.combinations:
-        scores = c.miou[report.rule], c.macc[report.rule], c.aacc
-        table.add_row([c.name, c.images, *map(_percent, scores)])
+        by_rule = [part.get(report.rule) for part in (c.miou, c.mf1, c.macc)]
+        table.add_row([c.name, c.images, *map(_percent, [*by_rule, c.aacc])])
+    count = len(report.combinations)
+    mean_missing = []
+    if report.full in report.miou and count > 1:
+        label = f'mean of {count - 1} incomplete'
+        mean_missing = [(label, report.mean_missing)]
     rows = [
-        (f'mean of {len(report.combinations)}', report.mean),
+        (f'mean of {count}', report.mean),
+        *mean_missing,
         (f'worst ({report.worst})', report.miou[report.worst]),
         *((f'E({p})', value) for p, value in report.expected.items()),
     ]
     table.add_divider()
     for name, value in rows:
-        table.add_row([name, '', _percent(value), '', ''])
-    return table.get_string()
+        table.add_row([name, '', _percent(value), '', '', ''])
+    return '\n'.join([table.get_string(), *report.notes])
 
 
 def class_table(report: Report) -> str:
@@ -48,12 +56,16 @@ def csv_table(report: Report) -> str:
     writer = csv.writer(text, lineterminator='\n')
     writer.writerow(
         ['split', 'fill', 'combination', 'images', 'mIoU_mmseg', 'mIoU_cmnext']
-        + ['mAcc_mmseg', 'mAcc_cmnext', 'aAcc']
+        + ['mF1_mmseg', 'mF1_cmnext', 'mAcc_mmseg', 'mAcc_cmnext', 'aAcc']
         + [f'IoU/{name}' for name in report.classes]
     )
     for c in report.combinations:
-        scores = [c.miou['mmseg'], c.miou['cmnext']]
-        scores += [c.macc['mmseg'], c.macc['cmnext'], c.aacc, *c.class_iou]
+        means = [
+            part.get(rule)
+            for part in (c.miou, c.mf1, c.macc)
+            for rule in RULES
+        ]
+        scores = [*means, c.aacc, *c.class_iou]
         writer.writerow(
             [report.split, report.fill, c.name, c.images]
             + ['' if score is None else f'{score:.4f}' for score in scores]

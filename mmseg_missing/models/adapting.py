@@ -10,6 +10,9 @@ from torch import nn
 
 from ..adapters import METHODS, Adapter, attach, method_options
 from ..modality import Modality, Stack
+from ..values import listed
+from ..values import part as checked_part
+from .building import build_part
 
 for _method in METHODS:
     MODELS.register_module(module=_method)
@@ -36,7 +39,7 @@ def AdaptedBackbone(
     Returns:
         The backbone, with a child ``adapters``.
     """
-    network = MODELS.build(dict(backbone))
+    network = build_part('backbone.backbone', backbone)
     attach_from_config(network, Stack(stack), adapter)
     return network
 
@@ -58,7 +61,8 @@ def attach_from_config(
             f'got {adapter!r}'
         )
     settings = dict(adapter)
-    method = MODELS.get(settings.pop('type', 'ScaleShift'))
+    given = settings.pop('type', 'ScaleShift')
+    method = MODELS.get(given) if isinstance(given, str) else given
     if not (isinstance(method, type) and issubclass(method, Adapter)):
         raise ValueError(
             f'unknown adapter method {adapter["type"]!r}; check '
@@ -78,12 +82,32 @@ def attach_from_config(
             f'unknown keys {strange} in `model.adapter`; {method.__name__} '
             f'takes type, {", ".join(sorted(known))}{owners}'
         )
+    _check_types(settings)
     majors = [
         *settings.pop('batch_major', ()),
         *declared_batch_major(root),
     ]
     declare_channel_dims(root)
     attach(root, stack, method, within=within, batch_major=majors, **settings)
+
+
+def _check_types(settings: Mapping[str, Any]) -> None:
+    """Check the keys that every method takes."""
+    for name, is_optional in (
+        ('sites', True),
+        ('combinations', True),
+        ('batch_major', False),
+    ):
+        key, value = f'model.adapter.{name}', settings.get(name)
+        is_file = name == 'sites' and isinstance(value, str)
+        is_default = is_optional and value is None
+        if name in settings and not (is_file or is_default):
+            for text in listed(key, value, str):
+                if not text:
+                    raise ValueError(f'`{key}` has an empty entry')
+    rows = settings.get('rows')
+    if rows is not None and not isinstance(rows, str):
+        checked_part('model.adapter.rows', rows)
 
 
 def declared_batch_major(root: nn.Module) -> Iterator[str]:

@@ -16,6 +16,7 @@ from ..adapters import AdapterBank
 from ..adapters.bank import version_of
 from ..context import telling, told_to
 from ..sampling import Present
+from ..torch_versions import autocast_dtype, is_compiling
 
 # Fills with which an absent modality is the same for every image.
 CONSTANT_FILLS = ('zero', 'black', 'learned')
@@ -83,7 +84,7 @@ class ConstantStreams(nn.Module):
             banks: Of the adapters that see the same samples.
         """
         seen = None
-        if not (torch.is_grad_enabled() or torch.compiler.is_compiling()):
+        if not (torch.is_grad_enabled() or is_compiling()):
             seen = _Seen(present, tuple(fill.values()), banks)
         with telling({self: seen}):
             yield
@@ -98,7 +99,7 @@ class ConstantStreams(nn.Module):
             streams: Positions of the modalities that ``x`` shows.
             x: A tensor (n, ...), or a list or tuple of such.
         """
-        compiling = torch.compiler.is_compiling()
+        compiling = is_compiling()
         seen: _Seen | None = None if compiling else told_to(self)
         if seen is None or not all(
             seen.fill[m] in CONSTANT_FILLS for m in streams
@@ -206,12 +207,11 @@ def _leaves(x: Any) -> Iterator[Tensor]:
 def _circumstances(x: Any) -> tuple:
     """Return what else than weights and fill a result depends on."""
     first = next(_leaves(x))
-    kind = first.device.type
     return (
         tuple(y.shape[1:] for y in _leaves(x)),
         first.dtype,
         first.device,
-        torch.is_autocast_enabled(kind) and torch.get_autocast_dtype(kind),
+        autocast_dtype(first.device.type),
     )
 
 
@@ -285,12 +285,11 @@ def _leaves(x: Any) -> Iterator[Tensor]:
 def _circumstances(x: Any) -> tuple:
     """Return what else than weights and fill a result depends on."""
     first = next(_leaves(x))
-    kind = first.device.type
     return (
         tuple(y.shape[1:] for y in _leaves(x)),
         first.dtype,
         first.device,
-        torch.is_autocast_enabled(kind) and torch.get_autocast_dtype(kind),
+        autocast_dtype(first.device.type),
     )
 
 

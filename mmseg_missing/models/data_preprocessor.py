@@ -10,6 +10,7 @@ from mmseg.models import SegDataPreProcessor
 from mmseg.registry import MODELS
 
 from ..modality import Modality, Stack
+from ..values import listed, settings, void_label, whole
 
 
 @MODELS.register_module()
@@ -22,7 +23,7 @@ class ModalityDataPreprocessor(SegDataPreProcessor):
         stack: The modalities, or dicts of their fields.
         size: Fixed padded size (h, w) in training.
         size_divisor: Padded sizes in training are multiples of it.
-        seg_pad_val: Label of padding.
+        seg_pad_val: Label of padding; 255, as everywhere.
         test_cfg: ``dict(size=...)`` or ``dict(size_divisor=...)``: padding
             in testing; default: none.
     """
@@ -35,10 +36,17 @@ class ModalityDataPreprocessor(SegDataPreProcessor):
         seg_pad_val: int = 255,
         test_cfg: dict | None = None,
     ) -> None:
+        key = 'model.data_preprocessor'
+        if size is not None:
+            check_size(f'{key}.size', size)
+        if size_divisor is not None:
+            whole(f'{key}.size_divisor', size_divisor, 1)
+        if test_cfg is not None:
+            _check_test_cfg(f'{key}.test_cfg', test_cfg)
         super().__init__(
             size=size,
             size_divisor=size_divisor if size or size_divisor else 1,
-            seg_pad_val=seg_pad_val,
+            seg_pad_val=void_label(f'{key}.seg_pad_val', seg_pad_val),
             test_cfg=test_cfg,
         )
         # The parent of one of the two stacks takes 1 or 3 values only.
@@ -53,7 +61,8 @@ class ModalityDataPreprocessor(SegDataPreProcessor):
         """Return ``inputs`` (n, sum C, h, w) normalised, and data samples.
 
         Raises:
-            ValueError: inputs with another number of channels.
+            ValueError: inputs with another number of channels, or, in
+                testing, of different sizes.
         """
         for x in data['inputs']:
             if len(x) != len(self.mean):
@@ -62,4 +71,35 @@ class ModalityDataPreprocessor(SegDataPreProcessor):
                     f'has {len(x)}; give `PackModalities` and the segmentor '
                     'the same `modalities`'
                 )
+        sizes = {tuple(x.shape[1:]) for x in data['inputs']}
+        if len(sizes) > 1 and not training:
+            raise ValueError(
+                f'the images of a batch differ in size ({sorted(sizes)}), '
+                'and padding would change their scores; set `batch_size=1` '
+                'of the data loader, or test with `CombinationTestLoop`'
+            )
         return super().forward(data, training)
+
+
+def check_size(key: str, size: Any) -> None:
+    """Refuse what is no height and width.
+
+    Raises:
+        TypeError: no list of whole numbers.
+        ValueError: not two of them, or one below 1.
+    """
+    sides = [whole(key, side, 1, 2**16) for side in listed(key, size)]
+    if len(sides) != 2:
+        raise ValueError(f'`{key}` takes height and width, got {size!r}')
+
+
+def _check_test_cfg(key: str, given: Any) -> None:
+    config = settings(key, given)
+    if config.get('size') is not None:
+        check_size(f'{key}.size', config['size'])
+    if config.get('size_divisor') is not None:
+        whole(f'{key}.size_divisor', config['size_divisor'], 1)
+    if set(config) - {'size', 'size_divisor'}:
+        raise ValueError(
+            f'`{key}` takes size or size_divisor, got {sorted(config)}'
+        )

@@ -10,6 +10,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 
 from mmseg_missing.adapters import (
+    LowRank,
     ScaleShift,
     adapter_prefixes,
     attach,
@@ -20,6 +21,7 @@ from mmseg_missing.adapters import (
     read_adapter,
     save_adapter,
 )
+from mmseg_missing.adapters.file_format import encode
 from mmseg_missing.modality import Stack
 from mmseg_missing.version import __version__
 
@@ -49,13 +51,16 @@ def path(network, tmp_path):
 
 @pytest.fixture
 def rewrite(path):
-    """Return a function that writes the file again, with changes."""
+    """Return a function that writes the file again, with changes.
+
+    Its sha256 is right: whoever changes a file on purpose can compute it.
+    """
 
     def write(damage=lambda rows: rows, **changes):
         metadata, rows = read_adapter(path)
         metadata.update(changes)
-        texts = {k: json.dumps(v) for k, v in metadata.items() if v is not ...}
-        save_file(damage(rows), path, texts)
+        kept = {k: v for k, v in metadata.items() if v is not ...}
+        path.write_bytes(encode(damage(rows), kept))
 
     return write
 
@@ -83,7 +88,7 @@ def test_exactly_the_trained_rows(fresh, train_rows, tmp_path):
 def test_metadata(network, path):
     metadata, rows = read_adapter(path)
     assert set(rows) == {'rgb', 'depth'}
-    assert metadata['format_version'] == 1
+    assert metadata['format_version'] == 2
     assert metadata['method'] == 'ScaleShift'
     assert metadata['rows'] == 'table'
     assert metadata['network'] == 'Network'
@@ -130,16 +135,33 @@ def test_the_umask_says_who_may_read(network, tmp_path):
     assert modes['a.safetensors'] == modes['plain']
 
 
-def test_load_keeps_rows_that_the_file_lacks(
-    network, fresh, train_rows, tmp_path
+@pytest.mark.parametrize('rows', ['table', 'additive', 'hyper'])
+def test_loading_brings_all_rows_or_none(
+    make_network, stack, train_rows, rows, tmp_path, x
 ):
-    train_rows(fresh.adapters, ['depth'], seed=5)
-    save_adapter(fresh, tmp_path / 'depth.safetensors')
-    rgb = network.adapters.rows.table['rgb'].clone()
-    load_adapter(network, tmp_path / 'depth.safetensors')
-    table = network.adapters.rows.table
-    assert torch.equal(table['rgb'], rgb)
-    assert torch.equal(table['depth'], fresh.adapters.rows.table['depth'])
+    """What another file left is gone, and does not count as trained."""
+    networks = [make_network(), make_network()]
+    for seed, network in enumerate(networks):
+        bank = attach(network, stack, rows=rows)
+        bank.learn_fill()
+        train_rows(bank, None if seed else ['depth'], seed)
+        bank.fill['rgb'].data.fill_(seed + 1)
+    path = tmp_path / 'depth.safetensors'
+    save_adapter(networks[0], path)
+    alone = make_network()
+    attach(alone, stack, rows=rows).learn_fill()
+    for network in (alone, networks[1]):
+        load_adapter(network, path)
+        assert network.adapters.trained == ('depth',)
+        assert network.adapters.samples_seen.tolist() == [0, 12]
+        assert network.adapters.fill['rgb'].tolist() == [1, 1, 1]
+        with network.adapters.told([DEPTH, DEPTH]):
+            depth = network(x)
+        with networks[0].adapters.told([DEPTH, DEPTH]):
+            assert torch.equal(depth, networks[0](x))
+    if rows != 'hyper':  # whose rows are all one network's
+        with networks[1].adapters.told([RGB, RGB]):
+            assert torch.equal(networks[1](x), make_network()(x))
 
 
 def test_nothing_trained(fresh, tmp_path):
@@ -207,13 +229,16 @@ def test_other_method(make_network, stack, path):
 
 
 def test_other_row_mode(fresh, path, rewrite):
-    rewrite(rows='additive')
+    rewrite(
+        lambda rows: {f'missing {k}': v for k, v in rows.items()},
+        rows='additive',
+    )
     assert_refused(fresh, path, "another rows: it has 'additive'")
 
 
 def test_other_version(fresh, path, rewrite):
-    rewrite(format_version=2)
-    assert_refused(fresh, path, 'format version 2, this package reads 1')
+    rewrite(format_version=3)
+    assert_refused(fresh, path, 'format version 3, this package reads 1 and 2')
 
 
 def test_strange_combination(make_network, stack, path):
@@ -275,11 +300,38 @@ def test_damaged_counts(fresh, path, rewrite, seen):
     assert_refused(fresh, path, 'is damaged')
 
 
-@pytest.mark.parametrize('key', ['stack', 'sites', 'base', 'method'])
-@pytest.mark.parametrize('value', [..., None, 3])
+KEYS = (
+    'method',
+    'options',
+    'rows',
+    'row_options',
+    'network',
+    'stack',
+    'sites',
+    'batch_major',
+    'identity',
+    'base',
+    'combinations',
+    'mmseg_missing_version',
+)
+
+
+@pytest.mark.parametrize('key', KEYS)
+@pytest.mark.parametrize(
+    'value', [None, 3, True, [3], [[]], {'a': [1]}, 'x y']
+)
 def test_damaged_metadata(fresh, path, rewrite, key, value):
+    if (key, value) in (('mmseg_missing_version', 'x y'),):
+        return  # any text will do
     rewrite(**{key: value})
-    assert_refused(fresh, path, f'is for another .*{key}')
+    words = f'is damaged.*(its {key}|fewer numbers)|is for another {key}'
+    assert_refused(fresh, path, words)
+
+
+@pytest.mark.parametrize('key', ['method', 'rows', 'stack', 'sites', 'base'])
+def test_metadata_that_are_missing(fresh, path, rewrite, key):
+    rewrite(**{key: ...})
+    assert_refused(fresh, path, f'is damaged.*its {key}')
 
 
 def test_failed_write_keeps_the_old_file(network, path):
@@ -374,3 +426,146 @@ def test_a_checkpoint_of_other_modalities(make_network):
     state = dict(list(network.state_dict().items())[1:])
     with pytest.raises(ValueError, match=r'1 keys are.*the same modalities$'):
         load_base(network, state, 'epoch_3.pth')
+
+
+# --- what anybody may have written ---
+
+
+def with_header(path, change):
+    """Write the file with its header changed, the numbers as they are."""
+    data = path.read_bytes()
+    size = int.from_bytes(data[:8], 'little')
+    header = change(data[8 : 8 + size])
+    path.write_bytes(
+        len(header).to_bytes(8, 'little') + header + data[8 + size :]
+    )
+
+
+@pytest.mark.parametrize('place', [0.02, 0.5, 0.8, 0.98])
+def test_a_flipped_bit(fresh, path, place):
+    data = bytearray(path.read_bytes())
+    data[int(place * len(data))] ^= 1
+    path.write_bytes(data)
+    assert_refused(fresh, path, 'is damaged')
+
+
+def test_other_counts_are_noticed_too(fresh, path):
+    """The sum covers the metadata."""
+    with_header(path, lambda h: h.replace(b'\\"rgb\\": 11', b'\\"rgb\\": 12'))
+    assert_refused(fresh, path, 'the sha256 differs')
+
+
+def test_old_files_load_with_a_warning(fresh, path):
+    metadata, rows = read_adapter(path)
+    metadata.pop('sha256')
+    metadata['format_version'] = 1
+    texts = {key: json.dumps(value) for key, value in metadata.items()}
+    save_file(rows, path, texts)
+    with pytest.warns(UserWarning, match=r'older version, without a sha256'):
+        load_adapter(fresh, path)
+    assert fresh.adapters.trained == ('rgb', 'depth')
+    save_file(rows, path, {**texts, 'format_version': '2'})
+    assert_refused(fresh, path, 'its sha256 is missing')
+
+
+def test_old_files_with_patterns(make_network, stack, train_rows, path):
+    """Version 1 repeats the patterns that the network was given."""
+    options = {'rank': 1, 'rank_pattern': {'b.*0': 2, 'head': 3}}
+    network = make_network()
+    train_rows(attach(network, stack, LowRank, **options))
+    save_adapter(network, path)
+    metadata, rows = read_adapter(path)
+    names = {'(?:body\\.0)': 2, '(?:head)': 3}
+    assert metadata['options']['rank_pattern'] == names
+    metadata['options']['rank_pattern'] = options['rank_pattern']
+    path.write_bytes(encode(rows, {**metadata, 'format_version': 1}))
+    load_adapter(network, path)
+    network = make_network()
+    attach(network, stack, LowRank, rank=1, rank_pattern=names)
+    save_adapter(train_rows(network.adapters) and network, path)
+    load_adapter(network, path)
+
+
+@pytest.mark.parametrize(
+    'changes',
+    [
+        {'rows': 'hyper', 'row_options': {'rank': 200_000}},
+        {'rows': 'hyper', 'row_options': {'rank': 2**62, 'hidden': 2**62}},
+        {'row_options': {'rank': 3}},
+        {'sites': [['stem', 'Conv2d', 2**40]]},
+        {'sites': [['stem', 'Conv2d', 52], ['stem', 'Conv2d', 52]]},
+        {'stack': [['rgb', 4095, [0.0] * 4095, [1.0] * 4095]]},
+        {'stack': [['rgb', 2**40, [0.0], [1.0]]]},
+        {'stack': [[f'm{i}', 1, [0.0], [1.0]] for i in range(64)]},
+        {'stack': [['rgb', 3, [float('nan')] * 3, [1.0] * 3]] * 2},
+        {'fill': {'rgb': 'copy:nothing'}},
+        {'fill': {'rgb': {}}},
+        {'fill': 3},
+        {'root': 3},
+        {'results': [3]},
+        {'samples_seen': {'rgb': 11, 'depth + rgb': 2}},
+        {'samples_seen': {'rgb': 11, 'depth': True}},
+        {'samples_seen': {'rgb': 11, 'depth': 2**63}},
+        {'note': 'a\x1b[31m'},
+        {'note': '\u202e'},
+        {'note\x07': 1},
+        {'note': [[[[[[[[[[1]]]]]]]]]]},
+        {'note': 'a' * 5000},
+        {'note': 'a' * 2**22},
+    ],
+)
+def test_metadata_out_of_bounds(fresh, path, rewrite, changes):
+    rewrite(**changes)
+    assert_refused(fresh, path, 'is damaged')
+
+
+@pytest.mark.parametrize(
+    'change',
+    [
+        lambda h: h.replace(b'F32', b'I32'),
+        lambda h: h.replace(b'"depth"', b'"rgb"'),
+        lambda h: h.replace(b'[52]', b'[-1]'),
+        lambda h: h.replace(b'[52]', b'[[]]'),
+        lambda h: h.replace(b'[52]', b'{}'),
+        lambda h: b'[' * len(h),
+        lambda h: b'[' * 2**21,
+        lambda h: b'{"a":' * 2**18,
+        lambda h: b'1' * 2**16,
+        lambda h: b'3',
+        lambda h: b'\xff' * len(h),
+        lambda h: b'{"__metadata__": 3}',
+        lambda h: b'{"__metadata__": {"format_version": 2}}',
+        lambda h: b'{"__metadata__": {"format_version": "[["}}',
+        lambda h: b'{"__metadata__": {"format_version": "[]"}}',
+        lambda h: b'{"a": 3}',
+    ],
+)
+def test_header_out_of_bounds(fresh, path, change):
+    with_header(path, change)
+    assert_refused(fresh, path, 'is damaged')
+
+
+def test_larger_than_any(fresh, path):
+    with path.open('r+b') as file:
+        file.truncate(2**33)  # a hole, which takes no room
+    assert_refused(fresh, path, 'larger than 4 GiB')
+
+
+def test_what_cannot_be_read_is_not_written(network, path):
+    old = path.read_bytes()
+    with pytest.raises(ValueError, match=r'was not written, because a text'):
+        save_adapter(network, path, {'note': '\x1b[2J'})
+    network.adapters.rows.table['rgb'].data[3] = torch.inf
+    with pytest.raises(ValueError, match=r"not written.*'rgb' are not finite"):
+        save_adapter(network, path)
+    assert path.read_bytes() == old
+
+
+def test_names_of_layers_are_no_patterns():
+    """From a file come names; matching one takes no regex, and no time."""
+    from mmseg_missing.adapters.sites import exactly, is_name, matches
+
+    assert is_name('stem') and is_name('a.b-c.0') and is_name(exactly('a(b)*'))
+    assert matches(exactly('a(b)*'), 'a(b)*')
+    for pattern in ('(a*)*b', '.*', 'a|b', '(?:(a*)*)', '(?:a.b)'):
+        assert not is_name(pattern)

@@ -1,10 +1,12 @@
 """Folding a whole network, and what takes the folded weights."""
 
 import copy
+from functools import partial
 
 import pytest
 import torch
 from torch import nn
+from torch.nn.utils import prune
 
 from mmseg_missing.adapters import add_biases, attach, fold
 
@@ -147,3 +149,81 @@ def test_only_layers_that_use_their_weight(
         return
     fold(network, 'rgb')
     torch.testing.assert_close(network(x), expected)
+
+
+class Cosine(nn.Linear):
+    """The weight is normalised before it is used."""
+
+    def forward(self, x):
+        return nn.functional.linear(x, nn.functional.normalize(self.weight))
+
+
+def rewriting(layer, with_kwargs=False):
+    """Let a hook write the weight before each forward."""
+    kept = layer.weight.detach().clone()
+
+    def write(layer, *_):
+        layer.weight.data.copy_(kept)
+
+    layer.register_forward_pre_hook(write, with_kwargs=with_kwargs)
+    return layer
+
+
+def own_attribute(layer):
+    """The weight is no parameter of its own."""
+    weight = layer.weight.detach().clone()
+    del layer.weight
+    layer.weight = weight
+    return layer
+
+
+WRAPPERS = {
+    'weight_norm': nn.utils.weight_norm,
+    'spectral_norm': nn.utils.spectral_norm,
+    'parametrized weight_norm': nn.utils.parametrizations.weight_norm,
+    'parametrized spectral_norm': nn.utils.parametrizations.spectral_norm,
+    'orthogonal': nn.utils.parametrizations.orthogonal,
+    'pruned': lambda m: prune.l1_unstructured(m, 'weight', 0.5),
+    'pruned bias': lambda m: prune.l1_unstructured(m, 'bias', 0.5),
+    'a hook': rewriting,
+    'a hook with keywords': partial(rewriting, with_kwargs=True),
+    'an attribute': own_attribute,
+}
+
+
+@pytest.mark.parametrize('wrapper', WRAPPERS)
+@pytest.mark.parametrize('name', ['stem', 'tokens', 'norm', 'head'])
+def test_weights_that_are_made_anew(
+    make_network, stack, train_rows, x, wrapper, name
+):
+    """What is folded into them would be gone in the next forward."""
+    network = make_network()
+    layer = getattr(network, name)
+    if name == 'stem':
+        layer = nn.Conv2d(4, 6, 3)
+    try:
+        layer = WRAPPERS[wrapper](layer)
+    except (ValueError, RuntimeError) as error:
+        pytest.skip(f'not for this layer: {error}')
+    setattr(network, name, layer)
+    network.eval()
+    with torch.no_grad():
+        network(x)  # the old wrappers make their weight in a forward
+    try:
+        bank = attach(network, stack)
+    except ValueError as error:
+        assert f'{name!r} is a Parametrized' in str(error)
+        return
+    train_rows(bank, ['rgb'])
+    with pytest.raises(ValueError, match=f'{name!r} cannot be folded'):
+        fold(network, 'rgb')
+
+
+def test_linear_layers_that_normalise_their_weight(
+    make_network, stack, train_rows
+):
+    network = make_network()
+    network.head = Cosine(6, 2)
+    train_rows(attach(network, stack), ['rgb'])
+    with pytest.raises(ValueError, match=r"'head' cannot be folded"):
+        fold(network, 'rgb')

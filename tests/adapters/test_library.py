@@ -11,6 +11,7 @@ from mmseg_missing.adapters import (
     read_rows,
     save_adapter,
 )
+from mmseg_missing.adapters.file_format import encode
 
 FULL, RGB, DEPTH = (True, True), (True, False), (False, True)
 
@@ -51,6 +52,24 @@ def test_files_trained_apart_serve_one_network(learnt, fresh, x):
     assert torch.equal(run(fresh, x, DEPTH), run(depth, x, DEPTH))
     assert fresh.adapters.trained == ('rgb', 'depth')
     assert fresh.adapters.samples_seen.tolist() == [11, 11]
+
+
+def test_joining_brings_all_rows_or_none(learnt, fresh, x):
+    """What another file left is gone, and does not count as trained."""
+    _, both = learnt('both', 1)
+    rgb, one = learnt('rgb', 2, combinations=['rgb'])
+    load_adapters(fresh, [both])
+    load_adapters(fresh, [one])
+    assert fresh.adapters.trained == ('rgb',)
+    assert not fresh.adapters.rows.table['depth'].any()
+    assert torch.equal(run(fresh, x, RGB), run(rgb, x, RGB))
+
+
+def test_joining_leaves_no_learned_fill(learnt, fresh):
+    _, path = learnt('a')
+    fresh.adapters.learn_fill()
+    with pytest.raises(ValueError, match=r'learned fill of \[\], the network'):
+        load_adapters(fresh, [path])
 
 
 @pytest.mark.parametrize('rows', ['additive', 'hyper'])
@@ -142,14 +161,9 @@ def test_networks_without_a_table(learnt, make_network, stack):
 
 def damaged(path, change):
     """Write the file again with its tensors or metadata changed."""
-    import json
-
-    from safetensors.torch import save_file
-
     metadata, tensors = read_adapter(path)
     change(metadata, tensors)
-    texts = {key: json.dumps(value) for key, value in metadata.items()}
-    save_file(tensors, path, texts)
+    path.write_bytes(encode(tensors, metadata))
 
 
 @pytest.mark.parametrize(

@@ -18,13 +18,11 @@ from mmseg_missing.analysis import (
     cost_table,
     held_bytes,
     interleave,
-    parse_present,
     peak_bytes,
     ratio_spread,
     spread,
 )
 from mmseg_missing.analysis.steps import Training, random_batch
-from mmseg_missing.modality import Stack
 
 TOOL = Path(__file__).parents[2] / 'tools/benchmark.py'
 SIZE = (37, 43)
@@ -118,23 +116,6 @@ def test_held_bytes():
     optimizer.step()  # two moments and a counter per parameter
     held = 4 * 3 * 4 + 8 + 2 * (2 * 3 * 4 + 4)
     assert held_bytes(network, optimizer) == held
-
-
-@pytest.mark.parametrize(
-    ('present', 'names'),
-    [
-        (['every'], ('rgb+depth', 'rgb', 'depth')),
-        (['full'], ('rgb+depth',)),
-        (['depth', 'depth+rgb'], ('rgb+depth', 'depth')),
-    ],
-)
-def test_parse_present(present, names):
-    assert parse_present(present, Stack(MODEL['stack'])) == names
-
-
-def test_unknown_combination():
-    with pytest.raises(ValueError, match="unknown modality 'hha'"):
-        parse_present(['hha'], Stack(MODEL['stack']))
 
 
 @pytest.mark.parametrize('combination', ['rgb+depth', 'rgb', 'depth'])

@@ -10,10 +10,8 @@ from mmseg_missing.analysis.placement import (
     choose,
     choose_randomly,
     combine,
-    missing_weights,
     write_sites,
 )
-from mmseg_missing.modality import Modality, Stack
 
 SCORES = [5.0, 4.0, 3.0, 2.0, 0.0, 0.0, 0.0, 0.0]
 COSTS = [40, 2, 10, 2, 2, 2, 2, 40]
@@ -55,17 +53,8 @@ def test_combinations_weigh_alike_however_large_their_loss():
     assert combine(values) == [0.75, 1.25]
     weights = {'a': 1.0, 'b': 0.5, 'c': 9.0}
     assert combine(values, weights) == [0.75, 0.75]
-
-
-def test_weights_of_combinations():
-    stack = Stack([Modality(name) for name in 'abc'])
-
-    weights = missing_weights(stack, 0.25)
-
-    assert weights['a+b'] == pytest.approx(0.25 * 0.75**2)
-    assert weights['c'] == pytest.approx(0.25**2 * 0.75)
-    everything, nothing = 0.75**3, 0.25**3
-    assert sum(weights.values()) + everything + nothing == pytest.approx(1)
+    # What splits a sensor is never left.
+    assert combine(values, {'a': 1.0}) == [0.75, 0.25]
 
 
 @pytest.mark.parametrize(

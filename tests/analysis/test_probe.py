@@ -5,8 +5,9 @@ import torch
 from mmseg.structures import SegDataSample
 
 from mmseg_missing.adapters import adapted
-from mmseg_missing.analysis import ModalityAnalyzer
+from mmseg_missing.analysis import ModalityAnalyzer, Placement
 from mmseg_missing.analysis.images import EvenImages
+from mmseg_missing.analysis.importance_charts import drift_chart
 from mmseg_missing.analysis.probe import build_probe, networks_of
 
 
@@ -105,6 +106,45 @@ def test_no_complete_image():
     assert len(images.indices) == 1
     with pytest.raises(ValueError, match='none of 1 images'):
         list(images)
+
+
+def test_images_of_one_size_make_a_batch():
+    data = numbered(*[(True, True)] * 5)
+    for index in (1, 4):
+        data[index]['inputs'] = torch.full((2, 1), float(index))
+    images = EvenImages(data, number=5, batch_size=5)
+    assert sorted(len(batch['inputs']) for batch in images) == [2, 3]
+
+
+@pytest.mark.parametrize('by_modality', [False, True])
+def test_modalities_of_one_sensor(build, batch, tiny, by_modality):
+    stack = [{**m, 'sensor': 'camera'} for m in tiny['stack']]
+    stack.append({'name': 'nir', 'channels': 1})
+    backbone = {**tiny['backbone'], 'in_channels': [3, 1, 1]}
+    changes = {'stack': stack, 'backbone': backbone}
+    network = build(**changes)
+    probe = build_probe(network, {**tiny, **changes})
+    analyzer = ModalityAnalyzer(
+        {'base': network}, probe, list('abcde'), 1, by_modality
+    )
+    images = [dict(zip(('inputs', 'data_samples'), batch(network)))]
+
+    done = list(analyzer.run(images))
+
+    assert len(done) == analyzer.num_steps(images)
+    found = analyzer.scores['base'].report()['mIoU']
+    whole = {'', 'rgb+depth+nir', 'rgb+depth', 'nir'}
+    players = {'rgb', 'depth', 'nir'} if by_modality else {'camera', 'nir'}
+    assert set(found['shapley']) == players
+    assert set(found['values']) >= whole
+    assert len(found['values']) == (8 if by_modality else 4)
+    total = found['values']['rgb+depth+nir'] - found['values']['']
+    assert sum(found['shapley'].values()) == pytest.approx(total)
+    # Drift and gradients look at what training can draw.
+    assert analyzer.combinations == ('rgb+depth', 'nir')
+    Placement(missing_rate=0.1, budget=0.5).choose(analyzer)
+    chart = drift_chart(analyzer.drift['base'].report(), 'title')
+    assert len(chart.axes) == 2
 
 
 def test_steps_are_what_was_announced(build, batch, tiny):

@@ -38,6 +38,12 @@ def measured(build, tiny, batch):
     return probe, sensitivity, inputs, samples
 
 
+def test_a_loss_that_is_not_finite_stops(measured):
+    _, sensitivity, inputs, samples = measured
+    with pytest.raises(ValueError, match='loss under rgb is not finite'):
+        list(sensitivity.add(inputs.fill_(torch.nan), samples))
+
+
 def test_gradients_predict_a_step(measured):
     """A step of gradient descent takes off what the mean gradient says."""
     probe, sensitivity, inputs, samples = measured

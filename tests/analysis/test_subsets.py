@@ -27,6 +27,14 @@ def test_tally_by_hand():
     torch.testing.assert_close(tally.nll, expected.double())
 
 
+def test_scores_and_labels_that_say_nothing(build):
+    logits = torch.tensor([[[2.0, torch.nan]], [[0.0, 0.0]]])
+    with pytest.raises(ValueError, match='scores are not finite'):
+        Tally.empty(2).add(logits, logits.argmax(0), torch.zeros(1, 2), 255)
+    with pytest.raises(ValueError, match='no labelled pixel'):
+        SubsetScores(build().stack, list('abcde')).values()
+
+
 def test_one_logit_is_a_sigmoid():
     tally = Tally.empty(2)
     logits = torch.tensor([[[2.0, -1.0]]])

@@ -3,6 +3,7 @@
 import argparse
 
 import pytest
+import torch
 from mmengine.config import Config
 from mmengine.runner import load_checkpoint
 from torch import nn
@@ -203,3 +204,29 @@ def test_without_a_gpu_ranks_talk_by_gloo(parse, cfg, tmp_path, monkeypatch):
     apply_runner_arguments(cfg, parse(*words))
     assert cfg.env_cfg.dist_cfg.backend == 'gloo'
     assert cfg.launcher == 'pytorch'
+
+
+def test_trust_ends_with_the_tool(tmp_path):
+    from mmseg_missing.apis.cli import add_trust
+    from mmseg_missing.compat import load_file
+
+    path = tmp_path / 'a.pth'
+    torch.save({'args': argparse.Namespace(lr=1)}, path)
+
+    def tool(*words):
+        parser = argparse.ArgumentParser()
+        add_trust(parser)
+        assert vars(parser.parse_args(words)) == {}
+        load_file(path)
+
+    run_tool(lambda: tool('--trust'))
+    with pytest.raises(SystemExit):
+        run_tool(tool)
+    with pytest.raises(ValueError, match=r'argparse\.Namespace.*--trust'):
+        load_file(path)
+
+
+def test_nothing_steers_the_terminal(capsys):
+    with pytest.raises(SystemExit):
+        run_tool(fail(ValueError('a\x1b[31mb\u202ec\x9b')))
+    assert capsys.readouterr().err == 'error: a?[31mb?c?\n'

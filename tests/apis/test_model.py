@@ -5,6 +5,7 @@ import torch
 from torch.testing import assert_close
 
 from mmseg_missing.adapters import read_adapter, save_adapter
+from mmseg_missing.adapters.file_format import encode
 from mmseg_missing.apis import init_model
 from mmseg_missing.apis.model import load_config, load_weights
 from mmseg_missing.engine.checkpoints import read_checkpoint
@@ -178,3 +179,125 @@ def test_samples_seen_travel(load, files):
     model = init_model(load(), files.base, files.adapter)
     seen = read_adapter(files.adapter)[0]['samples_seen']
     assert model.adapters.samples_seen.tolist() == list(seen.values())
+
+
+# --- files that say what they should not ---
+
+
+@pytest.fixture
+def rewritten(files, tmp_path):
+    """Return a function: the adapter file with other metadata."""
+
+    def rewrite(**changes):
+        metadata, tensors = read_adapter(files.adapter)
+        path = tmp_path / 'rewritten.safetensors'
+        path.write_bytes(encode(tensors, {**metadata, **changes}))
+        return path
+
+    return rewrite
+
+
+@pytest.mark.parametrize(
+    ('changes', 'words'),
+    [
+        ({'method': 'antigravity'}, "type 'antigravity'.*none of this pack"),
+        ({'method': 'ResNet'}, "type 'ResNet'.*none of this package"),
+        ({'method': 'this.that'}, 'is damaged.*method'),
+        (
+            {'method': 'LowRank', 'options': {'rank_pattern': {'(a*)*b': 1}}},
+            'by patterns in its rank_pattern',
+        ),
+        (
+            {'method': 'Bottleneck', 'options': {'hidden': 2**40}},
+            'numbers, the adapter file says',
+        ),
+        (
+            {'method': 'LowRank', 'options': {'rank': 2**40}},
+            'this method adapts',
+        ),
+        ({'options': {'rank': 1}}, 'options that ScaleShift lacks'),
+        ({'options': {'type': 'os.path'}}, 'options that ScaleShift lacks'),
+        ({'root': 'backbone'}, "adapts 'backbone' alone"),
+    ],
+)
+def test_files_that_say_what_they_should_not(
+    load, files, rewritten, changes, words
+):
+    with pytest.raises(ValueError, match=words):
+        init_model(load(), files.base, rewritten(**changes))
+
+
+def test_a_method_of_ones_own(load, files, tmp_path):
+    """It works where the config names it, never by a file alone."""
+    from mmseg.registry import MODELS
+
+    from mmseg_missing.adapters import ScaleShift, save_adapter
+
+    class Own(ScaleShift):
+        pass
+
+    MODELS.register_module(module=Own, force=True)
+    try:
+        cfg = load('tiny-ssf')
+        cfg.model.adapter.type = 'Own'
+        model = init_model(cfg, files.base)
+        model.adapters.samples_seen += 1
+        path = tmp_path / 'own.safetensors'
+        save_adapter(model, path, {'fill': model.fill, 'root': ''})
+        assert init_model(cfg, files.base, path).adapters.trained
+        with pytest.raises(ValueError, match=r"type 'Own'.*none of this"):
+            init_model(load(), files.base, path)
+    finally:
+        del MODELS._module_dict['Own']
+
+
+@pytest.mark.parametrize(
+    'change',
+    [
+        lambda f: 3,
+        lambda f: {**f, 'biases': 'backbone'},
+        lambda f: {**f, 'biases': [3]},
+        lambda f: {**f, 'biases': ['backbone']},
+        lambda f: {**f, 'biases': ['nothing.here']},
+        lambda f: {**f, 'biases': f['biases'] * 2},
+        lambda f: {**f, 'norms': ['decode_head']},
+        lambda f: {**f, 'norms': {}},
+        lambda f: {**f, 'combination': ['rgb']},
+        lambda f: {**f, 'combination': 'x'},
+        lambda f: {**f, 'fill': {'rgb': [float('nan')]}},
+        lambda f: {**f, 'fill': {'rgb': 'a'}},
+        lambda f: {**f, 'more': []},
+    ],
+)
+def test_folded_checkpoints_that_say_what_they_should_not(
+    load, files, tmp_path, change
+):
+    content = torch.load(files.folded, weights_only=True)
+    content['meta']['folded'] = change(content['meta']['folded'])
+    torch.save(content, tmp_path / 'folded.pth')
+    with pytest.raises(ValueError, match=r'folded|combination|modality'):
+        init_model(load(), tmp_path / 'folded.pth')
+
+
+@pytest.mark.parametrize('kind', ['base', 'joined', 'folded'])
+@pytest.mark.parametrize('value', [float('nan'), float('-inf'), 1e300])
+def test_checkpoints_that_are_not_finite(load, files, tmp_path, kind, value):
+    """Also where they are so in float32 alone."""
+    content = torch.load(getattr(files, kind), weights_only=True)
+    state = content['state_dict']
+    key = next(k for k in state if kind != 'joined' or 'adapters.rows' in k)
+    state[key] = state[key].double()
+    state[key].view(-1)[0] = value
+    torch.save(content, tmp_path / 'a.pth')
+    name = 'tiny-ssf' if kind == 'joined' else 'tiny'
+    with pytest.raises(ValueError, match='not finite in') as error:
+        init_model(load(name), tmp_path / 'a.pth')
+    assert key in str(error.value)
+
+
+def test_a_part_of_the_adapters(load, files, tmp_path):
+    content = torch.load(files.joined, weights_only=True)
+    del content['state_dict']['adapters.samples_seen']
+    torch.save(content, tmp_path / 'a.pth')
+    with pytest.raises(ValueError, match='samples_seen is missing'):
+        init_model(load('tiny-ssf'), tmp_path / 'a.pth')

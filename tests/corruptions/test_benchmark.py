@@ -6,6 +6,7 @@ import torch
 from mmseg_missing.corruptions import (
     NM_LEVELS,
     RMM_RATES,
+    NoisyLevel,
     add_sensor_noise,
     drop_values,
 )
@@ -90,3 +91,15 @@ def test_inputs_are_left_as_they_are(inputs, protocol):
     before = inputs.clone()
     CALLS[protocol](inputs, (0, 1))
     assert torch.equal(inputs, before)
+
+
+@pytest.mark.parametrize('rate', [-0.1, 1.1, float('nan'), None, 'x', True])
+def test_rates_are_probabilities(rate):
+    stack = Stack([{'name': 'rgb'}])
+    inputs = torch.ones(1, 3, 5, 7)
+    with pytest.raises((ValueError, TypeError), match='`rate`'):
+        drop_values(inputs, stack, (False,), rate, [0])
+    with pytest.raises((ValueError, TypeError), match='`density`'):
+        NoisyLevel(rate, 0.1)
+    with pytest.raises(ValueError, match='`available` needs 1 entries'):
+        drop_values(inputs, stack, (False, True), 0.5, [0])

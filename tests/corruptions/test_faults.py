@@ -158,7 +158,27 @@ def test_fog_lowers_contrast_and_rain_draws_streaks(image):
 
 
 def test_unknown():
-    with pytest.raises(ValueError, match=r"'snow'.*noise, blur"):
+    with pytest.raises(ValueError, match=r"noise, blur.*got 'snow'"):
         corrupt(torch.zeros(1, 5, 7), 'snow', 1, 0)
-    with pytest.raises(ValueError, match=r"'blur'.*\(1, 2, 3, 4, 5\), got 0"):
+    with pytest.raises(
+        ValueError, match=r'`severity` must be at least 1, got 0'
+    ):
         corrupt(torch.zeros(1, 5, 7), 'blur', 0, 0)
+
+
+@pytest.mark.parametrize('severity', [0, 6, 1.0, True, None, 'x', [1]])
+def test_severity_is_a_whole_number(severity):
+    with pytest.raises((ValueError, TypeError), match='`severity`'):
+        corrupt(torch.rand(3, 5, 7), 'noise', severity, 0)
+
+
+@pytest.mark.parametrize('fault', ['', None, [], 1, 'Noise'])
+def test_faults_have_names(fault):
+    with pytest.raises(ValueError, match='`fault` takes one of noise'):
+        corrupt(torch.rand(3, 5, 7), fault, 1, 0)
+
+
+@pytest.mark.parametrize('shape', [(5, 7), (3, 0, 7), (1, 3, 5, 7)])
+def test_an_image_has_pixels(shape):
+    with pytest.raises(ValueError, match='an image'):
+        corrupt(torch.rand(shape), 'noise', 1, 0)

@@ -12,7 +12,8 @@ from mmseg_missing.evaluation import CombinationScores, Report
 STAGES = Path(__file__).parents[2] / 'demo/stages.py'
 BASE = 'cmnext_small_1xb8-12e_scenes-rgbdt-64x96'
 ADAPTED = 'cmnext_small-ssf_1xb8-12e_scenes-rgbdt-64x96'
-SCORES = CombinationScores('rgb', 3, {'mmseg': 7.0}, {}, 11.0, (None,))
+SEVEN = {'mmseg': 7.0, 'cmnext': 7.0}
+SCORES = CombinationScores('rgb', 3, SEVEN, SEVEN, 11.0, (None,))
 REPORT = Report(('rgb',), ('a',), 'mmseg', 'zero', 'test', (), (SCORES,))
 
 

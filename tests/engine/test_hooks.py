@@ -336,3 +336,18 @@ def test_loading_weights_keeps_the_seed(make_runner, tmp_path):
     found.before_train(runner)
     found.before_train_epoch(runner)
     assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_scores_of_complete_samples_are_no_goal(
+    make_runner, join, how, monkeypatch
+):
+    """Where the head trains as well, they move."""
+    said = []
+    monkeypatch.setattr(
+        'mmseg_missing.engine.watching.print_log',
+        lambda text, **_: said.append(text),
+    )
+    best = {'save_best': 'count', 'rule': 'greater'}
+    make_runner(hooks=[join, CHECK], saving=best, **how).train()
+    warned = [text for text in said if "'CombinationValLoop'" in text]
+    assert len(warned) == (1 if 'adapter' in how else 0)

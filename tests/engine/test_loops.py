@@ -1,6 +1,7 @@
 """Loops over combinations, in a real Runner with a network of one line."""
 
 import json
+import re
 import sys
 from pathlib import Path
 from subprocess import Popen
@@ -16,6 +17,7 @@ from torch.utils.data import Dataset
 
 from mmseg_missing.engine import loops
 from mmseg_missing.modality import Stack
+from mmseg_missing.torch_versions import autocast_dtype
 
 STACK = Stack([{'name': 'rgb'}, {'name': 'depth', 'channels': 1}])
 SAMPLES = [(True, True), (True, True), (False, True)]
@@ -33,19 +35,19 @@ class Preprocessor(BaseDataPreprocessor):
 class Network(BaseModel):
     """Right where rgb may be used, all class 0 elsewhere."""
 
-    stack = STACK
     fill = {'rgb': 'zero', 'depth': 'zero'}
     folded = None
     out_channels = 2
 
-    def __init__(self):
+    def __init__(self, stack=STACK):
         super().__init__(data_preprocessor=Preprocessor())
+        self.stack = stack
         self.seen = []
         self.under_autocast = False
 
     def forward(self, inputs, data_samples=None, mode='tensor'):
         assert mode == 'predict' and len(inputs) == len(data_samples)
-        self.under_autocast |= torch.is_autocast_enabled(inputs.device.type)
+        self.under_autocast |= bool(autocast_dtype(inputs.device.type))
         for x, sample in zip(inputs, data_samples, strict=True):
             self.seen.append((sample.sample_idx, sample.present))
             assert (x == sample.sample_idx).all()
@@ -57,10 +59,14 @@ class Network(BaseModel):
 
 
 class Frames(Dataset):
-    metainfo = {'classes': ('wall', 'floor'), 'split': 'val'}
+    metainfo = {
+        'classes': ('wall', 'floor'),
+        'palette': ((200, 0, 0), (0, 0, 200)),
+        'split': 'val',
+    }
 
-    def __init__(self, augmented=False):
-        self.augmented = augmented
+    def __init__(self, augmented=False, sizes=((2, 3),) * 3):
+        self.augmented, self.sizes = augmented, sizes
         self.decoded = 0
         self.given = []
 
@@ -76,20 +82,30 @@ class Frames(Dataset):
                 'img_path': f'{index}.png',
             }
         )
+        height, width = self.sizes[index]
         label = torch.tensor([[[0, 0, 1], [0, 1, 1]]])
+        label = label.tile(1, height // 2, width // 3)
         sample.gt_sem_seg = PixelData(data=label)
         self.given.append(sample)
-        inputs = torch.full((4, 2, 3), float(index))
+        inputs = torch.full((4, height, width), float(index))
         if self.augmented:
             return {'inputs': [inputs] * 2, 'data_samples': [sample] * 2}
         return {'inputs': inputs, 'data_samples': sample}
 
 
 def make_runner(
-    tmp_path, model=None, augmented=False, stage='test', sampler=(), **cfg
+    tmp_path,
+    model=None,
+    augmented=False,
+    stage='test',
+    sampler=(),
+    evaluator=None,
+    dataset=None,
+    hooks=(),
+    **cfg,
 ):
     loader = {
-        'dataset': Frames(augmented),
+        'dataset': dataset or Frames(augmented),
         'sampler': {
             'type': 'DefaultSampler',
             'shuffle': False,
@@ -103,10 +119,19 @@ def make_runner(
         work_dir=str(tmp_path),
         default_scope='mmseg',
         experiment_name=str(tmp_path),
-        default_hooks={'logger': {'type': 'LoggerHook', 'interval': 1}},
+        default_hooks={
+            'logger': {'type': 'LoggerHook', 'interval': 1},
+            **dict(hooks),
+        },
+        visualizer={
+            'type': 'SegLocalVisualizer',
+            'vis_backends': [{'type': 'LocalVisBackend'}],
+            'name': str(tmp_path),
+        },
         **{
             f'{stage}_dataloader': loader,
-            f'{stage}_evaluator': {'type': 'CombinationIoUMetric'},
+            f'{stage}_evaluator': evaluator
+            or {'type': 'CombinationIoUMetric'},
             f'{stage}_cfg': {
                 'type': f'Combination{stage.title()}Loop',
                 **cfg,
@@ -183,6 +208,203 @@ def test_present(tmp_path, present, expected):
     assert runner.test_loop.combinations == expected
 
 
+CAMERA = Stack(
+    [
+        {'name': 'rgb', 'sensor': 'camera'},
+        {'name': 'nir', 'channels': 1, 'sensor': 'camera'},
+    ]
+)
+
+
+@pytest.mark.parametrize(
+    ('present', 'names', 'scope'),
+    [
+        ('every', ('rgb+nir',), 'whole sensors'),
+        ('subsets', ('rgb+nir', 'rgb', 'nir'), 'all subsets'),
+        ('nir', ('nir',), 'sensors split'),
+    ],
+)
+def test_sensors_fail_whole_by_default(tmp_path, present, names, scope):
+    runner = make_runner(tmp_path, Network(CAMERA), present=present)
+    runner.test()
+    report = runner.test_loop.evaluator.metrics[0].report
+    assert tuple(report.miou) == names
+    assert (report.sensors, report.scope) == (('camera', 'camera'), scope)
+    assert set(report.expected) == (
+        set() if present == 'nir' else {0.2, 0.1, 0.05}
+    )
+
+
+@pytest.mark.parametrize('augmented', [False, True])
+def test_a_batch_of_sizes_gives_what_single_images_give(tmp_path, augmented):
+    results = []
+    for batch_size in (1, 3):
+        folder = tmp_path / str(batch_size)
+        dataset = Frames(augmented, sizes=((2, 3), (4, 6), (2, 3)))
+        model = SegTTAModel(Network()) if augmented else Network()
+        runner = make_runner(folder, model, dataset=dataset)
+        runner._test_dataloader['batch_size'] = batch_size
+        results.append(runner.test())
+        network = model.module if augmented else model
+        assert len(network.seen) == (2 + 2 + 3) * (1 + augmented)
+    assert results[0] == results[1]
+    assert results[0]['mIoU/rgb'] == 100
+
+
+@pytest.mark.parametrize('value', [float('nan'), float('inf')])
+def test_scores_that_are_not_finite_stop(tmp_path, value):
+    class Diverged(Network):
+        def forward(self, *args, **kwargs):
+            samples = super().forward(*args, **kwargs)
+            if samples[0].combination == 'depth':
+                samples[-1].seg_logits.data[0, 0, 0] = value
+            return samples
+
+    runner = make_runner(tmp_path, Diverged())
+    with pytest.raises(
+        ValueError, match=r'scores of 1\.png under depth are n'
+    ):
+        runner.test()
+
+
+@pytest.mark.parametrize('stage', ['test', 'val'])
+@pytest.mark.parametrize('is_listed', [False, True])
+def test_metric_that_knows_no_combinations(tmp_path, stage, is_listed):
+    plain = {'type': 'IoUMetric', 'output_dir': str(tmp_path / 'masks')}
+    evaluator = [plain, {'type': 'CombinationIoUMetric'}]
+    evaluator = evaluator if is_listed else plain
+    runner = make_runner(tmp_path, stage=stage, evaluator=evaluator)
+    results = getattr(runner, stage)()
+    assert results['rgb/mIoU'] == results['rgb+depth/mIoU'] == 100
+    assert results['depth/mIoU'] == 25
+    assert results.get('mIoU/depth') == (25 if is_listed else None)
+    # `save_best='auto'` watches the first, which adaptation must move.
+    assert next(iter(results)).startswith('rgb/')
+    masks = tmp_path.glob('masks/**/*.png')
+    found = sorted(str(m.relative_to(tmp_path / 'masks')) for m in masks)
+    frames = {'rgb+depth': '01', 'rgb': '01', 'depth': '012'}
+    expected = [f'{n}/{i}.png' for n, many in frames.items() for i in many]
+    assert found == sorted(expected)
+
+
+def test_metric_without_samples_of_a_combination(tmp_path, monkeypatch):
+    """Copies that no rank gave anything to are not asked."""
+    monkeypatch.setattr(sys.modules[__name__], 'SAMPLES', [(False, True)] * 3)
+    evaluator = {'type': 'IoUMetric', 'prefix': 'plain'}
+    results = make_runner(tmp_path, evaluator=evaluator).test()
+    assert set(results) == {
+        f'depth/plain/{n}' for n in ('aAcc', 'mAcc', 'mIoU')
+    }
+
+
+def test_results_of_conditions_lie_apart(tmp_path):
+    evaluator = {
+        'type': 'DumpResults',
+        'out_file_path': str(tmp_path / 'a.pkl'),
+    }
+    runner = make_runner(tmp_path, evaluator=evaluator, present='rgb')
+    for condition in (None, 'NM low'):
+        runner.test_loop.set_failure(None, condition or '')
+        runner.test()
+    assert (tmp_path / 'rgb/a.pkl').stat().st_size > 0
+    assert (tmp_path / 'NM low/rgb/a.pkl').stat().st_size > 0
+    assert not (tmp_path / 'a.pkl').exists()
+
+
+@pytest.mark.parametrize('stage', ['test', 'val'])
+@pytest.mark.parametrize('augmented', [False, True])
+def test_one_picture_per_combination(tmp_path, stage, augmented):
+    """The files of the images are never read: they need be no pictures."""
+    hook = {'type': 'SegVisualizationHook', 'draw': True, 'interval': 1}
+    model = SegTTAModel(Network()) if augmented else Network()
+    runner = make_runner(
+        tmp_path,
+        model,
+        stage=stage,
+        dataset=Frames(augmented, sizes=((4, 6), (40, 60), (40, 60))),
+        hooks={'visualization': hook},
+    )
+    getattr(runner, stage)()
+    names = {
+        path.name.rpartition('_')[0] for path in tmp_path.glob('**/*.png')
+    }
+    both, alone = ('rgb+depth', 'rgb', 'depth'), ('depth',)
+    drawn = {0: both, 1: both if stage == 'test' else (), 2: alone}
+    assert names == {
+        f'{stage}_{index}_{name}'
+        for index, combinations in drawn.items()
+        for name in combinations
+    }
+
+
+def test_hook_that_draws_nothing(tmp_path):
+    hook = {'type': 'SegVisualizationHook', 'draw': False}
+    make_runner(tmp_path, hooks={'visualization': hook}).test()
+    assert not list(tmp_path.glob('**/*.png'))
+
+
+@pytest.mark.parametrize(
+    ('watched', 'present', 'is_adapted', 'is_refused'),
+    [
+        ('mIoU/rgb+depth', 'every', True, True),
+        (['mIoU_mean', 'rgb+depth/mIoU'], 'every', True, True),
+        ('auto', 'full', True, True),
+        ('auto', 'every', True, False),
+        ('mIoU_mean', 'every', True, False),
+        ('mIoU/rgb+depth', 'every', False, False),
+    ],
+)
+def test_hook_that_watches_what_cannot_move(
+    tmp_path, monkeypatch, watched, present, is_adapted, is_refused
+):
+    kind = 'checkpoint' if watched != 'mIoU/rgb+depth' else 'early'
+    hook = {
+        'checkpoint': {'type': 'CheckpointHook', 'save_best': watched},
+        'early': {'type': 'EarlyStoppingHook', 'monitor': watched},
+    }[kind]
+    rule = {'rule': 'greater'} if kind == 'early' else {}
+    if is_adapted:
+        monkeypatch.setattr(loops, 'adapted', lambda root: [('', root)])
+        monkeypatch.setattr(loops, 'check_hooks', lambda root: None)
+    runner = make_runner(
+        tmp_path, stage='val', hooks={kind: {**hook, **rule}}, present=present
+    )
+    if is_refused:
+        with pytest.raises(ValueError, match="'mIoU_missing'"):
+            runner.build_val_loop(runner._val_loop)
+    else:
+        runner.build_val_loop(runner._val_loop)
+
+
+@pytest.mark.parametrize(
+    ('watched', 'is_given'),
+    [
+        ('mIoU', False),
+        ('mIoU/nir', False),
+        ('mIoU/depth', True),
+        ('E(0.1)', True),
+        ('E(0.5)', False),
+        ('depth/mIoU', True),
+        ('mAcc', False),
+    ],
+)
+def test_hook_that_watches_what_is_not_measured(tmp_path, watched, is_given):
+    hook = {'type': 'EarlyStoppingHook', 'monitor': watched}
+    runner = make_runner(
+        tmp_path,
+        stage='val',
+        evaluator=[{'type': 'IoUMetric'}, {'type': 'CombinationIoUMetric'}],
+        hooks={'early': {**hook, 'rule': 'greater'}},
+    )
+    if is_given:
+        runner.build_val_loop(runner._val_loop)
+    else:
+        with pytest.raises(
+            ValueError, match=f'{re.escape(watched)}.*not measured'
+        ):
+            runner.build_val_loop(runner._val_loop)
+
+
 @pytest.mark.parametrize('present', ['lidar', '', [], ['rgb', 'all']])
 def test_wrong_present(tmp_path, present):
     with pytest.raises(ValueError, match=r'rgb\+depth'):
@@ -194,8 +416,9 @@ def test_wrong_present(tmp_path, present):
 def test_folded_network_serves_one_combination(tmp_path):
     model = Network()
     model.folded = 'rgb'
-    runner = make_runner(tmp_path, model)
-    assert runner.test_loop.combinations == ('rgb',)
+    for number, present in enumerate(['every', ['every'], 'rgb']):
+        runner = make_runner(tmp_path / f'{number}', model, present=present)
+        assert runner.test_loop.combinations == ('rgb',)
     runner = make_runner(tmp_path / 'full', model, present='full')
     with pytest.raises(ValueError, match=r"folded for rgb.*'full'"):
         runner.build_test_loop(runner._test_loop)
@@ -247,13 +470,16 @@ def score_on_rank(rank, folder):
     torch.distributed.init_process_group(
         'gloo', init_method=f'file://{folder}/meet', rank=rank, world_size=2
     )
-    runner = make_runner(folder, sampler={'round_up': False})
+    metrics = [{'type': 'CombinationIoUMetric'}, {'type': 'IoUMetric'}]
+    runner = make_runner(
+        folder, sampler={'round_up': False}, evaluator=metrics
+    )
     results = runner.test()
     results['images'] = [
         c.images
         for c in runner.test_loop.evaluator.metrics[0].report.combinations
     ]
-    (folder / f'{rank}.json').write_text(json.dumps(results))
+    (folder / f'{rank}.json').write_text(json.dumps(results, default=float))
 
 
 @pytest.mark.slow
@@ -270,6 +496,8 @@ def test_two_ranks_score_each_sample_once(tmp_path):
     )
     assert first['images'] == second['images'] == [2, 2, 3]
     assert first['mIoU/depth'] == second['mIoU/depth'] == 25
+    assert first['depth/mIoU'] == second['depth/mIoU'] == 25
+    assert first['rgb/aAcc'] == second['rgb/aAcc'] == 100
 
 
 if __name__ == '__main__':

@@ -45,29 +45,26 @@ COST = Cost(
 )
 
 
-def make_report(miou, **changes):
-    return replace(
-        Report(
-            modalities=('rgb', 'depth'),
-            classes=('wall', 'floor'),
-            rule='mmseg',
-            fill='zero',
-            split='test',
-            missing_rates=(0.2, 0.1),
-            combinations=tuple(
-                CombinationScores(
-                    name=name,
-                    images=7,
-                    miou={'mmseg': value, 'cmnext': value},
-                    macc={'mmseg': value, 'cmnext': value},
-                    aacc=value,
-                    class_iou=(value, value),
-                )
-                for name, value in miou.items()
-            ),
+def make_report(miou, classes=('wall', 'floor'), **changes):
+    fields = {
+        'modalities': ('rgb', 'depth'),
+        'rule': 'mmseg',
+        'fill': 'zero',
+        'split': 'test',
+        'missing_rates': (0.2, 0.1),
+        'combinations': tuple(
+            CombinationScores(
+                name=name,
+                images=7,
+                miou={'mmseg': value, 'cmnext': value},
+                macc={'mmseg': value, 'cmnext': value},
+                aacc=value,
+                class_iou=(value,) * len(classes),
+            )
+            for name, value in miou.items()
         ),
-        **changes,
-    )
+    }
+    return Report(classes=classes, **{**fields, **changes})
 
 
 @pytest.fixture
@@ -139,6 +136,56 @@ def test_two_seeds_by_hand(example):
     assert method.recovered.values == pytest.approx((39 / 50, 45 / 50))
     assert method.miou['rgb'].mean == 56.0
     assert list(method.miou) == [FULL, 'rgb', 'depth']
+
+
+CAMERA = {
+    'modalities': ('rgb', 'aolp', 'nir'),
+    'sensors': ('camera', 'camera', 'nir'),
+}
+WHOLE = {'rgb+aolp+nir': 60.0, 'rgb+aolp': 40.0, 'nir': 20.0}
+
+
+def test_sensors_fail_together(write):
+    base = write('network', WHOLE, **CAMERA)
+    better = write('ssf', {**WHOLE, 'nir': 32.0}, **CAMERA)
+    # An own network knows one modality, whose sensor is its own.
+    own = write('own/nir', {'nir': 40.0}, modalities=('nir',))
+    found = compare(
+        find_runs([better]), find_base(base), find_dedicated([own])
+    )
+    (method,) = found.methods
+    assert list(method.miou) == list(WHOLE)
+    assert method.mean_missing.values == (36.0,)
+    assert method.recovered.values == (0.6,)
+    # Two sensors: both 0.81, each alone 0.09, none 0.01.
+    expected = (0.81 * 60 + 0.09 * 40 + 0.09 * 32) / 0.99
+    assert method.expected.values == pytest.approx((expected,))
+    assert '2 of them missing something (whole sensors)' in found.settings
+    assert json.loads(found.to_json())['sensors'] == [
+        'camera',
+        'camera',
+        'nir',
+    ]
+
+
+def test_all_subsets_of_sensors(write):
+    names = [*WHOLE, 'rgb+nir', 'aolp+nir', 'rgb', 'aolp']
+    everything = {**dict.fromkeys(names, 7.0), 'nir': 0.0}
+    found = compare(find_runs([write('ssf', everything, **CAMERA)]))
+    weight = 0.9 * 0.1**2 / (1 - 0.1**3)  # of nir alone, of three
+    (method,) = found.methods
+    assert method.expected.mean == pytest.approx(7 * (1 - weight))
+    assert found.combinations[-3:] == ('rgb', 'aolp', 'nir')
+    assert '(all subsets)' in found.settings
+
+
+def test_sensors_that_differ(write):
+    runs = [
+        write('one', {'rgb+aolp+nir': 60.0}, **CAMERA),
+        write('two', {'rgb+aolp+nir': 60.0}, modalities=CAMERA['modalities']),
+    ]
+    with pytest.raises(ValueError, match=r"by sensor .*'rgb\+aolp'"):
+        compare(find_runs(runs))
 
 
 def test_costs_by_hand(example):

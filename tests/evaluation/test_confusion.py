@@ -6,11 +6,13 @@ import torch
 
 from mmseg_missing.evaluation import (
     class_accuracy,
+    class_f1,
     class_iou,
     confusion_matrix,
     mean_over_classes,
     pixel_accuracy,
 )
+from mmseg_missing.evaluation.confusion import never_predicted
 
 TRUTH = torch.tensor([[0, 0], [1, 1]])
 GUESS = torch.tensor([[0, 1], [1, 1]])
@@ -25,6 +27,10 @@ def test_two_by_two_by_hand():
         class_iou(matrix), torch.tensor([50.0, 200 / 3]).double()
     )
     assert class_accuracy(matrix).tolist() == [50, 100]
+    # Class 0: precision 1, recall 1/2; class 1: precision 2/3, recall 1.
+    torch.testing.assert_close(
+        class_f1(matrix), torch.tensor([200 / 3, 80.0]).double()
+    )
     assert pixel_accuracy(matrix) == 75
 
 
@@ -35,7 +41,7 @@ def test_rules_differ_by_a_class_that_occurs_nowhere():
     assert mean_over_classes(iou, 'cmnext') == pytest.approx(350 / 9)
     assert mean_over_classes(accuracy, 'mmseg') == 75
     assert mean_over_classes(accuracy, 'cmnext') == 50
-    with pytest.raises(ValueError, match=r"'cmnext'.*'nanmean'"):
+    with pytest.raises(ValueError, match=r"mmseg, cmnext, got 'nanmean'"):
         mean_over_classes(iou, 'nanmean')
 
 
@@ -82,3 +88,19 @@ def test_published_codes_agree_to_the_last_digit(golden_dir, case):
         macc = mean_over_classes(class_accuracy(matrix), rule)
         assert round(miou, 2) == arrays[f'{case}/{key}']
         assert round(macc, 2) == arrays[f'{case}/{key}_acc']
+
+
+def test_f1_of_a_class_that_is_never_right():
+    """0 and not undefined: leaving it out would flatter the mean."""
+    matrix = torch.tensor([[2, 0, 0], [1, 0, 0], [0, 0, 0]])
+    assert class_f1(matrix).tolist()[:2] == [80, 0]
+    assert class_f1(matrix)[2].isnan()
+    assert mean_over_classes(class_f1(matrix), 'mmseg') == 40
+    assert mean_over_classes(class_f1(matrix), 'cmnext') == pytest.approx(
+        80 / 3
+    )
+
+
+def test_what_is_never_predicted():
+    matrix = torch.tensor([[2, 0, 0, 1], [1, 0, 0, 0], [0, 0, 0, 0], [0] * 4])
+    assert never_predicted(matrix) == [1]

@@ -39,12 +39,15 @@ def test_scores_by_combination():
     results = scored.evaluate(size=2)
     assert results == pytest.approx(
         {
+            'mIoU_missing': 350 / 6,
             'mIoU/rgb+depth': 100,
             'mIoU/rgb': 350 / 6,
             'mIoU_mean': (100 + 350 / 6) / 2,
             'mIoU_worst': 350 / 6,
         }
     )
+    # What `save_best='auto'` watches must be moved by adaptation.
+    assert next(iter(results)) == 'mIoU_missing'
     report = scored.report
     assert [(c.name, c.images) for c in report.combinations] == [
         ('rgb+depth', 1),
@@ -137,6 +140,9 @@ def test_mistakes_in_samples():
         scored.process(None, [unlabelled])
     with pytest.raises(ValueError, match='no sample was scored'):
         scored.evaluate(1)
+    incomplete = {**HALF, 'combination': 'full', 'present': (True, False)}
+    with pytest.raises(ValueError, match="'CombinationTestLoop'"):
+        scored.process(None, [incomplete])
     with pytest.raises(ValueError, match='metainfo'):
         CombinationIoUMetric().process(None, [HALF])
 

@@ -8,6 +8,13 @@ from mmseg_missing.evaluation import (
     recovered_fraction,
     worst_combination,
 )
+from mmseg_missing.evaluation.protocols import (
+    chances,
+    combination_names,
+    failing,
+    named_stack,
+    scope,
+)
 
 MIOU = {'rgb+depth': 60.0, 'rgb': 40.0, 'depth': 20.0}
 
@@ -37,7 +44,9 @@ def test_expected_weights_sum_to_one():
 def test_expected_needs_every_combination_and_a_rate():
     with pytest.raises(ValueError, match='no mIoU of depth, only of rgb'):
         expected_miou({'rgb+depth': 1, 'rgb': 1}, ['rgb', 'depth'], 0.1)
-    with pytest.raises(ValueError, match=r'\[0, 1\), got 1'):
+    with pytest.raises(
+        ValueError, match='`missing_rates` must be below 1, got 1'
+    ):
         expected_miou(MIOU, ['rgb', 'depth'], 1)
 
 
@@ -54,3 +63,42 @@ def test_recovered_fraction_refuses():
         recovered_fraction({'rgb': 1}, MIOU, {'rgb': 50, 'depth': 30})
     with pytest.raises(ValueError, match=r'gap of -1\.00'):
         recovered_fraction(MIOU, MIOU, {'rgb': 39})
+
+
+# rgb and aolp are one camera's.
+CAMERA = named_stack(['rgb', 'aolp', 'nir'], ['camera', 'camera', 'nir'])
+
+
+def test_sensors_fail_and_not_modalities():
+    miou = {'rgb+aolp+nir': 60.0, 'rgb+aolp': 40.0, 'nir': 20.0}
+    assert combination_names(CAMERA) == tuple(miou)
+    # As two modalities do: both 0.64, each alone 0.16, none 0.04.
+    expected = (0.64 * 60 + 0.16 * 40 + 0.16 * 20) / 0.96
+    assert expected_miou(miou, CAMERA, 0.2) == pytest.approx(expected)
+    # What cannot occur does not count, even if it was scored.
+    assert expected_miou(
+        {**miou, 'rgb+nir': 0.0}, CAMERA, 0.2
+    ) == pytest.approx(expected)
+
+
+def test_chances_of_what_is_left():
+    left = chances(named_stack('abc'), 0.25)
+    assert left['a+b'] == pytest.approx(0.25 * 0.75**2)
+    assert left['c'] == pytest.approx(0.25**2 * 0.75)
+    assert sum(left.values()) == pytest.approx(1 - 0.25**3)
+
+
+def test_scope_of_what_was_scored():
+    every = CAMERA.combinations()
+    assert scope(CAMERA.apart(), CAMERA.subsets()) == ''
+    assert scope(CAMERA, every) == scope(CAMERA, ['nir']) == 'whole sensors'
+    assert scope(CAMERA, CAMERA.subsets()) == 'all subsets'
+    assert scope(CAMERA, [*every, 'rgb']) == 'sensors split'
+    assert failing(CAMERA, every) == CAMERA
+    assert failing(CAMERA, [*every, 'rgb']) == CAMERA
+    assert failing(CAMERA, CAMERA.subsets()) == CAMERA.apart()
+
+
+def test_one_sensor_for_each_modality():
+    with pytest.raises(ValueError, match=r'each of rgb\+nir, got \[.camera'):
+        named_stack(['rgb', 'nir'], ['camera'])

@@ -2,6 +2,8 @@
 
 import csv
 import json
+import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -44,6 +46,8 @@ def test_scores_under_both_rules():
     rgb = make_report().combinations[1]
     assert rgb.miou == pytest.approx({'mmseg': 350 / 6, 'cmnext': 350 / 9})
     assert rgb.macc == pytest.approx({'mmseg': 75, 'cmnext': 50})
+    # F1 is 2 / 3 and 4 / 5 of the two classes that occur.
+    assert rgb.mf1 == pytest.approx({'mmseg': 220 / 3, 'cmnext': 440 / 9})
     assert rgb.aacc == 75
     assert rgb.class_iou == (50, pytest.approx(200 / 3), None)
     assert make_report(rule='cmnext').miou['rgb'] == rgb.miou['cmnext']
@@ -54,6 +58,9 @@ def test_summary_numbers():
     scores = report.miou
     assert report.mean == pytest.approx(sum(scores.values()) / 3)
     assert report.worst == 'depth'
+    missing = scores['rgb'] + scores['depth']
+    assert report.mean_missing == pytest.approx(missing / 2)
+    assert make_report(['rgb+depth']).mean_missing == scores['rgb+depth']
     weights = {'rgb+depth': 0.64, 'rgb': 0.16, 'depth': 0.16}
     assert report.expected[0.2] == pytest.approx(
         sum(weights[n] * scores[n] for n in weights) / 0.96
@@ -88,6 +95,7 @@ def test_summary_table_is_narrow_and_states_its_settings():
         assert text in table
     assert 'worst (depth)' in table
     assert max(map(len, table.splitlines())) < 80
+    assert 'mean of 2 incomplete' in table and '73.33' in table
     assert 'E(' not in summary_table(make_report(['rgb']))
 
 
@@ -101,6 +109,7 @@ def test_csv():
     assert [row['combination'] for row in rows] == list(MATRICES)
     assert rows[1]['mIoU_mmseg'] == '58.3333'
     assert rows[1]['mIoU_cmnext'] == '38.8889'
+    assert rows[1]['mF1_mmseg'] == '73.3333'
     assert rows[1]['IoU/wall'] == '50.0000'
     assert rows[1]['IoU/cat'] == ''
     assert (rows[1]['fill'], rows[1]['split']) == ('zero', 'test')
@@ -143,3 +152,82 @@ def test_folder_without_write_permission(tmp_path, monkeypatch):
     monkeypatch.setattr(files.tempfile, 'TemporaryFile', refuse)
     with pytest.raises(OSError, match=r'written \(Permission denied\)'):
         check_writable(tmp_path)
+
+
+CAMERA = {
+    'modalities': ('rgb', 'aolp', 'nir'),
+    'sensors': ('camera', 'camera', 'nir'),
+}
+WHOLE = {'rgb+aolp+nir': 60.0, 'rgb+aolp': 40.0, 'nir': 20.0}
+
+
+def scored(miou):
+    """Return what a report holds of these scores."""
+    perfect = make_report().combinations[0]
+    return tuple(
+        replace(perfect, name=name, miou={'mmseg': v, 'cmnext': v})
+        for name, v in miou.items()
+    )
+
+
+def test_sensors_fail_together():
+    report = replace(make_report(), **CAMERA, combinations=scored(WHOLE))
+    assert report.is_complete and report.mean == 40
+    expected = (0.64 * 60 + 0.16 * 40 + 0.16 * 20) / 0.96
+    assert report.expected[0.2] == pytest.approx(expected)
+    assert 'split test, whole sensors' in summary_table(report)
+    assert report.notes == (
+        'fail together: rgb+aolp (--present subsets scores all subsets)',
+    )
+    assert Report.from_json(report.to_json()) == report
+
+
+def test_all_subsets_let_modalities_fail():
+    names = ('rgb+aolp+nir', 'rgb+aolp', 'rgb+nir', 'aolp+nir')
+    miou = dict.fromkeys((*names, 'rgb', 'aolp', 'nir'), 7.0)
+    report = replace(
+        make_report(), **CAMERA, combinations=scored({**miou, 'nir': 0.0})
+    )
+    assert report.scope == 'all subsets'
+    weight = 0.8 * 0.2**2 / (1 - 0.2**3)  # of nir alone, of three
+    assert report.expected[0.2] == pytest.approx(7 * (1 - weight))
+
+
+def test_reports_of_before_sensors_and_f1():
+    fields = json.loads(make_report().to_json())
+    del fields['sensors'], fields['summary']['scope']
+    for scores in fields['combinations']:
+        del scores['mf1'], scores['never_predicted']
+    report = Report.from_json(json.dumps(fields))
+    assert report.expected == make_report().expected
+    rows = list(csv.DictReader(csv_table(report).splitlines()))
+    assert rows[1]['mF1_mmseg'] == '' and rows[1]['mAcc_mmseg'] == '75.0000'
+    assert ' - ' in summary_table(report)
+
+
+@pytest.mark.parametrize('value', [math.nan, math.inf])
+def test_scores_that_are_not_finite(value):
+    with pytest.raises(
+        ValueError, match='mmseg of rgb` takes a finite number'
+    ):
+        replace(make_report(), combinations=scored({'rgb': value}))
+    text = make_report().to_json().replace('75.0', 'NaN')
+    with pytest.raises(
+        ValueError, match=r'report\.json .*of rgb` takes a finite '
+    ):
+        Report.from_json(text)
+
+
+def test_notes_below_the_table():
+    better = {'rgb+depth': 50.0, 'rgb': 60.0, 'depth': 40.0}
+    report = replace(make_report(), combinations=scored(better))
+    [note] = report.notes
+    assert note == 'better than rgb+depth (50.00): rgb (60.00)'
+    assert summary_table(report).endswith(note)
+    assert json.loads(report.to_json())['summary']['notes'] == [note]
+    blind = torch.tensor([[5, 0, 0], [2, 0, 0], [0, 0, 0]])
+    scores = CombinationScores.from_matrix('rgb+depth', 5, blind)
+    [note] = replace(report, combinations=(scores,)).notes
+    assert 'never predicted with rgb+depth' in note
+    assert note.endswith(': floor')
+    assert make_report().notes == ()

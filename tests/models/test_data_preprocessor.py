@@ -93,5 +93,12 @@ def test_wrong_number_of_channels():
         ModalityDataPreprocessor(MODALITIES)(data, False)
 
 
+def test_a_batch_of_sizes_in_testing():
+    data = make_data((5, 7), (3, 11))
+    words = r'differ in size \(\[\(3, 11\), \(5, 7\)\]\).*`batch_size=1`'
+    with pytest.raises(ValueError, match=words):
+        ModalityDataPreprocessor(MODALITIES)(data, False)
+
+
 def test_it_adds_no_keys():
     assert not ModalityDataPreprocessor(MODALITIES).state_dict()

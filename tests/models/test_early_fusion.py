@@ -118,7 +118,7 @@ def test_adapters_know_its_names(
 @pytest.mark.parametrize(
     'backbone, in_channels, message',
     [
-        (RESNET, [], 'at least one channel'),
+        (RESNET, [], 'takes at least one modality'),
         (RESNET, [1, 3], 'put `rgb` first'),
         ({'type': 'BiSeNetV2'}, [3, 1], 'BiSeNetV2 cannot be'),
     ],

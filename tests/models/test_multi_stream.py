@@ -203,9 +203,9 @@ def test_weights_without_the_first_layer_are_refused(tmp_path):
 @pytest.mark.parametrize(
     'options, message',
     [
-        ({'in_channels': []}, 'at least one channel'),
-        ({'in_channels': [3, 0]}, 'at least one channel'),
-        ({'pretrained_streams': [2]}, 'must name streams 0 to 1'),
+        ({'in_channels': []}, 'at least one modality'),
+        ({'in_channels': [3, 0]}, 'at least 1, got 0'),
+        ({'pretrained_streams': [2]}, 'at most 1, got 2'),
         ({'backbone': {'type': 'BiSeNetV2'}}, 'BiSeNetV2 cannot be'),
         ({'backbone': dict(RESNET, in_channels=4)}, '`in_channels` out of'),
     ],

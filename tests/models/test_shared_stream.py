@@ -253,7 +253,7 @@ def test_compile(pair, inputs):
 @pytest.mark.parametrize(
     'options, message',
     [
-        ({'in_channels': [3, 0]}, 'at least one channel'),
+        ({'in_channels': [3, 0]}, 'at least 1, got 0'),
         ({'backbone': dict(RESNET, in_channels=4)}, '`in_channels` out of'),
         ({'backbone': {'type': 'BiSeNetV2'}}, 'BiSeNetV2 cannot be'),
     ],

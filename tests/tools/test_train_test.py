@@ -82,6 +82,78 @@ def test_present(trained, score, base, present):
     assert scores(report) == {name: base[name] for name in names}
 
 
+@pytest.fixture
+def derive(trained, tmp_path):
+    """Return a function that writes a config with more in it."""
+
+    def derive(text):
+        path = tmp_path / 'derived.py'
+        base = f'_base_ = [{str(trained.config)!r}]'
+        path.write_text(f'{base}\n{text}\n')
+        return path
+
+    return derive
+
+
+TWO = """
+test_evaluator = [
+    dict(type='IoUMetric', prefix='plain'),
+    dict(type='CombinationIoUMetric'),
+]
+"""
+
+
+def test_a_list_of_metrics(trained, derive, score, run, folder, base):
+    config = derive(TWO)
+    assert scores(score(config, trained.base)) == base
+    run(
+        'test.py', config, trained.base, '--protocol', 'NM', '--out', 'two'
+    )  # fmt: skip
+    assert (folder / 'two/nm.csv').is_file()
+    assert not (folder / 'two/report.json').exists()
+
+
+def test_no_metric_for_reports(trained, derive, refused, run):
+    config = derive("test_evaluator = [dict(type='IoUMetric')]")
+    line = refused('test.py', config, trained.base, '--out', 'none')
+    assert "add dict(type='CombinationIoUMetric')" in line
+    run('test.py', config, trained.base)  # it prints what it has
+
+
+def test_loop_that_knows_no_combinations(trained, derive, refused):
+    config = derive('test_cfg = dict(_delete_=True)')
+    line = refused('test.py', config, trained.base)
+    assert "`test_cfg.type='CombinationTestLoop'`" in line
+
+
+CAMERA = """
+modalities = [
+    dict(m, sensor='camera') if m['name'] != 'thermal' else m
+    for m in _base_.modalities
+]
+model = dict(stack=modalities)
+"""
+
+
+def test_sensors_and_all_subsets(trained, derive, score, base):
+    config = derive(CAMERA)
+    report = score(config, trained.base)
+    names = (EVERY[0], 'rgb+depth', 'thermal')
+    assert scores(report) == {name: base[name] for name in names}
+    assert report.scope == 'whole sensors'
+    assert set(report.expected) == {0.2, 0.1, 0.05}
+    report = score(config, trained.base, '--present', 'subsets')
+    assert scores(report) == base
+    assert report.scope == 'all subsets'
+
+
+def test_present_of_the_config(trained, derive, score, base):
+    config = derive("test_cfg = dict(present='depth')")
+    assert scores(score(config, trained.base)) == {'depth': base['depth']}
+    report = score(config, trained.base, '--present', 'rgb')
+    assert scores(report) == {'rgb': base['rgb']}
+
+
 def test_fill(trained, score, base):
     report = score(trained.config, trained.base, '--fill', 'black')
     filled = scores(report)

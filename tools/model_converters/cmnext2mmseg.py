@@ -8,7 +8,7 @@ The result is for a segmentor with `CMNeXt` and `SegFormerMLPHead`:
 
 import argparse
 
-from mmseg_missing.apis.cli import run_tool
+from mmseg_missing.apis.cli import add_trust, run_tool
 from mmseg_missing.models.converters.cmnext import cmnext_from_authors
 from mmseg_missing.models.converters.weight_files import (
     read_weights,
@@ -21,6 +21,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('src', help="the authors' checkpoint")
     parser.add_argument('dst', help='where to write the converted one')
+    add_trust(parser)
     args = parser.parse_args()
     converted = cmnext_from_authors(read_weights(args.src))
     write_weights(converted, args.dst)

@@ -11,7 +11,7 @@ reverse: mean=[103.53, 116.28, 123.675], std=[57.375, 57.12, 58.395].
 
 import argparse
 
-from mmseg_missing.apis.cli import run_tool
+from mmseg_missing.apis.cli import add_trust, run_tool
 from mmseg_missing.models.converters.cmx import cmx_from_authors, take_rgb
 from mmseg_missing.models.converters.weight_files import (
     read_weights,
@@ -29,6 +29,7 @@ def main() -> None:
         action='store_true',
         help='let the network take red, green, blue; mean and std in reverse',
     )
+    add_trust(parser)
     args = parser.parse_args()
     converted = cmx_from_authors(read_weights(args.src))
     if args.rgb:

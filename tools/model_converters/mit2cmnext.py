@@ -12,7 +12,7 @@ so for every stream of a `MultiStreamBackbone` over it.
 
 import argparse
 
-from mmseg_missing.apis.cli import run_tool
+from mmseg_missing.apis.cli import add_trust, run_tool
 from mmseg_missing.models.converters.mit import LEFT_OUT, mit_to_cmnext
 from mmseg_missing.models.converters.weight_files import (
     read_weights,
@@ -25,6 +25,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('src', help='weights of a Mix Transformer')
     parser.add_argument('dst', help='where to write the converted ones')
+    add_trust(parser)
     args = parser.parse_args()
     converted = mit_to_cmnext(read_weights(args.src))
     write_weights(converted, args.dst)

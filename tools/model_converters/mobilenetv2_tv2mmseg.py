@@ -9,7 +9,7 @@ be those of the training, see `mobilenetv2_from_torchvision`.
 
 import argparse
 
-from mmseg_missing.apis.cli import run_tool
+from mmseg_missing.apis.cli import add_trust, run_tool
 from mmseg_missing.models.converters.mobilenetv2 import (
     LEFT_OUT,
     mobilenetv2_from_torchvision,
@@ -25,6 +25,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('src', help='checkpoint with the names of torchvision')
     parser.add_argument('dst', help='where to write the converted one')
+    add_trust(parser)
     args = parser.parse_args()
     weights = read_weights(args.src)
     converted = mobilenetv2_from_torchvision(weights)

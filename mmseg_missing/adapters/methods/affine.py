@@ -22,6 +22,7 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 from torch.nn.modules.batchnorm import _NormBase
 
+from ...torch_versions import is_compiling
 from ..base import FRESH, Call
 
 # A scale nearer to zero counts as this: y must tell x.
@@ -74,7 +75,7 @@ def affine(
     if not torch.is_grad_enabled():
         out = x if call.is_free else None
         return torch.addcmul(shift, x, scale, out=out)
-    if torch.compiler.is_compiling():
+    if is_compiling():
         return torch.addcmul(shift, x, scale)
     # Autograd cannot cheaply overwrite what is a view of something else.
     in_place = call.is_free and not x._is_view()

@@ -7,6 +7,7 @@ import zlib
 import torch
 from torch import Tensor, nn
 
+from ...values import whole
 from ..base import Adapter, Call
 from ..sites import Site
 from .affine import add
@@ -25,7 +26,8 @@ class Bottleneck(Adapter):
         hidden: Rows of W1.
 
     Raises:
-        ValueError: ``hidden`` below 1.
+        TypeError: ``hidden`` is no whole number.
+        ValueError: ``hidden`` below 1, or beyond all use.
 
     Source: Houlsby et al., ICML 2019, arXiv:1902.00751.
     """
@@ -34,12 +36,8 @@ class Bottleneck(Adapter):
 
     def __init__(self, site: Site, layer: nn.Module, hidden: int = 8) -> None:
         super().__init__(site, layer)
-        if not isinstance(hidden, int) or hidden < 1:
-            raise ValueError(
-                f'a bottleneck needs at least one hidden channel, got '
-                f'{hidden!r}; check `model.adapter.hidden`'
-            )
-        self.hidden = hidden
+        most = max(16 * site.num_features, 1024)
+        self.hidden = whole('model.adapter.hidden', hidden, 1, most)
 
     @classmethod
     def default_sites(cls, root: nn.Module) -> list[str]:
@@ -71,6 +69,11 @@ class Bottleneck(Adapter):
         )
         w1 = (2 * torch.rand(r * c, generator=generator) - 1) * c**-0.5
         return torch.cat([w1, torch.zeros(r + c * r + c)])
+
+    def width(self) -> int:
+        """Return how many numbers that is."""
+        c, r = self.site.num_features, self.hidden
+        return r * c + r + c * r + c
 
     def modulate(self, x: Tensor, numbers: Tensor, call: Call) -> Tensor:
         """Return x plus the small network; x itself where W2 = b2 = 0."""

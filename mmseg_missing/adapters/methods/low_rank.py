@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 
+from ...values import real, settings, whole
 from ..base import Adapter, Call
 from ..sites import Site, matches
 from .affine import add
@@ -40,6 +41,7 @@ class LowRank(Adapter):
             things at once; each part has its own A. Default: ``FUSED``.
 
     Raises:
+        TypeError: no number.
         ValueError: a rank below 1, an alpha that is not positive, or parts
             that do not divide a layer.
 
@@ -59,6 +61,7 @@ class LowRank(Adapter):
         super().__init__(site, layer)
         self.rank = _look_up(site.name, rank_pattern, rank)
         fused = FUSED if fused is None else fused
+        _check_patterns(rank_pattern, alpha_pattern, fused)
         is_linear = isinstance(layer, nn.Linear)
         self.parts = _look_up(site.name, fused, 1) if is_linear else 1
         self.shape = tuple(layer.weight.shape)
@@ -69,21 +72,13 @@ class LowRank(Adapter):
                 '`model.adapter.fused`'
             )
         self.columns = layer.weight[0].numel()
-        if not isinstance(self.rank, int) or self.rank < 1:
-            raise ValueError(
-                f'adapter site {site.name!r} needs a rank of at least 1, got '
-                f'{self.rank!r}; check `model.adapter.rank` and `rank_pattern`'
-            )
+        whole('model.adapter.rank', self.rank, 1)
         # More would be numbers without use.
         most = min(self.shape[0] // self.parts, self.columns)
         self.rank = min(self.rank, most)
         alpha = self.rank if alpha is None else alpha
         alpha = _look_up(site.name, alpha_pattern, alpha)
-        if not isinstance(alpha, (int, float)) or alpha <= 0:
-            raise ValueError(
-                f'adapter site {site.name!r} needs a positive alpha, got '
-                f'{alpha!r}; check `model.adapter.alpha` and `alpha_pattern`'
-            )
+        alpha = real('model.adapter.alpha', alpha, above=0)
         self.strength = alpha / self.rank
         self.groups = 0 if is_linear else layer.groups
 
@@ -97,7 +92,10 @@ class LowRank(Adapter):
             ValueError: names the first such pattern.
         """
         for key in ('rank_pattern', 'alpha_pattern', 'fused'):
-            for pattern in options.get(key) or ():
+            given = options.get(key)
+            if given is None:
+                continue
+            for pattern in settings(f'model.adapter.{key}', given):
                 if not any(matches(pattern, site.name) for site in sites):
                     raise ValueError(
                         f'{pattern!r} matched no adapter site; check '
@@ -198,6 +196,18 @@ def _convolve(
         layer.dilation,
         groups,
     )
+
+
+def _check_patterns(
+    ranks: Mapping | None, alphas: Mapping | None, fused: Mapping
+) -> None:
+    """Check the values of all patterns, whatever site they name."""
+    for rank in (ranks or {}).values():
+        whole('model.adapter.rank_pattern', rank, 1)
+    for alpha in (alphas or {}).values():
+        real('model.adapter.alpha_pattern', alpha, above=0)
+    for parts in fused.values():
+        whole('model.adapter.fused', parts, 1)
 
 
 def _look_up(name: str, patterns: Mapping | None, default: float) -> float:

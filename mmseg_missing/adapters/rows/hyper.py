@@ -11,6 +11,8 @@ from ...modality import Stack
 from ...values import whole
 from .base import Rows
 
+MOST = 4096  # of rank and hidden: more would fill memory, not help
+
 
 class HyperRows(Rows):
     """A row is a mix of ``rank`` vectors; a small network mixes.
@@ -43,8 +45,8 @@ class HyperRows(Rows):
         hidden: int = 64,
     ) -> None:
         super().__init__(stack, width, combinations)
-        self.rank = whole('model.adapter.rows.rank', rank, least=1)
-        hidden = whole('model.adapter.rows.hidden', hidden, least=1)
+        self.rank = whole('model.adapter.rows.rank', rank, 1, MOST)
+        hidden = whole('model.adapter.rows.hidden', hidden, 1, MOST)
         # Raw parameters: a module here would be re-initialised by init_cfg.
         self.w1 = nn.Parameter(torch.randn(len(stack), hidden))
         self.b1 = nn.Parameter(torch.zeros(hidden))

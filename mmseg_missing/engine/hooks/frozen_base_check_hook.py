@@ -11,6 +11,7 @@ from mmseg.registry import HOOKS
 from torch import nn
 
 from ...adapters import adapted, check_hooks, fingerprint
+from ..watching import warn_of_plain_loop
 
 
 @HOOKS.register_module()
@@ -34,6 +35,8 @@ class FrozenBaseCheckHook(Hook):
         self._roots = dict(adapted(_unwrapped(runner)))
         for root in self._roots.values():
             check_hooks(root)
+        if _unwrapped(runner) in self._roots.values():
+            warn_of_plain_loop(runner.hooks, runner.val_loop)
         self._before = self._fingerprints()
         self._fired: set[nn.Module] = set()
         self._watches = [

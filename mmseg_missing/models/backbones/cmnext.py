@@ -9,7 +9,7 @@ from ..constant_streams import ConstantStreams
 from ..fusion.rectify import FeatureFusion, FeatureRectification
 from .extra_stream import ExtraStage, next_inputs
 from .mix_transformer import STRIDES, MixTransformer
-from .split import split_stack
+from .split import checked_channels, split_stack
 
 MLP_RATIOS = (8, 8, 4, 4)  # of the extra branch; source: CMNeXt's code
 
@@ -57,12 +57,8 @@ class CMNeXt(MixTransformer):
         drop_path_rate: float = 0.1,
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
-        if not in_channels or min(in_channels) < 1:
-            raise ValueError(
-                'expected modalities of at least one channel, got '
-                f'`backbone.in_channels={list(in_channels)}`'
-            )
-        main, *extras = (max(c, 3) for c in in_channels)
+        channels = checked_channels(in_channels)
+        main, *extras = (max(c, 3) for c in channels)
         super().__init__(
             variant,
             embed_dims,
@@ -73,7 +69,7 @@ class CMNeXt(MixTransformer):
             drop_path_rate,
             init_cfg,
         )
-        self.in_channels = list(in_channels)
+        self.in_channels = channels
         self.constant = ConstantStreams()
         if extras:
             self._add_branch(extras, num_heads)

@@ -8,12 +8,13 @@ from mmengine.model import BaseModule, ModuleList
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
+from ...values import listed
 from ..constant_streams import ConstantStreams
 from ..fusion.rectify import FeatureFusion, FeatureRectification
 from ..weight_init import init_transformer
 from .fit_first_conv import fitted_loading
 from .mix_transformer import MixTransformer
-from .split import split_stack
+from .split import checked_channels, split_stack
 
 
 @MODELS.register_module()
@@ -125,11 +126,16 @@ class CMX(BaseModule):
 
 def _groups(in_channels: Sequence[int | Sequence[int]]) -> list[list[int]]:
     """Return the channels of the modalities of each input."""
-    groups = [[c] if isinstance(c, int) else [*c] for c in in_channels]
-    smallest = [min(group, default=0) for group in groups]
-    if len(groups) not in (1, 2) or min(smallest) < 1:
+    key = 'backbone.in_channels'
+    groups = [
+        checked_channels(
+            group if isinstance(group, (list, tuple)) else [group]
+        )
+        for group in listed(key, in_channels)
+    ]
+    if len(groups) not in (1, 2):
         raise ValueError(
-            'CMX has one input or two, each of at least one channel, got '
-            f'`backbone.in_channels={list(in_channels)}`'
+            f'CMX has one input or two, got `{key}={list(in_channels)}`; '
+            'modalities that share one are a list in it'
         )
     return groups

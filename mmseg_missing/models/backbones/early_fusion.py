@@ -8,8 +8,10 @@ from mmseg.registry import MODELS
 from torch import nn
 from torch.nn.functional import pad
 
+from ..building import build_part
 from .fit_first_conv import fit_first_conv
-from .multi_stream import checked_channels, level_channels
+from .multi_stream import level_channels
+from .split import checked_channels
 
 
 @MODELS.register_module()
@@ -34,13 +36,14 @@ def EarlyFusionBackbone(
         ValueError: the first modality has not three channels, or this
             backbone cannot take another number of them.
     """
-    if checked_channels(in_channels)[0] != 3:
+    in_channels = checked_channels(in_channels)
+    if in_channels[0] != 3:
         raise ValueError(
             'the first modality keeps the RGB weights, so it needs three '
-            f'channels, got `backbone.in_channels={list(in_channels)}`; put '
+            f'channels, got `backbone.in_channels={in_channels}`; put '
             '`rgb` first'
         )
-    network = MODELS.build(dict(backbone))
+    network = build_part('backbone.backbone', backbone)
     name = fit_first_conv(network, sum(in_channels))
     level_channels(network, sum(in_channels))  # raises if it cannot run
     conv = network.get_submodule(name)

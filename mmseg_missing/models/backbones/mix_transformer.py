@@ -7,8 +7,10 @@ from mmengine.model import BaseModule
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
+from ...values import choice, real, whole
 from ..weight_init import init_transformer
 from .mit import MiTStage
+from .split import MOST_CHANNELS, checked_levels
 
 # Widths and depths; source: SegFormer, table 6.
 VARIANTS = {
@@ -65,12 +67,11 @@ class MixTransformer(BaseModule):
     ) -> None:
         super().__init__(init_cfg)
         dims, depths = _sizes(variant, embed_dims, depths)
-        _check_levels(
-            embed_dims=dims,
-            depths=depths,
-            num_heads=num_heads,
-            sr_ratios=sr_ratios,
-        )
+        num_heads = _heads(num_heads, dims)
+        sr_ratios = checked_levels('sr_ratios', sr_ratios, 2**10)
+        real('backbone.drop_path_rate', drop_path_rate, least=0, below=1)
+        real('backbone.norm_eps', norm_eps, above=0)
+        whole('backbone.in_channels', in_channels, 1, MOST_CHANNELS)
         self.out_channels = dims
         self.drop_paths = _drop_paths(drop_path_rate, depths)
         inputs = (in_channels, *dims[:-1])
@@ -108,10 +109,11 @@ def _sizes(
     embed_dims: Sequence[int] | None,
     depths: Sequence[int] | None,
 ) -> tuple[Sequence[int], Sequence[int]]:
-    if variant is None and embed_dims and depths:
-        return tuple(embed_dims), tuple(depths)
-    if variant in VARIANTS and not embed_dims and not depths:
-        return VARIANTS[variant]
+    if variant is None and None not in (embed_dims, depths):
+        dims = checked_levels('embed_dims', embed_dims, MOST_CHANNELS)
+        return tuple(dims), tuple(checked_levels('depths', depths, 1000, 0))
+    if embed_dims is None and depths is None and variant is not None:
+        return VARIANTS[choice('backbone.variant', variant, VARIANTS)]
     raise ValueError(
         f'expected either `backbone.variant`, one of {", ".join(VARIANTS)}, '
         f'or `embed_dims` and `depths`, got {variant=}, {embed_dims=}, '
@@ -119,20 +121,14 @@ def _sizes(
     )
 
 
-def _check_levels(**sizes: Sequence[int]) -> None:
-    for key, values in sizes.items():
-        if len(values) != len(STRIDES):
-            raise ValueError(
-                f'expected {len(STRIDES)} levels, got '
-                f'`backbone.{key}={list(values)}`'
-            )
-    pairs = zip(sizes['embed_dims'], sizes['num_heads'], strict=True)
-    if any(dim % heads for dim, heads in pairs):
+def _heads(num_heads: Sequence[int], dims: Sequence[int]) -> list[int]:
+    heads = checked_levels('num_heads', num_heads, MOST_CHANNELS)
+    if any(dim % n for dim, n in zip(dims, heads, strict=True)):
         raise ValueError(
-            f'expected heads that divide the widths '
-            f'{list(sizes["embed_dims"])}, got '
-            f'`backbone.num_heads={list(sizes["num_heads"])}`'
+            f'expected heads that divide the widths {list(dims)}, got '
+            f'`backbone.num_heads={heads}`'
         )
+    return heads
 
 
 def _drop_paths(rate: float, depths: Sequence[int]) -> list[list[float]]:

@@ -12,8 +12,13 @@ from ..constant_streams import ConstantStreams
 from ..fusion.multi_scale import MultiScaleFusion
 from ..weight_init import init_transformer
 from .fit_first_conv import fitted_loading
-from .mix_transformer import STRIDES, MixTransformer
-from .split import split_stack
+from .mix_transformer import MixTransformer
+from .split import (
+    MOST_CHANNELS,
+    checked_channels,
+    checked_levels,
+    split_stack,
+)
 
 
 @MODELS.register_module()
@@ -65,12 +70,7 @@ class MMSFormer(BaseModule):
         extra_init_cfg: dict | list[dict] | None = None,
     ) -> None:
         super().__init__()
-        if not in_channels or min(in_channels) < 1:
-            raise ValueError(
-                'expected modalities of at least one channel, got '
-                f'`backbone.in_channels={list(in_channels)}`'
-            )
-        self.in_channels = list(in_channels)
+        self.in_channels = checked_channels(in_channels)
         self.constant = ConstantStreams()
         build = partial(
             MixTransformer,
@@ -78,13 +78,17 @@ class MMSFormer(BaseModule):
             sr_ratios=sr_ratios,
             drop_path_rate=drop_path_rate,
         )
-        first, *others = (max(c, 3) for c in in_channels)
+        first, *others = (max(c, 3) for c in self.in_channels)
         main = build(
             variant, embed_dims, depths, in_channels=first, init_cfg=init_cfg
         )
         self.out_channels = main.out_channels
-        dims = tuple(extra_embed_dims or main.out_channels)
-        _check_levels(extra_embed_dims=dims, extra_depths=extra_depths)
+        dims = main.out_channels
+        if extra_embed_dims is not None:
+            dims = checked_levels(
+                'extra_embed_dims', extra_embed_dims, MOST_CHANNELS
+            )
+        extra_depths = checked_levels('extra_depths', extra_depths, 1000, 0)
         extra = partial(
             build, None, dims, extra_depths, init_cfg=extra_init_cfg
         )
@@ -124,12 +128,3 @@ class MMSFormer(BaseModule):
             return outs[0]
         levels = zip(self.fuse, zip(*outs, strict=True), strict=True)
         return tuple(fuse(list(level)) for fuse, level in levels)
-
-
-def _check_levels(**sizes: Sequence[int]) -> None:
-    for key, values in sizes.items():
-        if len(values) != len(STRIDES):
-            raise ValueError(
-                f'expected {len(STRIDES)} levels, got '
-                f'`backbone.{key}={list(values)}`'
-            )

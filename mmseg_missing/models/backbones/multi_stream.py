@@ -9,8 +9,11 @@ from mmengine.model import BaseModule, ModuleList, PretrainedInit
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
+from ...values import first_line, listed, naming, part, whole
+from ..building import build_part
 from ..constant_streams import ConstantStreams
 from .fit_first_conv import fit_first_conv, fitted_loading
+from .split import checked_channels
 
 
 @MODELS.register_module()
@@ -53,15 +56,24 @@ class MultiStreamBackbone(BaseModule):
         channels = self.in_channels = checked_channels(in_channels)
         self.constant = ConstantStreams()
         cfgs = _stream_cfgs(backbone, len(channels), pretrained_streams)
-        self.streams = ModuleList(MODELS.build(cfg) for cfg in cfgs)
+        self.streams = ModuleList(
+            build_part('backbone.backbone', cfg) for cfg in cfgs
+        )
         self._stems = list(map(fit_first_conv, self.streams, channels))
         levels = list(map(level_channels, self.streams, channels))
         self.out_channels = levels[0]
-        fusion = fusion or {'type': 'SumFusion'}
-        self.fusions = ModuleList(
-            MODELS.build(dict(fusion, dim=dim, num_streams=len(in_channels)))
-            for dim in self.out_channels
-        )
+        key = 'backbone.fusion'
+        fusion = {'type': 'SumFusion'} if fusion is None else part(key, fusion)
+        if {'dim', 'num_streams'} & set(fusion):
+            raise ValueError(
+                f'`{key}` gets `dim` and `num_streams` of the streams; leave '
+                'them out'
+            )
+        with naming(key):
+            self.fusions = ModuleList(
+                MODELS.build(dict(fusion, dim=dim, num_streams=len(channels)))
+                for dim in self.out_channels
+            )
 
     def init_weights(self) -> None:
         """Initialise as mmengine does; RGB weights fit every stream."""
@@ -89,20 +101,6 @@ class MultiStreamBackbone(BaseModule):
             fusion(list(level))
             for fusion, level in zip(self.fusions, levels, strict=True)
         )
-
-
-def checked_channels(in_channels: Sequence[int]) -> list[int]:
-    """Return the channels per modality.
-
-    Raises:
-        ValueError: no modality, or one without a channel.
-    """
-    if not in_channels or min(in_channels) < 1:
-        raise ValueError(
-            'a modality has at least one channel, got '
-            f'`backbone.in_channels={list(in_channels)}`'
-        )
-    return list(in_channels)
 
 
 def split_images(x: Tensor, in_channels: list[int]) -> tuple[Tensor, ...]:
@@ -134,22 +132,19 @@ def levels_of(features: Tensor | Sequence[Tensor]) -> Sequence[Tensor]:
 def _stream_cfgs(
     backbone: dict, num_streams: int, pretrained: Sequence[int] | None
 ) -> list[dict]:
-    if pretrained is None:
-        pretrained = range(num_streams)
-    if not set(pretrained) <= set(range(num_streams)):
-        raise ValueError(
-            f'`backbone.pretrained_streams={list(pretrained)}` must name '
-            f'streams 0 to {num_streams - 1}'
-        )
+    key = 'backbone.pretrained_streams'
+    chosen = range(num_streams) if pretrained is None else pretrained
+    for m in chosen if pretrained is None else listed(key, chosen):
+        whole(key, m, 0, num_streams - 1)
     return [
-        copy.deepcopy(backbone) if m in pretrained else _untrained(backbone)
+        backbone if m in chosen else _untrained(backbone)
         for m in range(num_streams)
     ]
 
 
 def _untrained(backbone: dict) -> dict:
     """Return a copy of a backbone's config that loads no weights."""
-    cfg = copy.deepcopy(backbone)
+    cfg = part('backbone.backbone', copy.deepcopy(backbone))
     cfg.pop('pretrained', None)
     inits = cfg.pop('init_cfg', None) or []
     inits = [inits] if isinstance(inits, dict) else inits
@@ -169,11 +164,11 @@ def level_channels(stream: nn.Module, in_channels: int) -> list[int]:
     try:
         with torch.no_grad():
             levels = levels_of(stream(torch.zeros(1, in_channels, 64, 64)))
-    except RuntimeError as error:
+    except Exception as error:
         raise ValueError(
             f'{type(stream).__name__} cannot be a stream over {in_channels} '
-            f'channels, a 64x64 image gives "{error}"; choose another '
-            '`backbone.backbone`'
+            f'channels, a 64x64 image gives "{first_line(error)}"; choose '
+            'another `backbone.backbone`'
         ) from error
     for module, training in modes:
         module.training = training

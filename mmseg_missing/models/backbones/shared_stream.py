@@ -13,13 +13,14 @@ from torch.nn.functional import softplus
 from torch.nn.modules.batchnorm import _NormBase
 
 from ...context import telling, told_to
+from ..building import build_part
 from .fit_first_conv import first_conv, fit_conv, fitted_loading
 from .multi_stream import (
-    checked_channels,
     level_channels,
     levels_of,
     split_images,
 )
+from .split import checked_channels
 
 NORMS = (_NormBase, nn.GroupNorm, nn.LayerNorm)
 
@@ -64,7 +65,7 @@ class SharedStreamBackbone(BaseModule):
     ) -> None:
         super().__init__(init_cfg)
         self.in_channels = checked_channels(in_channels)
-        self.stream = MODELS.build(copy.deepcopy(backbone))
+        self.stream = build_part('backbone.backbone', backbone)
         self._stem = first_conv(self.stream)
         copies = self._copy_layers()
         for conv, c in zip(copies[self._stem], self.in_channels, strict=True):

@@ -1,9 +1,49 @@
-"""The parts of a stacked tensor, for streams that were made for RGB."""
+"""The parts of a stacked tensor, and what they must be."""
 
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
+
+from ...values import listed, whole
+
+MOST_CHANNELS = 2**16  # more would end in memory, not in a network
+
+
+def checked_channels(in_channels: Sequence[int]) -> list[int]:
+    """Return the channels per modality.
+
+    Raises:
+        TypeError: no list of whole numbers.
+        ValueError: no modality, or one without a channel.
+    """
+    key = 'backbone.in_channels'
+    channels = listed(key, in_channels)
+    if not channels:
+        raise ValueError(f'`{key}` takes at least one modality, got []')
+    return [whole(key, c, 1, MOST_CHANNELS) for c in channels]
+
+
+def checked_levels(
+    key: str, values: Sequence[int], most: int, least: int = 1
+) -> list[int]:
+    """Return a whole number for each of the four levels.
+
+    Args:
+        key: Of the backbone.
+        values: Of the finest level first.
+        most: The largest that works.
+        least: The smallest.
+
+    Raises:
+        TypeError: no list of whole numbers.
+        ValueError: another number of levels, or a number out of range.
+    """
+    key = f'backbone.{key}'
+    levels = [whole(key, v, least, most) for v in listed(key, values)]
+    if len(levels) != 4:
+        raise ValueError(f'`{key}` takes 4 levels, got {levels}')
+    return levels
 
 
 def split_stack(

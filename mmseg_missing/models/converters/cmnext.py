@@ -7,7 +7,7 @@ from torch import Tensor
 
 from .authors import RECTIFY_FUSE, from_authors
 from .mit import SEGFORMER
-from .renaming import rename
+from .renaming import expecting, rename
 from .sizes import backbone_for
 
 BACKBONE = (
@@ -29,6 +29,7 @@ BACKBONE = (
 )
 
 
+@expecting('CMNeXt')
 def cmnext_from_authors(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return the weights of a segmentor with `CMNeXt` and its head.
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from .renaming import check_names, rename
+from .renaming import check_names, expecting, rename
 from .sizes import backbone_for
 
 # What a backbone for segmentation does not have.
@@ -29,6 +29,7 @@ MMSEG = (
 )
 
 
+@expecting('a Mix Transformer')
 def mit_to_cmnext(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return the main stream of a `CMNeXt` backbone.
 

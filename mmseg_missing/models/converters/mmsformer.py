@@ -9,7 +9,7 @@ from torch import Tensor
 from ..backbones.mmsformer import MMSFormer
 from .authors import from_authors
 from .mit import SEGFORMER
-from .renaming import rename
+from .renaming import expecting, rename
 from .sizes import mit_sizes
 
 EXTRA = re.compile(r'extra_mit\.(\d+)\.')
@@ -27,6 +27,7 @@ FUSION = (
 )
 
 
+@expecting('MMSFormer')
 def mmsformer_from_authors(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return the weights of a segmentor with `MMSFormer` and its head.
 

@@ -7,13 +7,14 @@ import torch
 from mmseg.models.backbones import MobileNetV2
 from torch import Tensor
 
-from .renaming import check_names
+from .renaming import check_names, expecting
 
 # What a backbone for segmentation does not have: the layer to 1280 channels
 # and the classifier.
 LEFT_OUT = ('features.18.', 'classifier.')
 
 
+@expecting('MobileNetV2 of width 1.0')
 def mobilenetv2_from_torchvision(
     weights: Mapping[str, Tensor],
 ) -> dict[str, Tensor]:

@@ -1,9 +1,12 @@
 """Rename tensors by rule; nothing gets lost in silence."""
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 
 from torch import Tensor
+
+from ...values import first_line
 
 Rules = Iterable[tuple[str, str]]
 
@@ -21,6 +24,27 @@ def rename(name: str, rules: Rules) -> str:
     return re.sub(r'<(\d+)>', lambda level: str(int(level[1]) - 1), name)
 
 
+@contextmanager
+def expecting(what: str) -> Iterator[None]:
+    """Within this block, weights of something else end in a sentence.
+
+    Args:
+        what: The network's name.
+
+    Raises:
+        ValueError: in the place of what shapes or names led to.
+    """
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, ValueError) and 'check SRC' in str(error):
+            raise
+        raise ValueError(
+            f'expected a checkpoint of {what}, got tensors of other shapes '
+            f'({first_line(error)}); check SRC'
+        ) from error
+
+
 def check_names(
     weights: Mapping[str, Tensor], expected: Mapping[str, Tensor], what: str
 ) -> None:
@@ -34,7 +58,8 @@ def check_names(
         what: The network's name, for the message.
 
     Raises:
-        ValueError: on a missing, an unknown or a differently shaped tensor.
+        ValueError: on a missing, an unknown or a differently shaped tensor,
+            or one that is not finite.
     """
     needed = {n for n in expected if not n.endswith('num_batches_tracked')}
     shapes = {n: w.shape for n, w in weights.items()}
@@ -46,6 +71,9 @@ def check_names(
             for name, tensor in expected.items()
             if shapes.get(name, tensor.shape) != tensor.shape
         },
+        'not finite': {
+            name for name, tensor in weights.items() if not _is_finite(tensor)
+        },
     }
     found = [f'{_few(n)} {kind}' for kind, n in problems.items() if n]
     if found:
@@ -53,6 +81,10 @@ def check_names(
             f'expected a checkpoint of {what}, got tensors '
             f'{" and ".join(found)}; check SRC'
         )
+
+
+def _is_finite(tensor: Tensor) -> bool:
+    return tensor.is_meta or bool(tensor.isfinite().all())
 
 
 def _few(names: set[str]) -> str:

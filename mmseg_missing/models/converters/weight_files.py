@@ -1,11 +1,12 @@
 """Read foreign weights and write ours."""
 
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
 
 import torch
 from torch import Tensor
+
+from ...compat import load_file
 
 
 def read_weights(path: str | Path) -> dict[str, Tensor]:
@@ -16,22 +17,18 @@ def read_weights(path: str | Path) -> dict[str, Tensor]:
 
     Raises:
         FileNotFoundError: if there is no such file.
-        ValueError: if it holds no tensors by name, or is damaged.
+        ValueError: if it holds no tensors by name, more than data, or is
+            damaged.
     """
     if not Path(path).is_file():
         raise FileNotFoundError(f'weights {path} do not exist')
-    try:
-        content = torch.load(path, map_location='cpu', weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError) as error:
-        raise ValueError(
-            f'{path} is damaged or holds more than weights; expected a file '
-            'that `torch.load(weights_only=True)` reads'
-        ) from error
+    content = load_file(path, 'cpu')
     for key in ('state_dict', 'model_state_dict', 'model'):
         if isinstance(content, Mapping) and key in content:
             content = content[key]
     if not isinstance(content, Mapping) or not all(
-        isinstance(tensor, Tensor) for tensor in content.values()
+        isinstance(name, str) and isinstance(tensor, Tensor)
+        for name, tensor in content.items()
     ):
         raise ValueError(f'{path} holds no tensors by name')
     return dict(content)

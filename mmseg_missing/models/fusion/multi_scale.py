@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
+from ...values import listed, whole
 from ..layout import map_to_tokens, tokens_to_map
 
 
@@ -70,8 +71,13 @@ class MultiScaleFusion(nn.Module):
         reduction: int = 16,
     ) -> None:
         super().__init__()
-        hidden = max(1, dim // reduction)
-        self.merge = nn.Linear(sum(in_dims or [dim] * num_streams), dim)
+        key = 'backbone.fusion'
+        hidden = max(1, dim // whole(f'{key}.reduction', reduction, 1))
+        if in_dims is None:
+            in_dims = [dim] * num_streams
+        widths = listed(f'{key}.in_dims', in_dims)
+        widths = [whole(f'{key}.in_dims', width, 1) for width in widths]
+        self.merge = nn.Linear(sum(widths), dim)
         self.ffn = MultiScaleFFN(dim)
         self.channel = nn.Sequential(
             nn.Linear(dim, hidden, bias=False),

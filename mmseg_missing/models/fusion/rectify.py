@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from ...values import whole
 from ..layout import map_to_tokens, tokens_to_map
 
 
@@ -116,7 +117,7 @@ class FeatureFusion(nn.Module):
 
     def __init__(self, dim: int, num_heads: int) -> None:
         super().__init__()
-        if dim % num_heads:
+        if dim % whole('num_heads', num_heads, 1):
             raise ValueError(
                 f'feature fusion needs `num_heads` that divide the width '
                 f'{dim}, got {num_heads}; check `num_heads`'

@@ -4,6 +4,7 @@ import torch
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
+from ...values import probability, real
 from ..layout import map_to_tokens, tokens_to_map
 from ..side_losses import ask_for_loss
 
@@ -73,7 +74,9 @@ class TokenExchangeFusion(nn.Module):
         sparsity: float = 6e-6,
     ) -> None:
         super().__init__()
-        self.threshold, self.sparsity = threshold, sparsity
+        key = 'backbone.fusion'
+        self.threshold = probability(f'{key}.threshold', threshold)
+        self.sparsity = real(f'{key}.sparsity', sparsity, least=0)
         self.scores = nn.ModuleList(
             TokenScore(dim) for _ in range(num_streams)
         )

@@ -1,6 +1,7 @@
 """The all-MLP head of SegFormer with plain linear projections."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch.nn.functional as F
 from mmcv.cnn import build_norm_layer
@@ -8,6 +9,7 @@ from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
+from ...values import flag, listed, naming, part, real, whole
 from ..layout import map_to_tokens, tokens_to_map
 from ..weight_init import init_transformer
 
@@ -30,6 +32,10 @@ class SegFormerMLPHead(BaseDecodeHead):
         norm_cfg: Norm after the fusion.
         **kwargs: As in MMSegmentation's ``BaseDecodeHead``.
 
+    Raises:
+        TypeError: a number, a list or a flag was expected.
+        ValueError: a number out of range, or lists of other lengths.
+
     Source: Xie et al., SegFormer, NeurIPS 2021, arXiv:2105.15203; this
     variant: code of CMNeXt, CVPR 2023.
     """
@@ -42,6 +48,9 @@ class SegFormerMLPHead(BaseDecodeHead):
         norm_cfg: dict = dict(type='BN'),  # noqa: B006, C408
         **kwargs,
     ) -> None:
+        in_channels = _check_sizes(
+            in_channels, channels, in_index, norm_cfg, **kwargs
+        )
         super().__init__(
             in_channels,
             channels,
@@ -56,7 +65,8 @@ class SegFormerMLPHead(BaseDecodeHead):
         self.fuse = nn.ModuleList(
             nn.Linear(channels, channels, bias=False) for _ in in_channels
         )
-        self.norm = build_norm_layer(norm_cfg, channels)[1]
+        with naming('model.decode_head.norm_cfg'):
+            self.norm = build_norm_layer(norm_cfg, channels)[1]
 
     def init_weights(self) -> None:
         """Draw new weights, then apply ``init_cfg``."""
@@ -89,3 +99,41 @@ class SegFormerMLPHead(BaseDecodeHead):
         if x.shape[2:] == size:
             return y
         return F.interpolate(y, size, mode='bilinear')
+
+
+def _check_sizes(
+    in_channels: Sequence[int],
+    channels: int,
+    in_index: Sequence[int],
+    norm_cfg: Mapping[str, Any],
+    num_classes: int = 2,
+    dropout_ratio: float = 0.1,
+    align_corners: bool = False,
+    loss_decode: Any = None,
+    **_: Any,
+) -> list[int]:
+    """Return the channels of the levels, everything checked."""
+    key = 'model.decode_head'
+    levels = [
+        whole(f'{key}.in_channels', c, 1, 2**16)
+        for c in listed(f'{key}.in_channels', in_channels)
+    ]
+    indices = [
+        whole(f'{key}.in_index', i, 0)
+        for i in listed(f'{key}.in_index', in_index)
+    ]
+    if not levels or len(levels) != len(indices):
+        raise ValueError(
+            f'`{key}.in_channels` and `{key}.in_index` take one entry per '
+            f'level, got {len(levels)} and {len(indices)}'
+        )
+    whole(f'{key}.channels', channels, 1, 2**16)
+    whole(f'{key}.num_classes', num_classes, 2, 2**16)
+    real(f'{key}.dropout_ratio', dropout_ratio, least=0, below=1)
+    flag(f'{key}.align_corners', align_corners)
+    part(f'{key}.norm_cfg', norm_cfg)
+    if loss_decode is not None:
+        is_list = isinstance(loss_decode, (list, tuple))
+        for loss in loss_decode if is_list else [loss_decode]:
+            part(f'{key}.loss_decode', loss)
+    return levels

@@ -6,6 +6,10 @@ from typing import NamedTuple
 
 from torch import Tensor, nn
 
+from ...values import real
+
+KEY = 'model.teacher'  # where these losses stand in a config
+
 
 class Output(NamedTuple):
     """What a network gives for a batch.
@@ -29,6 +33,11 @@ class TeacherLoss(nn.Module):
 
     def __init__(self, loss_weight: float, loss_name: str) -> None:
         super().__init__()
+        real(f'{KEY}.loss_weight', loss_weight, least=0)
+        if not isinstance(loss_name, str) or not loss_name:
+            raise TypeError(
+                f'`{KEY}.loss_name` takes a word, got {loss_name!r}'
+            )
         self.loss_weight, self.loss_name = loss_weight, loss_name
 
     def forward(
@@ -49,13 +58,3 @@ class TeacherLoss(nn.Module):
     ) -> Tensor:
         """Return the loss before its weight."""
         raise NotImplementedError
-
-
-def check_positive(name: str, **values: float) -> None:
-    """Refuse arguments of loss ``name`` that are not positive."""
-    for key, value in values.items():
-        if value <= 0:
-            raise ValueError(
-                f'`{key}` of {name} must be positive, got {value}; check '
-                '`model.teacher`'
-            )

@@ -6,7 +6,9 @@ import torch.nn.functional as F
 from mmseg.registry import MODELS
 from torch import Tensor
 
-from .base import Output, TeacherLoss, check_positive
+from ...values import real
+from .base import KEY, Output, TeacherLoss
+from .ranks import mean_over_ranks
 
 
 @MODELS.register_module()
@@ -36,8 +38,7 @@ class ChannelWiseKL(TeacherLoss):
         loss_name: str = 'loss_cwd',
     ) -> None:
         super().__init__(loss_weight, loss_name)
-        check_positive('ChannelWiseKL', tau=tau)
-        self.tau = tau
+        self.tau = real(f'{KEY}.tau', tau, above=0)
 
     def distance(
         self, student: Output, teacher: Output, labels: Tensor
@@ -47,6 +48,7 @@ class ChannelWiseKL(TeacherLoss):
         theirs = self._positions(teacher.logits.detach())
         total = F.kl_div(ours, theirs, reduction='sum', log_target=True)
         n, c = student.logits.shape[:2]
+        n = mean_over_ranks(n, total.device)
         return self.tau**2 * total / (c * n)
 
     def _positions(self, logits: Tensor) -> Tensor:

@@ -7,7 +7,9 @@ from collections.abc import Sequence
 from mmseg.registry import MODELS
 from torch import Tensor
 
-from .base import Output, TeacherLoss
+from ...values import listed, whole
+from .base import KEY, Output, TeacherLoss
+from .ranks import mean_over_ranks, std_over_ranks
 
 # A channel that hardly varies counts as if it had this part of the mean
 # spread of its level; else a dead one would outweigh all others.
@@ -19,8 +21,9 @@ class FeatureMSE(TeacherLoss):
     """Sum over levels of mean(((f_s - f_t) / std_t)^2).
 
     f are the maps that the head gets (of the neck, else of the backbone);
-    std_t is the teacher's standard deviation per channel, over the batch and
-    all positions, so that every level and channel counts the same.
+    std_t is the teacher's standard deviation per channel, over all positions
+    of the batch (of all processes), so that every level and channel counts
+    the same.
 
     Args:
         levels: Which maps, by position; default: all.
@@ -38,6 +41,9 @@ class FeatureMSE(TeacherLoss):
         loss_name: str = 'loss_feature',
     ) -> None:
         super().__init__(loss_weight, loss_name)
+        if levels is not None:
+            key = f'{KEY}.levels'
+            levels = [whole(key, i, 0) for i in listed(key, levels)]
         self.levels = levels
 
     def distance(
@@ -60,6 +66,8 @@ class FeatureMSE(TeacherLoss):
 def standardised_mse(student: Tensor, teacher: Tensor) -> Tensor:
     """Return the error in units of the teacher's spread per channel."""
     teacher = teacher.detach().float()
-    std = teacher.std((0, 2, 3), correction=0, keepdim=True)
+    std = std_over_ranks(teacher)
     std = std.clamp(min=LEAST_SPREAD * std.mean()).clamp(min=1e-6)
-    return ((student.float() - teacher) / std).square().mean()
+    error = ((student.float() - teacher) / std).square().mean()
+    count = teacher.numel()
+    return error * (count / mean_over_ranks(count, teacher.device))

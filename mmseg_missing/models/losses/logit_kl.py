@@ -6,7 +6,9 @@ import torch.nn.functional as F
 from mmseg.registry import MODELS
 from torch import Tensor
 
-from .base import Output, TeacherLoss, check_positive
+from ...values import probability, real
+from .base import KEY, Output, TeacherLoss
+from .ranks import mean_over_ranks
 
 
 @MODELS.register_module()
@@ -42,13 +44,8 @@ class LogitKL(TeacherLoss):
         loss_name: str = 'loss_kl',
     ) -> None:
         super().__init__(loss_weight, loss_name)
-        check_positive('LogitKL', temperature=temperature)
-        if not 0 <= confidence <= 1:
-            raise ValueError(
-                f'`confidence` of LogitKL lies in [0, 1], got {confidence}; '
-                'check `model.teacher`'
-            )
-        self.temperature, self.confidence = temperature, confidence
+        self.temperature = real(f'{KEY}.temperature', temperature, above=0)
+        self.confidence = probability(f'{KEY}.confidence', confidence)
 
     def distance(
         self, student: Output, teacher: Output, labels: Tensor
@@ -65,7 +62,8 @@ class LogitKL(TeacherLoss):
         each = F.kl_div(ours, theirs, reduction='none', log_target=True)
         valid = self.valid(target, labels)
         total = (each.sum(1) * valid).sum()
-        return self.temperature**2 * total / valid.sum().clamp(min=1)
+        count = mean_over_ranks(valid.sum(), valid.device)
+        return self.temperature**2 * total / (count + (count == 0))
 
     def valid(self, logits: Tensor, labels: Tensor) -> Tensor:
         """Return (n, h, w) bool: where the teacher is worth listening to."""

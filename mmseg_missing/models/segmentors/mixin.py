@@ -7,7 +7,6 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
-from mmengine.config import ConfigDict
 from mmengine.dist import all_reduce, get_rank
 from torch import Tensor
 
@@ -15,11 +14,15 @@ from ...adapters import adapted, add_biases, drop_norms
 from ...fill import fill_absent, parse_fill
 from ...modality import Modality, Stack
 from ...sampling import Present, build_sampler
+from ...values import naming, settings
 from ..adapting import attach_from_config
+from ..building import named_part
 from ..constant_streams import ConstantStreams
-from ..losses import Output
+from ..losses import Output, mend_cross_entropy
 from ..side_losses import collecting_losses
-from .stack_checks import check_in_channels, check_names
+from .head_checks import check_heads
+from .small_images import explaining_sizes
+from .stack_checks import check_in_channels, check_names, checked_test_cfg
 from .step_counter import StepCounter
 from .teaching import build_teacher, is_labelled, run, student_losses
 
@@ -81,17 +84,27 @@ class MissingModalityMixin:
     ) -> None:
         stack = Stack(stack)
         check_in_channels(stack, kwargs.get('backbone'))
+        if data_preprocessor is None:
+            data_preprocessor = {}
         preprocessor = {
             'type': 'ModalityDataPreprocessor',
             'stack': stack,
-            **(data_preprocessor or {}),
+            **settings('model.data_preprocessor', data_preprocessor),
         }
-        super().__init__(
-            *args,
-            data_preprocessor=preprocessor,
-            test_cfg=ConfigDict(test_cfg or {'mode': 'whole'}),
-            **kwargs,
-        )
+        for name in ('backbone', 'neck'):
+            if name in kwargs and kwargs[name] is not None:
+                kwargs[name] = named_part(f'model.{name}', kwargs[name])
+        with naming('model'):
+            super().__init__(
+                *args,
+                data_preprocessor=named_part(
+                    'model.data_preprocessor', preprocessor
+                ),
+                test_cfg=checked_test_cfg(test_cfg),
+                **kwargs,
+            )
+        check_heads(self)
+        mend_cross_entropy(self)
         self.stack = stack
         self.fill = parse_fill(stack, fill)
         self.folded: str | None = None
@@ -108,7 +121,9 @@ class MissingModalityMixin:
         self._learn_fill()
         self.teacher = build_teacher(self, teacher)
         default = 'round_robin' if self._banks else 'full'
-        self.sampler = build_sampler(stack, sampler or default)
+        self.sampler = build_sampler(
+            stack, default if sampler is None else sampler
+        )
         if self._banks:  # what has no row teaches nothing
             rows = {n: 1 for bank in self._banks for n in bank.rows.names}
             self.sampler.restrict(rows)
@@ -297,4 +312,5 @@ class MissingModalityMixin:
                 blocks.enter_context(
                     streams.reusing(present, self.fill, self._banks)
                 )
+            blocks.enter_context(explaining_sizes(self, filled))
             yield filled

@@ -4,7 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate
 from typing import Any
 
+from mmengine.config import ConfigDict
+
 from ...modality import Stack
+from ...values import choice, settings
+from ..data_preprocessor import check_size
 
 
 def check_in_channels(stack: Stack, backbone: Any) -> None:
@@ -23,10 +27,14 @@ def check_in_channels(stack: Stack, backbone: Any) -> None:
     """
     while isinstance(backbone, Mapping) and 'in_channels' not in backbone:
         backbone = backbone.get('backbone')
-    channels = backbone and backbone['in_channels']
+    is_config = isinstance(backbone, Mapping)
+    channels = backbone['in_channels'] if is_config else None
     if not isinstance(channels, (list, tuple)):
         return
-    ends = list(accumulate(_flat(channels)))
+    flat = list(_flat(channels))
+    if not all(isinstance(c, int) for c in flat):
+        return  # the backbone says what it takes
+    ends = list(accumulate(flat))
     known = list(accumulate(stack.in_channels))
     if ends[-1:] != known[-1:] or set(ends) - set(known):
         raise ValueError(
@@ -38,7 +46,36 @@ def check_in_channels(stack: Stack, backbone: Any) -> None:
 
 def _flat(channels: Sequence) -> Iterator[int]:
     for entry in channels:
-        yield from _flat(entry) if isinstance(entry, Sequence) else [entry]
+        is_list = isinstance(entry, (list, tuple))
+        yield from _flat(entry) if is_list else [entry]
+
+
+def checked_test_cfg(given: Any) -> ConfigDict:
+    """Return how a segmentor tests: the whole image, or by sliding.
+
+    Raises:
+        TypeError: no dict, or a size that is no pair of whole numbers.
+        ValueError: another mode or key, or a step beyond the crop.
+    """
+    key = 'model.test_cfg'
+    config = {'mode': 'whole'} if given is None else settings(key, given)
+    choice(f'{key}.mode', config.get('mode'), ('whole', 'slide'))
+    strange = set(config) - {'mode', 'crop_size', 'stride', 'threshold'}
+    if strange:
+        raise ValueError(
+            f'`{key}` takes mode, crop_size, stride and threshold, got '
+            f'{sorted(strange)}'
+        )
+    if config['mode'] == 'slide':
+        for name in ('crop_size', 'stride'):
+            check_size(f'{key}.{name}', config.get(name))
+        crop, stride = config['crop_size'], config['stride']
+        if any(step > side for step, side in zip(stride, crop, strict=True)):
+            raise ValueError(
+                f'`{key}.stride` {stride} leaves gaps between crops of '
+                f'`crop_size` {crop}'
+            )
+    return ConfigDict(config)
 
 
 def check_levels(head: Any, levels: Sequence[Any]) -> None:

@@ -11,6 +11,7 @@ from mmseg.registry import MODELS
 from mmseg.utils import add_prefix
 from torch import Tensor
 
+from ...values import naming
 from ..losses import Output, TeacherLoss
 
 
@@ -26,8 +27,9 @@ def build_teacher(
         ValueError: no loss of this kind, or a segmentor whose base is not
             frozen or whose head has another loss than that of its logits.
     """
-    given = [teacher] if isinstance(teacher, Mapping) else list(teacher or ())
-    if isinstance(teacher, str) or not all(
+    given = [teacher] if isinstance(teacher, Mapping) else teacher
+    given = [] if given is None else given
+    if not isinstance(given, (list, tuple)) or not all(
         isinstance(loss, Mapping) for loss in given
     ):
         raise ValueError(
@@ -42,7 +44,8 @@ def build_teacher(
                 '`model.teacher` takes LogitKL, ChannelWiseKL and FeatureMSE, '
                 f'got {loss.get("type")}'
             )
-    losses = tuple(MODELS.build(dict(loss)) for loss in given)
+    with naming('model.teacher'):
+        losses = tuple(MODELS.build(dict(loss)) for loss in given)
     if losses and not hasattr(segmentor, 'adapters'):
         raise ValueError(
             'a teacher is the frozen base under the adapters, head included; '

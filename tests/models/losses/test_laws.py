@@ -102,9 +102,12 @@ def test_names_tell_that_they_are_losses():
 @pytest.mark.parametrize(
     ('settings', 'words'),
     [
-        ({'type': 'LogitKL', 'temperature': 0}, '`temperature` of LogitKL'),
-        ({'type': 'LogitKL', 'confidence': 1.5}, r'`confidence`.*1\.5'),
-        ({'type': 'ChannelWiseKL', 'tau': -1}, '`tau` of ChannelWiseKL'),
+        (
+            {'type': 'LogitKL', 'temperature': 0},
+            'temperature` must be above 0',
+        ),
+        ({'type': 'LogitKL', 'confidence': 1.5}, r'confidence`.*1\.5'),
+        ({'type': 'ChannelWiseKL', 'tau': -1}, 'tau` must be above 0'),
     ],
 )
 def test_wrong_numbers(settings, words):

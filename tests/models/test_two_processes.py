@@ -1,0 +1,117 @@
+"""Two processes learn what one does from the same images."""
+
+import pytest
+import torch
+import torch.distributed as dist
+import torch.multiprocessing as mp
+from torch.nn.parallel import DistributedDataParallel
+
+FULL, RGB, DEPTH = (True, True), (True, False), (False, True)
+# Of four images: two for each process. What a sample lacks is all that its
+# student can lack, so that draws are the same.
+PRESENT = [RGB, DEPTH, DEPTH, RGB]
+TEACHER = [
+    {'type': 'LogitKL', 'confidence': 0.5},
+    {'type': 'ChannelWiseKL'},
+    {'type': 'FeatureMSE'},
+]
+AUXILIARY = {
+    'type': 'FCNHead',
+    'in_channels': 32,
+    'in_index': 2,
+    'channels': 8,
+    'num_classes': 3,
+    'align_corners': False,
+    'norm_cfg': {'type': 'BN'},
+    'loss_decode': {'type': 'CrossEntropyLoss', 'avg_non_ignore': True},
+}
+
+
+class Loss(torch.nn.Module):
+    """The sum of a segmentor's losses."""
+
+    def __init__(self, model):
+        super().__init__()
+        self.model = model
+
+    def forward(self, inputs, samples):
+        losses = self.model(inputs, samples, 'loss')
+        return sum(v for key, v in losses.items() if 'loss' in key)
+
+
+def gradients(model):
+    named = model.named_parameters()
+    return {
+        name.removeprefix('module.'): p.grad
+        for name, p in named
+        if p.requires_grad and p.grad is not None
+    }
+
+
+def learn(rank, folder, loss, inputs, samples):
+    torch.set_num_threads(1)
+    store = dist.FileStore(f'{folder}/store', 2)
+    dist.init_process_group('gloo', store=store, rank=rank, world_size=2)
+    mine = slice(2 * rank, 2 * rank + 2)
+    network = DistributedDataParallel(loss, find_unused_parameters=True)
+    network(inputs[mine], samples[mine]).backward()
+    torch.save(gradients(network), f'{folder}/{rank}.pth')
+    dist.destroy_process_group()
+
+
+@pytest.fixture
+def make_loss(make_segmentor, make_config, train_rows):
+    """Return a function that gives the losses of an adapted network."""
+
+    def make(class_weight=None):
+        head = make_config('one resnet')['decode_head']
+        head.update(dropout_ratio=0.0)
+        head['loss_decode']['class_weight'] = class_weight
+        model = make_segmentor(
+            'one resnet',
+            adapter={'type': 'ScaleShift'},
+            teacher=TEACHER,
+            decode_head=head,
+            auxiliary_head={**AUXILIARY, 'dropout_ratio': 0.0},
+        )
+        return Loss(train_rows(model).train())
+
+    return make
+
+
+@pytest.fixture
+def samples(make_samples):
+    """Images of which the first process has many void pixels."""
+    samples = make_samples(PRESENT)
+    samples[0].gt_sem_seg.data[:] = 255
+    samples[1].gt_sem_seg.data[:, :20] = 255
+    return samples
+
+
+@pytest.mark.parametrize('class_weight', [None, [1.0, 3.0, 0.5]])
+def test_gradients_of_rows(tmp_path, make_loss, samples, class_weight):
+    """They were 1 % of the rows' size apart where void pixels differ."""
+    generator = torch.Generator().manual_seed(2)
+    inputs = torch.randn(4, 4, 32, 64, generator=generator)
+    loss = make_loss(class_weight)
+    context = mp.start_processes(
+        learn,
+        (str(tmp_path), loss, inputs, samples),
+        nprocs=2,
+        join=False,
+        start_method='fork',
+    )
+    try:
+        assert context.join(timeout=100) is not None
+    finally:
+        for process in context.processes:
+            process.kill()
+    loss(inputs, samples).backward()
+    expected = gradients(loss)
+    assert {'model.adapters.rows.table.rgb'} < set(expected)
+    for rank in range(2):
+        found = torch.load(tmp_path / f'{rank}.pth')
+        for name, gradient in expected.items():
+            torch.testing.assert_close(
+                found[name], gradient, rtol=1e-4, atol=1e-5
+            )
