@@ -111,7 +111,7 @@ def check(
     print(summary_tables(summary, title, checks.classes, checks.formats))
     if split == 'train':
         print(modality_lines(summary))
-    found = findings(summary, checks.classes, split)
+    found = findings(summary, checks.classes, split, checks.formats)
     return summary, [*left_out, *found, *summary.problems]
 
 

@@ -13,8 +13,12 @@ from typing import Any
 
 from mmseg.registry import DATASETS
 
-from .multi_modal import MultiModalDataset, merge_formats
-from .splits import check_choice, check_folders
+from mmseg_missing.values import listed
+
+from .formats import merge_formats
+from .multi_modal import MultiModalDataset
+from .options import check_choice, check_source
+from .splits import check_folders
 
 SPLITS = ('train', 'val', 'test')
 MODALITIES = ('rgb', 'hha', 'event', 'lidar')
@@ -119,7 +123,7 @@ class DELIVERDataset(MultiModalDataset):
         labelled: bool = True,
         **kwargs,
     ) -> None:
-        check_choice('DELIVERDataset', 'split', split, SPLITS)
+        check_source('DELIVERDataset', data_root, split, SPLITS, labelled)
         cases = _chosen('cases', cases, CASES)
         failures = _chosen('failures', failures, FAILURES)
         folders = [IMAGES['folder'], *([LABELS['folder']] if labelled else [])]
@@ -162,7 +166,7 @@ def _split_names(
 
 
 def _chosen(key: str, values: str | Sequence[str], known: Any) -> list[str]:
-    values = [values] if isinstance(values, str) else list(values)
+    values = [values] if isinstance(values, str) else listed(key, values)
     for value in values or [None]:
         check_choice('DELIVERDataset', key, value, known)
     return values

@@ -13,8 +13,10 @@ from typing import Any
 
 from mmseg.registry import DATASETS
 
-from .multi_modal import MultiModalDataset, checked_formats, merge_formats
-from .splits import PARTS, check_choice, stored_names
+from .formats import checked_formats, merge_formats
+from .multi_modal import MultiModalDataset
+from .options import check_choice, check_source
+from .splits import PARTS, stored_names
 
 CLASSES = {
     'unlabeled': (0, 0, 0),
@@ -78,7 +80,7 @@ class FMBDataset(MultiModalDataset):
         labelled: bool = True,
         **kwargs,
     ) -> None:
-        check_choice('FMBDataset', 'split', split, PARTS)
+        check_source('FMBDataset', data_root, split, PARTS, labelled)
         check_choice('FMBDataset', 'num_classes', num_classes, NUM_CLASSES)
         formats = checked_formats(modalities, merge_formats(FORMATS, formats))
         label_folder = LABEL_FOLDER if labelled else None

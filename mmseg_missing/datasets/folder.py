@@ -1,14 +1,19 @@
 """A data set of one's own: any modalities, in folders or in a manifest."""
 
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from mmseg.registry import DATASETS
 
+from mmseg_missing.values import flag
+
 from .classes import checked_classes
+from .formats import format_dicts
 from .listing import folder_rows
 from .manifest import LABEL, Row, manifest_rows
-from .multi_modal import MultiModalDataset, modality_names
+from .multi_modal import MultiModalDataset
+from .options import modality_names, text
 
 LABEL_KEYS = ('folder', 'suffix', 'classes')
 
@@ -68,11 +73,12 @@ class FolderDataset(MultiModalDataset):
         **kwargs,
     ) -> None:
         _check_source(data_root, names, manifest, split)
+        flag('labelled', labelled)
         kinds = [*modality_names(modalities), *([LABEL] if labelled else [])]
-        label = (formats or {}).get(LABEL)
-        known = _file_classes(label, metainfo, labelled)
-        dead = {name for name, form in (formats or {}).items() if form is None}
-        formats = _completed(kinds, formats or {})
+        formats = format_dicts(formats)
+        known = _file_classes(formats.get(LABEL), metainfo, labelled)
+        dead = {name for name, form in formats.items() if form is None}
+        formats = _completed(kinds, formats)
         there = {k: form for k, form in formats.items() if k not in dead}
         if manifest is None:
             self.rows = folder_rows(data_root, there, names)
@@ -115,6 +121,12 @@ class FolderDataset(MultiModalDataset):
 def _check_source(
     data_root: str | None, names: Any, manifest: str | None, split: str | None
 ) -> None:
+    given = {'data_root': data_root, 'manifest': manifest, 'split': split}
+    if names is not None and isinstance(names, (str, Path)):
+        given['names'] = names
+    for key, value in given.items():
+        if value is not None:
+            text(key, value)
     if manifest is None and (data_root is None or split is not None):
         raise ValueError(
             'FolderDataset needs `data_root` (and `names`, a list file of the '
@@ -143,11 +155,13 @@ def _completed(
         for kind in kinds
     }
     for kind, form in completed.items():
-        if not isinstance(form['folder'], str):
+        if isinstance(form['folder'], (list, tuple)):
             raise ValueError(
                 f"'{kind}' of FolderDataset lies in one folder, got "
                 f'{form["folder"]!r}; make each folder a modality'
             )
+        text(f'formats.{kind}.folder', form['folder'])
+        text(f'formats.{kind}.suffix', form['suffix'], may_be_empty=True)
     return completed
 
 

@@ -5,7 +5,10 @@ import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
+from mmseg_missing.values import listed
+
 from .manifest import LABEL, LeftOutWarning, Row, read_text
+from .options import text
 
 
 def folder_rows(
@@ -39,8 +42,12 @@ def folder_rows(
             )
     if names is None:
         names = _found_names(root, formats)
-    elif isinstance(names, str):
+    elif isinstance(names, (str, Path)):
         names = _listed_names(root / names)
+    else:
+        names = [text('names', name) for name in listed('names', names)]
+        if not names:
+            raise ValueError('`names` is empty; it needs a name per sample')
     paths = {
         kind: _paths(root / form['folder'], names, form['suffix'])
         for kind, form in formats.items()
@@ -58,7 +65,7 @@ def _listed_names(list_file: Path) -> list[str]:
             'relative to `data_root`'
         )
     lines = map(str.strip, read_text(list_file).splitlines())
-    names = [line for line in lines if line]
+    names = [text(f'names of {list_file}', line) for line in lines if line]
     if not names:
         raise ValueError(
             f"'{list_file}' is empty; it needs one name per line, without "
@@ -150,10 +157,23 @@ def _example(folder: Path) -> str:
     return next((f"'{file}'" for file in _files_below(folder)), 'nothing')
 
 
-def _files_below(folder: Path) -> Iterator[str]:
-    """Yield the paths of visible files, relative to ``folder``."""
-    for parent, folders, files in os.walk(folder, followlinks=True):
-        folders[:] = sorted(f for f in folders if not f.startswith('.'))
-        for file in sorted(files):
-            if not file.startswith('.'):
-                yield Path(parent, file).relative_to(folder).as_posix()
+def _files_below(
+    folder: Path, top: Path | None = None, above: frozenset[str] = frozenset()
+) -> Iterator[str]:
+    """Yield the paths of visible files, relative to the first folder.
+
+    Links are followed, but not back into a folder they lie in.
+    """
+    top, here = top or folder, os.path.realpath(folder)
+    if here in above:
+        return
+    entries = sorted(
+        (entry for entry in os.scandir(folder) if entry.name[0] != '.'),
+        key=lambda entry: (entry.is_dir(), entry.name),
+    )
+    for entry in entries:
+        path = Path(entry.path)
+        if entry.is_dir():
+            yield from _files_below(path, top, above | {here})
+        else:
+            yield path.relative_to(top).as_posix()

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from .options import text
+
 # The path of each kind of file; None where it is known to be absent.
 Row: TypeAlias = dict[str, str | None]
 
@@ -56,7 +58,9 @@ def manifest_rows(
         raise FileNotFoundError(
             f"no manifest '{path}'; check `manifest` and `data_root`"
         )
-    table = _read_json(path) if path.suffix == '.json' else _read_csv(path)
+    table = (
+        _read_json(path) if path.suffix.lower() == '.json' else _read_csv(path)
+    )
     columns = [*kinds, *([] if split is None else [SPLIT])]
     _check_columns(path, table, columns)
     root = path.parent if data_root is None else Path(data_root)
@@ -118,19 +122,34 @@ def read_text(path: Path) -> str:
 
 
 def _read_csv(path: Path) -> list[dict]:
-    table = list(csv.DictReader(io.StringIO(read_text(path))))
-    if any(None in entry for entry in table):
+    lines = csv.DictReader(io.StringIO(read_text(path)), strict=True)
+    try:
+        columns, table = lines.fieldnames or [], list(lines)
+    except csv.Error as error:
         raise ValueError(
-            f"manifest '{path}' has a line with more cells than columns; put "
-            'a path that holds a comma in quotes'
+            f"manifest '{path}' is no table of commas and quotes, see line "
+            f'{lines.line_num}: {error}'
+        ) from error
+    twice = sorted({name for name in columns if columns.count(name) > 1})
+    if twice:
+        raise ValueError(
+            f"manifest '{path}' has two columns {twice[0]!r}; rename one"
         )
+    for number, entry in enumerate(table, start=1):
+        if None in entry or None in entry.values():
+            than = 'more cells than' if None in entry else 'fewer cells than'
+            raise ValueError(
+                f"sample {number} of manifest '{path}' has {than} columns; "
+                'put a path that holds a comma in quotes, and write a comma '
+                'for each empty cell'
+            )
     return table
 
 
 def _read_json(path: Path) -> list[dict]:
     try:
         table = json.loads(read_text(path))
-    except json.JSONDecodeError as error:
+    except (json.JSONDecodeError, RecursionError) as error:
         raise ValueError(f"manifest '{path}' is no JSON: {error}") from error
     if not isinstance(table, list) or not all(
         isinstance(entry, dict) for entry in table
@@ -156,7 +175,10 @@ def _check_columns(
 
 
 def _row(root: Path, entry: Mapping, kinds: Sequence[str], where: str) -> Row:
-    row = {kind: _joined(root, entry.get(kind)) for kind in kinds}
+    row = {
+        kind: _joined(root, entry.get(kind), f'{kind} of {where}')
+        for kind in kinds
+    }
     modalities = [kind for kind in kinds if kind != LABEL]
     if not any(row[name] for name in modalities):
         raise ValueError(
@@ -176,6 +198,10 @@ def _check_some_exist(path: Path, kind: str, rows: Sequence[Row]) -> None:
         )
 
 
-def _joined(root: Path, cell: Any) -> str | None:
-    cell = str(cell or '').strip()
-    return str(root / cell) if cell else None
+def _joined(root: Path, cell: Any, where: str) -> str | None:
+    if cell is None or cell == '':
+        return None
+    if not isinstance(cell, str):
+        raise ValueError(f'{where} must be a path or empty, got {cell!r}')
+    cell = cell.strip()
+    return str(root / text(where, cell)) if cell else None

@@ -13,8 +13,10 @@ from typing import Any
 
 from mmseg.registry import DATASETS
 
-from .multi_modal import MultiModalDataset, merge_formats
-from .splits import check_choice, check_folders, listed_names
+from .formats import merge_formats
+from .multi_modal import MultiModalDataset
+from .options import check_source
+from .splits import check_folders, listed_names
 
 SPLITS = ('train', 'val', 'test')
 MODALITIES = ('rgb', 'aolp', 'dolp', 'nir')
@@ -103,7 +105,7 @@ class MCubeSDataset(MultiModalDataset):
         labelled: bool = True,
         **kwargs,
     ) -> None:
-        check_choice('MCubeSDataset', 'split', split, SPLITS)
+        check_source('MCubeSDataset', data_root, split, SPLITS, labelled)
         if labelled:
             check_folders(data_root, [LABEL_FOLDER], TREE)
         self.columns = columns

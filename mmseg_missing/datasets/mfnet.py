@@ -13,8 +13,10 @@ from typing import Any
 
 from mmseg.registry import DATASETS
 
-from .multi_modal import MultiModalDataset, merge_formats
-from .splits import check_choice, check_folders, listed_names, wrong_root
+from .formats import merge_formats
+from .multi_modal import MultiModalDataset
+from .options import check_source
+from .splits import check_folders, listed_names, wrong_root
 
 SPLITS = ('train', 'val', 'test', 'test_day', 'test_night')
 # Pixels without a label are a class of their own, as in published results.
@@ -90,7 +92,7 @@ class MFNetDataset(MultiModalDataset):
         labelled: bool = True,
         **kwargs,
     ) -> None:
-        check_choice('MFNetDataset', 'split', split, SPLITS)
+        check_source('MFNetDataset', data_root, split, SPLITS, labelled)
         layout = _find_layout(data_root)
         if labelled:
             check_folders(data_root, [LABEL_FOLDER], TREE)

@@ -7,11 +7,11 @@ from typing import Any
 from mmseg.datasets import BaseSegDataset
 
 from .classes import chosen_metainfo, label_map
+from .formats import checked_formats
+from .options import check_base_options, check_columns, check_pipeline
 from .pipeline import complete_pipeline
-from .transforms.file_format import VALUE_KEYS, check_format
+from .transforms.file_format import VALUE_KEYS
 from .transforms.loading import LoadLabel
-
-FORMAT_KEYS = ('folder', 'suffix', *VALUE_KEYS)
 
 
 class MultiModalDataset(BaseSegDataset):
@@ -66,7 +66,11 @@ class MultiModalDataset(BaseSegDataset):
         metainfo: Mapping[str, Any] | None = None,
         **kwargs,
     ) -> None:
-        metainfo = chosen_metainfo(type(self).__name__, metainfo, known)
+        owner = type(self).__name__
+        check_base_options(owner, kwargs)
+        check_columns(self.columns)
+        check_pipeline(pipeline)
+        metainfo = chosen_metainfo(owner, metainfo, known)
         self.file_classes = (known or metainfo)['classes']
         self.names = list(names)
         self.formats = checked_formats(modalities, formats)
@@ -141,50 +145,3 @@ class MultiModalDataset(BaseSegDataset):
         if isinstance(folder, str):
             return str(Path(self.data_root, folder, file))
         return [self._file(f, file) for f in folder]
-
-
-def merge_formats(
-    known: Mapping[str, Mapping], changes: Mapping[str, Mapping] | None
-) -> dict[str, dict]:
-    """Return ``known`` with the user's changes, key by key."""
-    changes = changes or {}
-    return {
-        name: {**known.get(name, {}), **changes.get(name, {})}
-        for name in [*known, *(n for n in changes if n not in known)]
-    }
-
-
-def modality_names(modalities: Sequence[str | Mapping]) -> list[str]:
-    """Return the names in stack order."""
-    return [m if isinstance(m, str) else m['name'] for m in modalities]
-
-
-def checked_formats(
-    modalities: Sequence[str | Mapping], formats: Mapping[str, Mapping]
-) -> dict[str, dict]:
-    """Return the format of every modality of the stack, in its order.
-
-    Raises:
-        ValueError: no format, or one with other keys than it takes.
-    """
-    return {
-        name: _checked_format(name, formats)
-        for name in modality_names(modalities)
-    }
-
-
-def _checked_format(name: str, formats: Mapping[str, Mapping]) -> dict:
-    if name not in formats:
-        raise ValueError(
-            f"unknown modality '{name}'; this data set has {list(formats)}, "
-            f'more are described by `formats=dict({name}=dict(folder=..., '
-            'suffix=...))`'
-        )
-    unknown = set(formats[name]) - set(FORMAT_KEYS)
-    if unknown or not {'folder', 'suffix'} <= set(formats[name]):
-        raise ValueError(
-            f"the format of '{name}' takes {list(FORMAT_KEYS)}, 'folder' and "
-            f"'suffix' always, got {list(formats[name])}; check `formats`"
-        )
-    check_format(name, formats[name])
-    return dict(formats[name])

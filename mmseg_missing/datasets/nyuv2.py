@@ -11,9 +11,11 @@ from typing import Any
 
 from mmseg.registry import DATASETS
 
-from .multi_modal import MultiModalDataset, merge_formats
+from .formats import merge_formats
+from .multi_modal import MultiModalDataset
+from .options import check_choice, check_source
 from .palette import voc_palette
-from .splits import check_choice, listed_names, wrong_root
+from .splits import listed_names, wrong_root
 
 SPLITS = ('train', 'val', 'trainval', 'test')
 
@@ -107,7 +109,7 @@ class NYUv2Dataset(MultiModalDataset):
         labelled: bool = True,
         **kwargs,
     ) -> None:
-        check_choice('NYUv2Dataset', 'split', split, SPLITS)
+        check_source('NYUv2Dataset', data_root, split, SPLITS, labelled)
         check_choice('NYUv2Dataset', 'num_classes', num_classes, CLASSES)
         layout = LAYOUTS[_find_layout(data_root)]
         super().__init__(

@@ -10,8 +10,10 @@ from typing import Any
 
 from mmseg.registry import DATASETS
 
-from .multi_modal import MultiModalDataset, merge_formats
-from .splits import check_choice, check_folders, listed_names
+from .formats import merge_formats
+from .multi_modal import MultiModalDataset
+from .options import check_source
+from .splits import check_folders, listed_names
 
 # Which list a split is (a part of).
 LISTS = {
@@ -62,6 +64,7 @@ class OMBRIADataset(MultiModalDataset):
         labelled: bool = True,
         **kwargs,
     ) -> None:
+        check_source('OMBRIADataset', data_root, split, LISTS, labelled)
         super().__init__(
             data_root=data_root,
             modalities=modalities,
@@ -78,7 +81,6 @@ class OMBRIADataset(MultiModalDataset):
 
 
 def _split_names(data_root: str, split: str) -> list[str]:
-    check_choice('OMBRIADataset', 'split', split, LISTS)
     check_folders(data_root, [LABEL_FOLDER], TREE)
     list_name = LISTS[split]
     carved = list_name == 'train.txt'

@@ -12,8 +12,10 @@ from typing import Any
 
 from mmseg.registry import DATASETS
 
-from .multi_modal import MultiModalDataset, checked_formats, merge_formats
-from .splits import PARTS, check_choice, stored_names
+from .formats import checked_formats, merge_formats
+from .multi_modal import MultiModalDataset
+from .options import check_source
+from .splits import PARTS, stored_names
 
 # Some later code has drill and extinguisher swapped.
 CLASSES = {
@@ -76,7 +78,7 @@ class PST900Dataset(MultiModalDataset):
         labelled: bool = True,
         **kwargs,
     ) -> None:
-        check_choice('PST900Dataset', 'split', split, PARTS)
+        check_source('PST900Dataset', data_root, split, PARTS, labelled)
         formats = checked_formats(modalities, merge_formats(FORMATS, formats))
         label_folder = LABEL_FOLDER if labelled else None
         names = stored_names(data_root, split, label_folder, formats, TREE)

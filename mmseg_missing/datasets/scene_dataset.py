@@ -7,9 +7,16 @@ import numpy as np
 from mmseg.datasets import BaseSegDataset
 from mmseg.registry import DATASETS
 
+from mmseg_missing.values import flag, listed, whole
+
 from .classes import chosen_metainfo
+from .options import check_base_options, check_pipeline, modality_names
 from .pipeline import complete_pipeline
 from .scenes import CLASSES, PALETTE, SENSORS, render_scene
+
+# Far beyond what anyone renders, and what memory still holds.
+MOST_SCENES = 10**6
+MOST_PIXELS = 4096
 
 
 @DATASETS.register_module()
@@ -51,6 +58,7 @@ class SceneDataset(BaseSegDataset):
         **kwargs: of ``BaseSegDataset``: ``test_mode``, ...
 
     Raises:
+        TypeError: a value of another kind.
         ValueError: unknown modality, or a number that cannot work.
     """
 
@@ -70,13 +78,14 @@ class SceneDataset(BaseSegDataset):
         **kwargs,
     ) -> None:
         self.modalities = _checked_names(modalities)
-        _check_numbers(num_scenes, size, seed, start)
-        self.num_scenes = num_scenes
-        self.size = tuple(size)
-        self.seed = seed
-        self.start = start
-        self.labelled = labelled
-        self.cache = {} if cache else None
+        check_base_options('SceneDataset', kwargs)
+        check_pipeline(pipeline)
+        self.num_scenes = whole('num_scenes', num_scenes, 1, MOST_SCENES)
+        self.size = _checked_size(size)
+        self.seed = whole('seed', seed, 0)
+        self.start = whole('start', start, 0)
+        self.labelled = flag('labelled', labelled)
+        self.cache = {} if flag('cache', cache) else None
         pipeline = complete_pipeline(pipeline, modalities)
         metainfo = chosen_metainfo('SceneDataset', metainfo, self.METAINFO)
         super().__init__(pipeline=pipeline, metainfo=metainfo, **kwargs)
@@ -129,9 +138,9 @@ class SceneDataset(BaseSegDataset):
 
 
 def _checked_names(modalities: Sequence[str | Mapping]) -> list[str]:
-    names = [m if isinstance(m, str) else m['name'] for m in modalities]
+    names = modality_names(modalities)
     unknown = [name for name in names if name not in SENSORS]
-    if unknown or not names:
+    if unknown:
         raise ValueError(
             f'SceneDataset renders {list(SENSORS)}, got {names}; check '
             '`modalities`'
@@ -139,13 +148,8 @@ def _checked_names(modalities: Sequence[str | Mapping]) -> list[str]:
     return names
 
 
-def _check_numbers(
-    num_scenes: int, size: Sequence[int], seed: int, start: int
-) -> None:
-    fits = len(size) == 2 and min(*size, num_scenes) > 0
-    if not fits or min(seed, start) < 0:
-        raise ValueError(
-            'SceneDataset needs a positive `num_scenes`, a `size` of two '
-            'positive numbers (H, W), `seed` and `start` of at least 0, got '
-            f'{num_scenes}, {tuple(size)}, {seed}, {start}'
-        )
+def _checked_size(size: Any) -> tuple[int, int]:
+    sides = [whole('size', n, 1, MOST_PIXELS) for n in listed('size', size)]
+    if len(sides) != 2:
+        raise ValueError(f'`size` takes (height, width), got {size}')
+    return sides[0], sides[1]

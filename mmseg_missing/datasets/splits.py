@@ -1,21 +1,13 @@
 """Which samples a split has, and what a wrong folder is told."""
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from .manifest import read_text
+
 # Where train/ and test/ are folders: which of them a split is (a part of).
 PARTS = {'train': 'train', 'val': 'train', 'trainval': 'train', 'test': 'test'}
-
-
-def check_choice(
-    owner: str, key: str, value: Any, choices: Collection
-) -> None:
-    """Raise ``ValueError`` where ``value`` is none of ``choices``."""
-    if value not in choices:
-        raise ValueError(
-            f'`{key}` of {owner} must be one of {list(choices)}, got {value!r}'
-        )
 
 
 def check_folders(data_root: str, folders: Iterable[str], tree: str) -> None:
@@ -111,7 +103,7 @@ def read_names(list_file: str | Path) -> list[str]:
     A line may be a bare name or, as in some published lists, paths such as
     ``RGB/0.jpg Label/0.png``, of which the first counts.
     """
-    lines = Path(list_file).read_text().splitlines()
+    lines = read_text(Path(list_file)).splitlines()
     return [Path(line.split()[0]).stem for line in lines if line.strip()]
 
 

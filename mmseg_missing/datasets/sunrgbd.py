@@ -11,8 +11,10 @@ from typing import Any
 
 from mmseg.registry import DATASETS
 
-from .multi_modal import MultiModalDataset, merge_formats
-from .splits import check_choice, check_folders, listed_names
+from .formats import merge_formats
+from .multi_modal import MultiModalDataset
+from .options import check_source
+from .splits import check_folders, listed_names
 
 SPLITS = ('train', 'val', 'trainval', 'test')
 CLASSES = {
@@ -104,7 +106,7 @@ class SUNRGBDDataset(MultiModalDataset):
         labelled: bool = True,
         **kwargs,
     ) -> None:
-        check_choice('SUNRGBDDataset', 'split', split, SPLITS)
+        check_source('SUNRGBDDataset', data_root, split, SPLITS, labelled)
         if labelled:
             check_folders(data_root, [LABEL_FOLDER], TREE)
         is_test = split == 'test'

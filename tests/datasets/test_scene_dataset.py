@@ -115,8 +115,8 @@ def test_works_with_the_transforms_of_all_modalities(stack):
         ({'modalities': ['rgb', 'hha']}, r"\['rgb', 'depth', .*'hha'"),
         ({'modalities': []}, '`modalities`'),
         ({'num_scenes': 0}, '`num_scenes`'),
-        ({'size': (64,)}, r'\(H, W\)'),
-        ({'size': (0, 9)}, r'\(H, W\)'),
+        ({'size': (64,)}, r'`size` takes \(height, width\)'),
+        ({'size': (0, 9)}, '`size`'),
         ({'start': -1}, '`start`'),
     ],
 )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -21,7 +22,10 @@ LONELY = 3
 
 
 def findings(
-    summary: Summary, classes: Sequence[str], split: str | None = None
+    summary: Summary,
+    classes: Sequence[str],
+    split: str | None = None,
+    formats: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> list[str]:
     """Return a sentence for each thing that is wrong with the whole.
 
@@ -30,12 +34,14 @@ def findings(
         classes: their names, in the order of their indices.
         split: ``train`` must hold every class, ``val`` and ``test`` a label
             for each sample; None asks for neither.
+        formats: how the modalities are stored.
     """
     found = [*_labels(summary, classes, split), *_samples(summary)]
     for modality in summary.stack:
         statistics = summary.statistics.get(modality.name)
         if statistics is not None:
-            found += _values(summary, modality, statistics)
+            form = (formats or {}).get(modality.name) or {}
+            found += _values(summary, modality, statistics, form)
     return found
 
 
@@ -101,33 +107,42 @@ def _samples(summary: Summary) -> Iterator[str]:
     if tagged:
         yield (
             f'{len(tagged)} files have an orientation tag, such as '
-            f"'{tagged[0]}', which programs follow or do not; write them "
-            'again, turned and without it'
+            f"'{tagged[0]}'; it is not followed here, but by programs that "
+            'show or label them, so write them again, turned and without it'
         )
 
 
 def _values(
-    summary: Summary, modality: Modality, found: ChannelStatistics
+    summary: Summary,
+    modality: Modality,
+    found: ChannelStatistics,
+    form: Mapping[str, Any],
 ) -> Iterator[str]:
     """Yield at most one sentence on the values of a modality."""
     name = modality.name
-    constant = np.flatnonzero(found.low == found.high)
-    if constant.size:
-        for channel in constant:
-            yield (
-                f"modality '{name}' has the value {found.low[channel]} in "
-                f'every pixel of channel {channel}; check what wrote the files'
-            )
-        return
     mean, std = np.array(modality.mean), np.array(modality.std)
-    if lonely := _lonely_values(found):
+    constant = np.flatnonzero(found.low >= found.high)
+    if name in summary.undeclared:
+        value, file = summary.undeclared[name]
+        yield (
+            f"'{file}' of modality '{name}' says by its tag that "
+            f'{_number(value)} is no data; {_declare(name, value)}'
+        )
+    elif constant.size:
+        for channel in constant:
+            value = found.low[channel] if found.count[channel] else 'no data'
+            yield (
+                f"modality '{name}' has the value {value} in every pixel of "
+                f'channel {channel}; check what wrote the files'
+            )
+    elif lonely := _lonely_values(found):
         value, is_low = next(iter(lonely.items()))
         files = summary.lowest if is_low else summary.highest
         yield (
             f"modality '{name}' holds {' and '.join(map(_number, lonely))}, "
             f"far from all other values, such as in '{files[name]}'; if that "
-            f'stands for no data, set `formats=dict({name}=dict(nodata='
-            f'{_number(value)}))`, or repair the files'
+            f'stands for no data, {_declare(name, _stored(value, form))}, or '
+            'repair the files'
         )
     elif _is_far(found, mean, std):
         yield (
@@ -139,11 +154,11 @@ def _values(
     elif (far := _farthest(found, mean, std)) is not None:
         value, deviations, is_low = far
         files = summary.lowest if is_low else summary.highest
+        remedy = _declare(name, _stored(value, form))
         yield (
             f"modality '{name}' holds {_number(value)}, {deviations:.3g} "
             f"standard deviations from its mean, such as in '{files[name]}'; "
-            f'if that stands for no data, set `formats=dict({name}=dict('
-            f'nodata={_number(value)}))`, or repair the file'
+            f'if that stands for no data, {remedy}, or repair the file'
         )
 
 
@@ -190,6 +205,21 @@ def _farthest(
         return None
     value = (found.low if is_low else found.high)[channel]
     return float(value), float(far[channel]), bool(is_low)
+
+
+def _stored(value: float, form: Mapping[str, Any]) -> float | None:
+    """Return what the file holds for a value in its unit."""
+    scale = form.get('scale', 1)
+    if isinstance(scale, Mapping) or form.get('encode'):
+        return None
+    stored = (value - form.get('offset', 0)) / scale
+    is_whole = np.dtype(form.get('dtype', 'uint8')).kind in 'iu'
+    return round(stored) if is_whole else stored
+
+
+def _declare(name: str, stored: float | None) -> str:
+    value = '...' if stored is None else _number(stored)
+    return f'set `formats=dict({name}=dict(nodata={value}))`'
 
 
 def _pair(name: str, twin: str) -> str:

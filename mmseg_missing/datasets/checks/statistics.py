@@ -1,4 +1,7 @@
-"""Mean, deviation and range of many images, one image at a time."""
+"""Mean, deviation and range of many images, one image at a time.
+
+NaN stands where a pixel has no value; it counts nowhere.
+"""
 
 from __future__ import annotations
 
@@ -12,7 +15,7 @@ class ChannelStatistics:
     """Per channel, over all pixels of some images.
 
     Args:
-        count: pixels.
+        count: (C,) pixels that have a value.
         mean: (C,) float64.
         spread: (C,) float64, sum of squared distances from the mean.
         low: (C,) smallest value.
@@ -23,7 +26,7 @@ class ChannelStatistics:
         next_high: (C,) the largest but one, or -infinity.
     """
 
-    count: int
+    count: np.ndarray
     mean: np.ndarray
     spread: np.ndarray
     low: np.ndarray
@@ -37,13 +40,18 @@ class ChannelStatistics:
         # Channels first: sums along the last axis are ten times faster.
         values = array.reshape(-1, array.shape[2]).T
         values = np.array(values, np.float64, order='C')  # (c, n), a copy
-        low, high = values.min(axis=1), values.max(axis=1)
+        holes = np.isnan(values)
+        count = values.shape[1] - holes.sum(axis=1)
+        low = np.where(holes, np.inf, values).min(axis=1)
+        high = np.where(holes, -np.inf, values).max(axis=1)
         wide = values if array.dtype != np.uint8 else values[:, :0]
         following = _second(wide, low), -_second(-wide, -high)
-        mean = values.mean(axis=1)
+        values[holes] = 0
+        mean = values.sum(axis=1) / np.maximum(count, 1)
         values -= mean[:, None]
+        values[holes] = 0
         spread = np.einsum('cn,cn->c', values, values)
-        return cls(values.shape[1], mean, spread, low, high, *following)
+        return cls(count, mean, spread, low, high, *following)
 
     def __add__(self, other: ChannelStatistics) -> ChannelStatistics:
         """Return the statistics of both together.
@@ -54,7 +62,8 @@ class ChannelStatistics:
         Source: Chan, Golub, LeVeque, Updating formulae, 1979.
         """
         count = self.count + other.count
-        share, step = other.count / count, other.mean - self.mean
+        share = other.count / np.maximum(count, 1)
+        step = other.mean - self.mean
         low = np.minimum(self.low, other.low)
         high = np.maximum(self.high, other.high)
         lows = [self.low, other.low, self.next_low, other.next_low]
@@ -72,7 +81,7 @@ class ChannelStatistics:
     @property
     def std(self) -> np.ndarray:
         """(C,) population standard deviation."""
-        return np.sqrt(self.spread / self.count)
+        return np.sqrt(self.spread / np.maximum(self.count, 1))
 
 
 def _second(values: np.ndarray, low: np.ndarray) -> np.ndarray:

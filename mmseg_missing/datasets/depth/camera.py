@@ -6,6 +6,8 @@ from dataclasses import dataclass, fields
 import numpy as np
 from numpy.typing import NDArray
 
+from mmseg_missing.values import listed, real, whole
+
 ASPECT_TOLERANCE = 0.02
 
 
@@ -21,6 +23,7 @@ class Camera:
         size: (height, width) that these numbers are for.
 
     Raises:
+        TypeError: a value that is no number.
         ValueError: a focal length or a size that is not positive.
     """
 
@@ -31,12 +34,17 @@ class Camera:
     size: tuple[int, int]
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, 'size', tuple(self.size))
-        if len(self.size) != 2 or min(self.fx, self.fy, *self.size) <= 0:
+        real('camera.fx', self.fx, above=0)
+        real('camera.fy', self.fy, above=0)
+        real('camera.cx', self.cx)
+        real('camera.cy', self.cy)
+        size = listed('camera.size', self.size)
+        if len(size) != 2:
             raise ValueError(
-                'a camera needs positive `fx`, `fy` and `size=(height, '
-                f'width)`, got {self}'
+                f'`camera.size` takes (height, width), got {self.size}'
             )
+        sides = tuple(whole('camera.size', side, 1) for side in size)
+        object.__setattr__(self, 'size', sides)
 
     def resized(self, size: tuple[int, int]) -> 'Camera':
         """Return the camera of the same picture at (height, width)."""

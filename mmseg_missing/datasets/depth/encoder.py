@@ -32,7 +32,7 @@ class DepthEncoder:
     def __init__(
         self, encoding: str, camera: str | Mapping | Camera | None = None
     ) -> None:
-        if encoding not in ENCODINGS:
+        if not isinstance(encoding, str) or encoding not in ENCODINGS:
             raise ValueError(
                 f'unknown encoding {encoding!r} of depth; use one of '
                 f'{list(ENCODINGS)}, metres need none'

@@ -3,6 +3,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+import tifffile
 from mmseg.registry import DATASETS
 from PIL import Image
 
@@ -22,7 +23,8 @@ def summarize(options):
 
 
 def found(options, split='train'):
-    return findings(summarize(options), options['metainfo']['classes'], split)
+    classes = options['metainfo']['classes']
+    return findings(summarize(options), classes, split, options['formats'])
 
 
 @pytest.fixture
@@ -131,7 +133,7 @@ def test_another_unit(options, scale):
 
 
 @pytest.mark.parametrize('share', [0.03, 0.9])
-@pytest.mark.parametrize('value', [-9999.0, -3.4028234663852886e38])
+@pytest.mark.parametrize('value', [-9999.0, 1e20])
 def test_values_that_stand_for_no_data(options, root, value, share):
     """However often they occur, and whatever that makes of the mean."""
 
@@ -143,6 +145,8 @@ def test_values_that_stand_for_no_data(options, root, value, share):
     [line] = found(options)
     assert "'xyz' holds" in line and f'nodata={value:.8g}' in line
     assert 'xyz/1.npy' in line
+    options['formats']['xyz']['nodata'] = value
+    assert found(options) == []  # mean and std are those of the others
 
 
 def test_zero_in_kelvin(options, root):
@@ -154,6 +158,38 @@ def test_zero_in_kelvin(options, root):
         rewrite(path, holes)
     [line] = found(options)
     assert 'xyz=dict(nodata=0)' in line
+
+
+def test_the_stored_value_is_named(options, root):
+    """Without its scale and offset."""
+
+    def holes(array):
+        array[0] = 65535
+
+    for path in root.glob('ir/*'):
+        rewrite(path, holes)
+    [line] = found(options)
+    assert "'ir' holds 635.3" in line and 'ir=dict(nodata=65535)' in line
+
+
+def test_a_value_that_a_tiff_calls_no_data(options, root):
+    """GDAL's tag; the value lies among the others."""
+    options['formats']['xyz'] = {'suffix': '.tif', 'dtype': 'float32'}
+    for path in root.glob('xyz/*'):
+        array = np.load(path).astype(np.float32)
+        array[0, 0] = 0.5
+        extra = [(42113, 's', 0, '0.5', True)]
+        tifffile.imwrite(
+            path.with_suffix('.tif'),
+            array,
+            photometric='minisblack',
+            planarconfig='contig',
+            extratags=extra,
+        )
+    [line] = found(options)
+    assert 'by its tag that 0.5 is no data' in line and 'nodata=0.5' in line
+    options['formats']['xyz']['nodata'] = 0.5
+    assert found(options) == []
 
 
 def test_a_value_that_is_far_out(options, root):

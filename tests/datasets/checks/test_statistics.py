@@ -24,7 +24,7 @@ def test_like_numpy_on_all_pixels(kind):
     parts = list(images(kind))
     pixels = np.concatenate([x.reshape(-1, 3) for x in parts])
     found = reduce(add, map(ChannelStatistics.of, parts))
-    assert found.count == len(pixels)
+    assert (found.count == len(pixels)).all()
     exact = pixels.astype(np.longdouble)
     np.testing.assert_allclose(found.mean, exact.mean(0), rtol=1e-15)
     np.testing.assert_allclose(found.std, exact.std(0), rtol=1e-7)
@@ -49,3 +49,22 @@ def test_the_image_stays_as_it_is():
     image = np.arange(6.0).reshape(1, 6, 1)
     ChannelStatistics.of(image)
     np.testing.assert_array_equal(image.ravel(), np.arange(6.0))
+
+
+def test_pixels_without_a_value_count_nowhere():
+    image = np.array([[[1.0, 5.0], [np.nan, 7.0], [4.0, np.nan]]])
+    found = ChannelStatistics.of(image)
+    assert found.count.tolist() == [2, 2]
+    assert found.mean.tolist() == [2.5, 6] and found.std.tolist() == [1.5, 1]
+    assert found.low.tolist() == [1, 5] and found.high.tolist() == [4, 7]
+    nothing = ChannelStatistics.of(np.full((2, 2, 2), np.nan))
+    np.testing.assert_array_equal((found + nothing).mean, found.mean)
+    np.testing.assert_array_equal((nothing + found).std, found.std)
+    np.testing.assert_array_equal((found + nothing).next_low, [4, 7])
+
+
+def test_the_value_beside_the_extreme():
+    a = ChannelStatistics.of(np.array([[[-9999.0], [1.0], [2.0]]]))
+    b = ChannelStatistics.of(np.array([[[-9999.0], [0.5], [7.0]]]))
+    assert a.next_low == 1 and (a + b).next_low == 0.5
+    assert (a + b).low == -9999 and (a + b).next_high == 2

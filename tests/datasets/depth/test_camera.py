@@ -31,7 +31,7 @@ def test_only_its_aspect_ratio_fits():
     [
         ('kinect9', r"\['nyuv2'\].*'kinect9'"),
         ({'fx': 1, 'fy': 1}, 'size='),
-        ({'fx': 0, 'fy': 1, 'cx': 1, 'cy': 1, 'size': (2, 3)}, 'positive'),
+        ({'fx': 0, 'fy': 1, 'cx': 1, 'cy': 1, 'size': (2, 3)}, 'above 0'),
     ],
 )
 def test_no_camera(given, said):
