@@ -16,7 +16,7 @@ from mmengine.runner import Runner
 from rich.console import Console
 
 from ..compat import trust_from_now_on
-from ..datasets.multi_modal import modality_names
+from ..datasets.options import modality_names
 from ..evaluation import check_writable
 from .foreign_values import check_foreign_values
 from .sentences import last_line, naming

@@ -15,7 +15,7 @@ from mmengine.config import Config
 from mmengine.dataset import Compose
 
 from ..datasets.depth import DepthEncoder
-from ..datasets.multi_modal import modality_names
+from ..datasets.options import modality_names
 from ..datasets.pipeline import complete_pipeline
 from ..datasets.transforms.encoding import find_encoder
 from ..modality import Modality, Stack

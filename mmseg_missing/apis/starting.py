@@ -13,7 +13,7 @@ from mmengine.dist import is_main_process
 from torch import nn
 
 from ..adapters import adapted, base_state
-from ..datasets.multi_modal import modality_names
+from ..datasets.options import modality_names
 from .model import adapter_config, has_adapter
 
 NETWORK_FILE = 'network.json'
