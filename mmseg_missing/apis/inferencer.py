@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,7 @@ from ..datasets.depth import DepthEncoder
 from ..datasets.options import modality_names
 from ..datasets.pipeline import complete_pipeline
 from ..datasets.transforms.encoding import find_encoder
+from ..datasets.transforms.file_format import is_nodata, nodata_in_unit
 from ..modality import Modality, Stack
 from .checks import require
 from .model import AdapterFiles, init_model
@@ -72,7 +73,8 @@ class Inferencer:
                 in the unit of the data set's files after their `scale` (RGB
                 0..255 in RGB order, depth in metres). Where the data set
                 encodes depth while it reads (disparity, HHA, normals), so
-                does this. What is left out or None is absent.
+                does this; pixels that its ``nodata`` marks become the mean
+                here, too. What is left out or None is absent.
 
         Returns:
             (H, W) uint8, in the size of the frame.
@@ -136,12 +138,13 @@ class _Input:
 
     modality: Modality
     encoder: DepthEncoder | None = None
+    nodata: tuple[float, ...] = ()
 
     def loaded(self, values: Any) -> np.ndarray:
         """Return (H, W, C) as the data set would deliver it."""
         name = self.modality.name
         channels = 1 if self.encoder else self.modality.channels
-        array = _numbers(values, name)
+        array = _numbers(values, name, self.nodata)
         shape = (*array.shape, 1) if array.ndim == 2 else array.shape
         if len(shape) != 3 or shape[2] != channels or not array.size:
             raise ValueError(
@@ -149,7 +152,13 @@ class _Input:
                 f'{channels})'
             )
         array = array.reshape(shape)
-        return self.encoder(array) if self.encoder else array
+        if not self.nodata:
+            return self.encoder(array) if self.encoder else array
+        holes = is_nodata(array, self.nodata)
+        mean = np.float32(self.modality.mean)
+        if self.encoder:
+            array = self.encoder(np.where(holes, np.float32(0), array))
+        return np.where(holes, mean, array)
 
 
 def _inputs(
@@ -161,7 +170,8 @@ def _inputs(
         if name in stack.names:
             modality = stack[name]
             form = formats.get(name) or {}
-            yield _Input(modality, find_encoder(form, modality))
+            nodata = tuple(nodata_in_unit(form))
+            yield _Input(modality, find_encoder(form, modality), nodata)
         elif isinstance(given, str):  # of which a step makes another
             yield _Input(Modality(name, channels=1))
         else:
@@ -203,8 +213,16 @@ def _check_keys(frame: Any, known: Mapping[str, Any]) -> None:
         )
 
 
-def _numbers(values: Any, name: str) -> np.ndarray:
-    """Return finite numbers, uint8 as it is, all else as float32."""
+def _numbers(
+    values: Any, name: str, nodata: Sequence[float] = ()
+) -> np.ndarray:
+    """Return finite numbers, uint8 as it is, all else as float32.
+
+    Args:
+        values: An array, or what makes one.
+        name: Of the modality.
+        nodata: Values that mark pixels without one, and may be anything.
+    """
     try:
         array = np.asarray(values)
     except (TypeError, ValueError, RuntimeError) as error:
@@ -222,7 +240,7 @@ def _numbers(values: Any, name: str) -> np.ndarray:
         return array
     with np.errstate(over='ignore'):  # found below
         array = array.astype(np.float32)
-    if not np.isfinite(array).all():
+    if not (np.isfinite(array) | is_nodata(array, nodata)).all():
         raise ValueError(
             f'modality {name!r} holds NaN, infinity or numbers that float32 '
             'does not; fill these pixels, or leave it out'

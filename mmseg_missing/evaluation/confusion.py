@@ -73,6 +73,11 @@ def never_predicted(matrix: Tensor) -> list[int]:
     return lost.nonzero()[:, 0].tolist()
 
 
+def never_labelled(matrix: Tensor) -> list[int]:
+    """Return the classes that no label holds."""
+    return (matrix.sum(1) == 0).nonzero()[:, 0].tolist()
+
+
 def pixel_accuracy(matrix: Tensor) -> float:
     """Return aAcc, the share of pixels that are right."""
     return (100 * matrix.diagonal().sum().double() / matrix.sum()).item()

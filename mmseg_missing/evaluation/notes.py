@@ -13,7 +13,12 @@ if TYPE_CHECKING:
 
 def notes_on(report: Report) -> tuple[str, ...]:
     """Return sentences that stand below the table."""
-    notes = _together(report), _beaten(report), _lost(report)
+    notes = (
+        _together(report),
+        _beaten(report),
+        _lost(report),
+        _unlabelled(report),
+    )
     return tuple(filter(None, notes))
 
 
@@ -52,3 +57,12 @@ def _lost(report: Report) -> str:
         f'never predicted with {first.name}, though the labels have it: '
         f'{", ".join(names)}'
     )
+
+
+def _unlabelled(report: Report) -> str:
+    """Say which classes no label holds, so that nothing scores them."""
+    first = report.combinations[0]
+    names = [report.classes[index] for index in first.never_labelled]
+    if not names:
+        return ''
+    return f'in no label, and not in any mean by mmseg: {", ".join(names)}'

@@ -17,6 +17,7 @@ from .confusion import (
     class_f1,
     class_iou,
     mean_over_classes,
+    never_labelled,
     never_predicted,
     pixel_accuracy,
 )
@@ -57,6 +58,7 @@ class CombinationScores:
             measured).
         never_predicted: Indices of classes that the labels hold and no
             prediction does.
+        never_labelled: Indices of classes that no label holds.
     """
 
     name: str
@@ -67,6 +69,7 @@ class CombinationScores:
     class_iou: tuple[float | None, ...]
     mf1: dict[str, float] = field(default_factory=dict)
     never_predicted: tuple[int, ...] = ()
+    never_labelled: tuple[int, ...] = ()
 
     @classmethod
     def from_matrix(
@@ -92,6 +95,7 @@ class CombinationScores:
             class_iou=tuple(None if v != v else v for v in iou.tolist()),
             mf1=_by_rule(class_f1(matrix)),
             never_predicted=tuple(never_predicted(matrix)),
+            never_labelled=tuple(never_labelled(matrix)),
         )
 
     def check(self, num_classes: int) -> None:
@@ -113,6 +117,8 @@ class CombinationScores:
             real(f'class_iou of {self.name}', 0 if value is None else value)
         for index in self.never_predicted:
             whole('never_predicted', index, 0, num_classes - 1)
+        for index in self.never_labelled:
+            whole('never_labelled', index, 0, num_classes - 1)
         if len(self.class_iou) != num_classes:
             raise ValueError(
                 f'{self.name} has scores of {len(self.class_iou)} classes, '

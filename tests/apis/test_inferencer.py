@@ -248,3 +248,34 @@ def test_depth_is_encoded_as_the_data_set_does(kind, load, tmp_path):
     np.testing.assert_array_equal(segment(frame), mask)
     assert len(np.unique(mask)) > 1
     assert read_array(tmp_path / 'rgb/0.png').tolist() == frame['rgb'].tolist()
+
+
+def test_pixels_without_a_value_become_the_mean(load, files, frame):
+    """As in the files of the data set: stored 0 and -1 mark them."""
+    form = {'dtype': 'uint16', 'scale': 0.5, 'offset': 1.0, 'nodata': [0, -2]}
+    changes = {'test_dataloader__dataset__formats': {'depth': form}}
+    marking = Inferencer(load('tiny-ssf', **changes), files.base)
+    plain = Inferencer(load('tiny-ssf'), files.base)
+    holes = {**frame, 'depth': frame['depth'].copy()}
+    filled = {**frame, 'depth': frame['depth'].copy()}
+    holes['depth'][:4] = 1.0  # 0 * 0.5 + 1
+    holes['depth'][4:8] = 0.0
+    marked = (holes['depth'] == 1.0) | (holes['depth'] == 0.0)
+    filled['depth'][marked] = plain.model.stack['depth'].mean[0]
+    assert np.array_equal(marking(holes), plain(filled))
+    assert not np.array_equal(
+        marking._inputs['depth'].loaded(holes['depth']),
+        plain._inputs['depth'].loaded(holes['depth']),
+    )
+
+
+def test_nan_may_mark_pixels(load, files, frame):
+    form = {'dtype': 'float32', 'nodata': float('nan')}
+    changes = {'test_dataloader__dataset__formats': {'depth': form}}
+    segment = Inferencer(load('tiny-ssf', **changes), files.base)
+    depth = frame['depth'].copy()
+    depth[3] = np.nan
+    assert segment({**frame, 'depth': depth}).shape == depth.shape[:2]
+    depth[4] = np.inf
+    with pytest.raises(ValueError, match="'depth' holds NaN, infinity"):
+        segment({**frame, 'depth': depth})

@@ -12,7 +12,7 @@ from mmseg_missing.evaluation import (
     mean_over_classes,
     pixel_accuracy,
 )
-from mmseg_missing.evaluation.confusion import never_predicted
+from mmseg_missing.evaluation.confusion import never_labelled, never_predicted
 
 TRUTH = torch.tensor([[0, 0], [1, 1]])
 GUESS = torch.tensor([[0, 1], [1, 1]])
@@ -104,3 +104,4 @@ def test_f1_of_a_class_that_is_never_right():
 def test_what_is_never_predicted():
     matrix = torch.tensor([[2, 0, 0, 1], [1, 0, 0, 0], [0, 0, 0, 0], [0] * 4])
     assert never_predicted(matrix) == [1]
+    assert never_labelled(matrix) == [2, 3]

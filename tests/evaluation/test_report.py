@@ -27,6 +27,9 @@ MATRICES = {
 }
 
 
+NO_CAT = 'in no label, and not in any mean by mmseg: cat'
+
+
 def make_report(names=tuple(MATRICES), rule='mmseg'):
     return Report(
         modalities=('rgb', 'depth'),
@@ -178,6 +181,7 @@ def test_sensors_fail_together():
     assert 'split test, whole sensors' in summary_table(report)
     assert report.notes == (
         'fail together: rgb+aolp (--present subsets scores all subsets)',
+        NO_CAT,
     )
     assert Report.from_json(report.to_json()) == report
 
@@ -198,6 +202,7 @@ def test_reports_of_before_sensors_and_f1():
     del fields['sensors'], fields['summary']['scope']
     for scores in fields['combinations']:
         del scores['mf1'], scores['never_predicted']
+        del scores['never_labelled']
     report = Report.from_json(json.dumps(fields))
     assert report.expected == make_report().expected
     rows = list(csv.DictReader(csv_table(report).splitlines()))
@@ -221,13 +226,16 @@ def test_scores_that_are_not_finite(value):
 def test_notes_below_the_table():
     better = {'rgb+depth': 50.0, 'rgb': 60.0, 'depth': 40.0}
     report = replace(make_report(), combinations=scored(better))
-    [note] = report.notes
-    assert note == 'better than rgb+depth (50.00): rgb (60.00)'
-    assert summary_table(report).endswith(note)
-    assert json.loads(report.to_json())['summary']['notes'] == [note]
+    note = 'better than rgb+depth (50.00): rgb (60.00)'
+    assert report.notes == (note, NO_CAT)
+    assert summary_table(report).endswith(f'{note}\n{NO_CAT}')
+    found = json.loads(report.to_json())['summary']['notes']
+    assert found == [note, NO_CAT]
     blind = torch.tensor([[5, 0, 0], [2, 0, 0], [0, 0, 0]])
     scores = CombinationScores.from_matrix('rgb+depth', 5, blind)
-    [note] = replace(report, combinations=(scores,)).notes
+    note, _ = replace(report, combinations=(scores,)).notes
     assert 'never predicted with rgb+depth' in note
     assert note.endswith(': floor')
-    assert make_report().notes == ()
+    assert make_report().notes == (NO_CAT,)
+    every = CombinationScores.from_matrix('rgb', 5, torch.eye(3).long())
+    assert replace(report, combinations=(every,)).notes == ()

@@ -142,6 +142,28 @@ def _nodata(form: Mapping[str, Any]) -> list[Any]:
     return list(values) if isinstance(values, (list, tuple)) else [values]
 
 
+def nodata_in_unit(form: Mapping[str, Any]) -> list[float]:
+    """Return what marks pixels without a value, once scaled and offset.
+
+    Of a format with several dtypes each one's scale gives such a value.
+    """
+    values, offset = np.array(_nodata(form), np.float64), form.get('offset', 0)
+    return [
+        float(np.float32(value) * np.float32(scale) + np.float32(offset))
+        for scale in scale_by_dtype(form).values()
+        for value in values
+    ]
+
+
+def is_nodata(array: np.ndarray, values: Sequence[Any]) -> np.ndarray:
+    """Return where an array holds one of these values, NaN included."""
+    found = np.zeros(array.shape, bool)
+    for value in values:
+        # NaN is the one value that differs from itself.
+        found |= array != array if value != value else array == value
+    return found
+
+
 def load_modality(
     files: Sequence[str],
     modality: Modality,
@@ -224,7 +246,7 @@ def _load_file(
         )
     array = _taken(array, form.get('channels'), path, modality)
     array = _fitted(array, form.get('size'))
-    holes = _is_nodata(array, _nodata(form))
+    holes = is_nodata(array, _nodata(form))
     if form.get('nodata') is None:
         _check_declared(array, path, name)
     array = _to_unit(array, scales[dtype], form.get('offset', 0.0))
@@ -244,7 +266,7 @@ def _load_file(
 def _check_declared(array: np.ndarray, path: str, name: str) -> None:
     """Refuse pixels that the file itself declares to have no value."""
     value = nodata_of(path)
-    if value is None or not _is_nodata(array, [value]).any():
+    if value is None or not is_nodata(array, [value]).any():
         return
     text = repr(value).removesuffix('.0')
     text = "float('nan')" if text == 'nan' else text
@@ -253,14 +275,6 @@ def _check_declared(array: np.ndarray, path: str, name: str) -> None:
         f"modality '{name}' would take for a measurement; set `formats=dict("
         f'{name}=dict(nodata={text}))`, or `nodata=[]` to take it so'
     )
-
-
-def _is_nodata(array: np.ndarray, values: Sequence[Any]) -> np.ndarray:
-    is_nodata = np.zeros(array.shape, bool)
-    for value in values:
-        # NaN is the one value that differs from itself.
-        is_nodata |= array != array if value != value else array == value
-    return is_nodata
 
 
 def _taken(
