@@ -14,7 +14,7 @@ MMCV := $(shell grep '^mmcv==' requirements/openmmlab.txt)
 PIP := bin/python -m pip install -qq --no-input --disable-pip-version-check
 BUILD := setup.py pyproject.toml mmseg_missing/version.py
 
-.PHONY: help demo test test-slow test-openmmlab test-oldest test-peft lint \
+.PHONY: help demo test test-slow test-reliability test-openmmlab test-oldest test-peft lint \
 	clean again
 .PRECIOUS: %/pyvenv.cfg %/.torch
 .NOTPARALLEL:
@@ -23,6 +23,7 @@ help:
 	@echo 'make demo            train, lose a sensor, repair: the main job'
 	@echo 'make test            the tests on the maintained stack'
 	@echo 'make test-slow       the tests that take minutes'
+	@echo 'make test-reliability  bad input, kills, threads, memory: counted'
 	@echo 'make test-openmmlab  the tests on the official stack'
 	@echo 'make test-oldest     the tests with the lowest torch that works'
 	@echo 'make test-peft       LoRA against peft, which it installs'
@@ -37,6 +38,9 @@ test: $(ONEDL)/.ready
 
 test-slow: $(ONEDL)/.ready
 	@$(ONEDL)/bin/python -m pytest -m 'slow and not gpu'
+
+test-reliability: $(ONEDL)/.ready
+	@$(ONEDL)/bin/python -m pytest -m 'slow and not gpu' tests/reliability -s
 
 test-openmmlab: $(OPENMMLAB)/.ready
 	@$(OPENMMLAB)/bin/python -m pytest
