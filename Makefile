@@ -20,15 +20,15 @@ BUILD := setup.py pyproject.toml mmseg_missing/version.py
 .NOTPARALLEL:
 
 help:
-	@echo 'make demo            train, lose a sensor, repair: the main job'
-	@echo 'make test            the tests on the maintained stack'
-	@echo 'make test-slow       the tests that take minutes'
+	@echo 'make demo              train, lose a sensor, repair: the main job'
+	@echo 'make test              the tests on the maintained stack'
+	@echo 'make test-slow         the tests that take minutes'
 	@echo 'make test-reliability  bad input, kills, threads, memory: counted'
-	@echo 'make test-openmmlab  the tests on the official stack'
-	@echo 'make test-oldest     the tests with the lowest torch that works'
-	@echo 'make test-peft       LoRA against peft, which it installs'
-	@echo 'make lint            ruff, mypy, codespell'
-	@echo 'make clean           remove build leftovers and caches'
+	@echo 'make test-openmmlab    the tests on the official stack'
+	@echo 'make test-oldest       the tests with the lowest torch that works'
+	@echo 'make test-peft         LoRA against peft, which it installs'
+	@echo 'make lint              ruff, mypy, codespell'
+	@echo 'make clean             remove build leftovers and caches'
 
 demo: $(ONEDL)/.ready
 	@$(ONEDL)/bin/python demo/run_demo.py $(if $(FRESH),--fresh)
