@@ -8,8 +8,12 @@ _base_ = [
     '../_base_/datasets/mcubes_rgb-a-d-n_512x512.py',
     '../_base_/schedules/500e.py',
 ]
-# In the order of the authors: their checkpoints depend on it.
-modalities = [_base_.modalities[i] for i in (0, 3, 1, 2)]
+# In the order of the authors, whose networks see DoLP as (x + 0.55) / 2:
+# their checkpoints depend on both.
+modalities = [
+    *(_base_.modalities[i] for i in (0, 3, 1)),
+    dict(_base_.modalities[2], mean=[-0.55], std=[2.0]),
+]
 train_dataloader = dict(dataset=dict(modalities=modalities))
 test_dataloader = dict(dataset=dict(modalities=modalities))
 model = dict(

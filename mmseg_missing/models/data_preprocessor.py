@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from mmseg.models import SegDataPreProcessor
 from mmseg.registry import MODELS
+from mmseg.structures import SegDataSample
 
 from ..modality import Modality, Stack
 from ..values import listed, settings, void_label, whole
@@ -78,7 +79,29 @@ class ModalityDataPreprocessor(SegDataPreProcessor):
                 'and padding would change their scores; set `batch_size=1` '
                 'of the data loader, or test with `CombinationTestLoop`'
             )
-        return super().forward(data, training)
+        batch = super().forward(data, training)
+        if not training:
+            for sample in batch.get('data_samples') or ():
+                _check_way_back(sample)
+        return batch
+
+
+def _check_way_back(sample: SegDataSample) -> None:
+    """Let the metainfo tell how a prediction comes back to its image.
+
+    MMSegmentation cuts off the padding added here *or* that of the pipeline,
+    and turns back one flip.
+    """
+    meta = sample.metainfo
+    if meta.get('flip_direction') == 'diagonal':
+        raise ValueError(
+            f"'{meta.get('img_path')}' was flipped both ways, and a "
+            'prediction is turned back by one flip only; keep one '
+            'RandomFlipModalities in the pipeline of the test'
+        )
+    if 'img_padding_size' in meta and 'padding_size' in meta:
+        both = zip(meta['img_padding_size'], meta['padding_size'], strict=True)
+        sample.set_metainfo({'img_padding_size': [a + b for a, b in both]})
 
 
 def check_size(key: str, size: Any) -> None:

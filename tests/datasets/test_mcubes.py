@@ -9,6 +9,7 @@ from mmseg.registry import DATASETS
 import mmseg_missing
 from mmseg_missing.datasets import MCubeSDataset
 from mmseg_missing.modality import Stack
+from mmseg_missing.models import ModalityDataPreprocessor
 
 CONFIG = 'mcubes_rgb-a-d-n_512x512.py'
 SIZE = (11, 13)  # height, width of what is read
@@ -47,6 +48,22 @@ def test_the_base_config_reads_it(mcubes_root, shrunk):
         torch.testing.assert_close(dolp, torch.full_like(dolp, np.pi / 24))
         label = sample['data_samples'].gt_sem_seg.data[0]
         torch.testing.assert_close(label, column.long())
+
+
+def test_mmsformer_sees_dolp_as_its_authors_do(mcubes_root):
+    top = f'{mmseg_missing.__path__[0]}/../configs/mmsformer'
+    name = 'mmsformer_mit-b2_1xb4-500e_mcubes-rgb-n-a-d-512x512.py'
+    modalities = Config.fromfile(f'{top}/{name}').modalities
+    dataset = open_mcubes(
+        str(mcubes_root),
+        modalities=modalities,
+        pipeline=steps({'type': 'PackModalities'}),
+    )
+    data = {'inputs': [dataset[0]['inputs']]}
+    (inputs,) = ModalityDataPreprocessor(modalities)(data)['inputs']
+    (dolp,) = inputs[Stack(modalities).slices['dolp']]
+    expected = (np.pi / 24 + 0.55) / 2
+    torch.testing.assert_close(dolp, torch.full_like(dolp, expected))
 
 
 def test_the_base_config_keeps_the_published_columns(config):

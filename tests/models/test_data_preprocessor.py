@@ -102,3 +102,25 @@ def test_a_batch_of_sizes_in_testing():
 
 def test_it_adds_no_keys():
     assert not ModalityDataPreprocessor(MODALITIES).state_dict()
+
+
+def test_padding_of_pipeline_and_batch_add_up():
+    data = make_data((5, 7))
+    (sample,) = data['data_samples']
+    sample.set_metainfo({'padding_size': [2, 0, 0, 1]})
+    preprocessor = ModalityDataPreprocessor(
+        MODALITIES, test_cfg={'size_divisor': 8}
+    )
+    out = preprocessor(data)
+    assert out['inputs'].shape[2:] == (8, 8)
+    padding = out['data_samples'][0].img_padding_size
+    assert list(padding) == [2, 1, 0, 4]
+
+
+def test_two_flips_have_no_way_back():
+    data = make_data((5, 7))
+    flips = {'flip': True, 'flip_direction': 'diagonal', 'img_path': 'a.png'}
+    data['data_samples'][0].set_metainfo(flips)
+    with pytest.raises(ValueError, match=r"'a\.png' was flipped both ways"):
+        ModalityDataPreprocessor(MODALITIES)(data)
+    ModalityDataPreprocessor(MODALITIES)(data, training=True)

@@ -8,6 +8,10 @@ from mmcv.transforms import BaseTransform
 from mmseg.datasets.transforms import PhotoMetricDistortion
 from mmseg.registry import TRANSFORMS
 
+from mmseg_missing.values import real, whole
+
+from .joint import rising
+
 
 @TRANSFORMS.register_module()
 class RGBPhotoMetricDistortion(BaseTransform):
@@ -33,12 +37,23 @@ class RGBPhotoMetricDistortion(BaseTransform):
         hue_delta: int = 18,
     ) -> None:
         self.modality = modality
+        name = 'RGBPhotoMetricDistortion'
+        real(f'{name}.brightness_delta', brightness_delta, least=0)
+        whole(f'{name}.hue_delta', hue_delta, least=0)
+        rising(f'{name}.contrast_range', contrast_range, least=0)
+        rising(f'{name}.saturation_range', saturation_range, least=0)
         self.distortion = _Distortion(
             brightness_delta, contrast_range, saturation_range, hue_delta
         )
 
     def transform(self, results: dict) -> dict:
         """Replace the RGB values."""
+        if self.modality not in results['modalities']:
+            raise KeyError(
+                'RGBPhotoMetricDistortion needs the modality '
+                f"'{self.modality}', got {list(results['modalities'])}; set "
+                'its `modality`'
+            )
         rgb = results['modalities'][self.modality]
         if rgb.dtype != np.uint8:
             rgb = np.clip(np.rint(rgb), 0, 255).astype(np.uint8)
@@ -62,7 +77,7 @@ class _Distortion(PhotoMetricDistortion):
 
     def hue(self, img: np.ndarray) -> np.ndarray:
         """Return ``img`` with its hue turned, or as it is."""
-        if not np.random.randint(2):
+        if not np.random.randint(2) or not self.hue_delta:
             return img
         hsv = cv2.cvtColor(img, cv2.COLOR_BGR2HSV)
         turn = np.random.randint(-self.hue_delta, self.hue_delta)

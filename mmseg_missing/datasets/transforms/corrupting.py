@@ -8,6 +8,7 @@ from mmcv.transforms import BaseTransform
 from mmseg.registry import TRANSFORMS
 
 from mmseg_missing.corruptions.faults import check_fault, corrupt
+from mmseg_missing.values import whole
 
 
 @TRANSFORMS.register_module()
@@ -37,7 +38,7 @@ class CorruptModality(BaseTransform):
         self.fault = fault
         self.modality = modality
         self.severity = severity
-        self.seed = seed
+        self.seed = whole('CorruptModality.seed', seed, least=0)
 
     def transform(self, results: dict) -> dict:
         """Replace the modality; uint8 stays uint8 and saturates."""

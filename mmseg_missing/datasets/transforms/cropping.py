@@ -7,8 +7,9 @@ from mmcv.transforms.utils import cache_randomness
 from mmseg.registry import TRANSFORMS
 
 from mmseg_missing.modality import Modality
+from mmseg_missing.values import real, whole
 
-from .joint import LABEL_FILL, JointTransform
+from .joint import LABEL_FILL, NO_PADDING, JointTransform, two_sides
 
 CROP_TRIES = 10
 
@@ -31,8 +32,10 @@ class RandomCropModalities(JointTransform):
         cat_max_ratio: float = 1.0,
     ) -> None:
         super().__init__(modalities)
-        self.crop_size = tuple(crop_size)
-        self.cat_max_ratio = cat_max_ratio
+        self.crop_size = two_sides('RandomCropModalities.crop_size', crop_size)
+        self.cat_max_ratio = real(
+            'RandomCropModalities.cat_max_ratio', cat_max_ratio, above=0
+        )
 
     def _window(self, shape: tuple[int, int]) -> tuple[slice, slice]:
         starts = [
@@ -63,6 +66,8 @@ class RandomCropModalities(JointTransform):
     def transform(self, results: dict) -> dict:
         """Cut the same window out of everything."""
         window = self._draw(results)
+        if 'padding_size' in results:
+            results['padding_size'] = _cut_padding(results, window)
         return self.change(
             results, lambda x, m: x[window], lambda x: x[window]
         )
@@ -93,8 +98,11 @@ class PadModalities(JointTransform):
                 'PadModalities needs one of `size` and `size_divisor`, got '
                 f'size={size} and size_divisor={size_divisor}'
             )
-        self.size = size
-        self.size_divisor = size_divisor
+        self.size, self.size_divisor = size, size_divisor
+        if size is not None:
+            self.size = two_sides('PadModalities.size', size)
+        else:
+            whole('PadModalities.size_divisor', size_divisor, least=1)
 
     def _missing(self, shape: tuple[int, int]) -> list[int]:
         if self.size is not None:
@@ -112,8 +120,30 @@ class PadModalities(JointTransform):
             lambda x: np.pad(x, widths, constant_values=LABEL_FILL),
         )
         results['pad_shape'] = results['img_shape']
-        results['padding_size'] = [0, right, 0, bottom]
+        earlier = results.get('padding_size', NO_PADDING)
+        results['padding_size'] = [
+            before + added
+            for before, added in zip(
+                earlier, (0, right, 0, bottom), strict=True
+            )
+        ]
         return results
+
+
+def _cut_padding(results: dict, window: tuple[slice, slice]) -> list[int]:
+    """Return what of (left, right, top, bottom) lies in a window."""
+    left, right, top, bottom = results['padding_size']
+    height, width = results['img_shape']
+    rows, columns = (
+        part.indices(full)
+        for part, full in zip(window, (height, width), strict=True)
+    )
+    return [
+        max(left - columns[0], 0),
+        max(columns[1] - (width - right), 0),
+        max(top - rows[0], 0),
+        max(rows[1] - (height - bottom), 0),
+    ]
 
 
 def _pad(

@@ -9,7 +9,9 @@ A format is a dict that says only what differs from the defaults:
 - ``nodata``: a stored value, or several, that mark pixels without one (0 of
   a depth camera, -9999, NaN). They become the modality's mean, which is 0
   after normalisation; where depth is encoded, they are holes for the
-  encoder, and the mean in what it returns. Default: none.
+  encoder, and the mean in what it returns. Default: none; a TIFF that
+  itself says which of its values mark such pixels is refused without it,
+  and ``nodata=[]`` takes them for numbers.
 - ``channels``: which channels of a file are read, ``[3]``, or ``'rgb'``:
   alpha is dropped and grey repeated. Default: all.
 - ``size``: (height, width) to which files of another size are brought by
@@ -31,7 +33,7 @@ from mmseg_missing.values import listed, real, whole
 
 from ..depth import DepthEncoder
 from .encoding import find_encoder
-from .reading import read_array
+from .reading import nodata_of, read_array
 
 VALUE_KEYS = (
     'dtype',
@@ -223,6 +225,8 @@ def _load_file(
     array = _taken(array, form.get('channels'), path, modality)
     array = _fitted(array, form.get('size'))
     holes = _is_nodata(array, _nodata(form))
+    if form.get('nodata') is None:
+        _check_declared(array, path, name)
     array = _to_unit(array, scales[dtype], form.get('offset', 0.0))
     if array.dtype.kind == 'f':
         # NaN compares as False; this allocates less than isfinite does.
@@ -235,6 +239,20 @@ def _load_file(
                 f'{name}=dict(nodata=...))`'
             )
     return array, holes
+
+
+def _check_declared(array: np.ndarray, path: str, name: str) -> None:
+    """Refuse pixels that the file itself declares to have no value."""
+    value = nodata_of(path)
+    if value is None or not _is_nodata(array, [value]).any():
+        return
+    text = repr(value).removesuffix('.0')
+    text = "float('nan')" if text == 'nan' else text
+    raise ValueError(
+        f"file '{path}' says that {text} marks pixels without a value, which "
+        f"modality '{name}' would take for a measurement; set `formats=dict("
+        f'{name}=dict(nodata={text}))`, or `nodata=[]` to take it so'
+    )
 
 
 def _is_nodata(array: np.ndarray, values: Sequence[Any]) -> np.ndarray:

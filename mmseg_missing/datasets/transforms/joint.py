@@ -1,13 +1,16 @@
 """What every geometry transform shares: one draw, all modalities, label."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 from mmcv.transforms import BaseTransform
 
 from mmseg_missing.modality import Modality, Stack
+from mmseg_missing.values import listed, real, whole
 
 LABEL_FILL = 255  # ignored by losses and metrics
+NO_PADDING = (0, 0, 0, 0)  # left, right, top, bottom
 
 
 class JointTransform(BaseTransform):
@@ -45,3 +48,29 @@ class JointTransform(BaseTransform):
         first = results['modalities'][self.stack.names[0]]
         results['img_shape'] = first.shape[:2]
         return results
+
+
+def two_sides(key: str, value: Any) -> tuple[int, int]:
+    """Return two whole numbers of at least 1.
+
+    Raises:
+        TypeError, ValueError: something else.
+    """
+    sides = [whole(key, side, least=1) for side in listed(key, value)]
+    if len(sides) != 2:
+        raise ValueError(f'`{key}` takes two sides, got {value!r}')
+    return sides[0], sides[1]
+
+
+def rising(
+    key: str, value: Any, least: float | None = None
+) -> tuple[float, float]:
+    """Return the smallest and the largest of a range.
+
+    Raises:
+        TypeError, ValueError: not two numbers, or falling ones.
+    """
+    ends = [real(key, end, least=least) for end in listed(key, value)]
+    if len(ends) != 2 or ends[0] > ends[1]:
+        raise ValueError(f'`{key}` takes (smallest, largest), got {value!r}')
+    return ends[0], ends[1]

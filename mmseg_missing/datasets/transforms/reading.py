@@ -6,6 +6,7 @@ orientation tags turn nothing, labels are read by the same decoders.
 """
 
 import io
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -111,7 +112,8 @@ def orientation_of(path: str | Path) -> int:
     drawn in one may lie otherwise. 1 where there is no tag.
     """
     try:
-        with Image.open(path) as image:
+        with warnings.catch_warnings(), Image.open(path) as image:
+            warnings.simplefilter('ignore')
             value = image.getexif().get(0x112, 1)
     except Exception:  # what cannot be read is not turned either
         return 1
@@ -121,14 +123,16 @@ def orientation_of(path: str | Path) -> int:
 def nodata_of(path: str | Path) -> float | None:
     """Return the value that a TIFF itself says to mean "no data".
 
-    GDAL writes it into a tag; None where there is none. Loading takes what
-    ``nodata`` of the modality's format says, not this.
+    GDAL writes it into a tag; None where there is none.
     """
+    with open(path, 'rb') as file:
+        if file.read(4) not in tiff.MAGICS:
+            return None
     try:
         with tifffile.TiffFile(path) as tif:
             tag = tif.pages.first.tags.get('GDAL_NODATA')
             return None if tag is None else float(tag.value.strip('\0 '))
-    except Exception:  # no TIFF, or one that says nothing sensible
+    except Exception:  # damaged, or it says nothing sensible
         return None
 
 

@@ -8,7 +8,9 @@ import numpy as np
 from mmcv.transforms.utils import cache_randomness
 from mmseg.registry import TRANSFORMS
 
-from .joint import JointTransform
+from mmseg_missing.values import flag, real
+
+from .joint import NO_PADDING, JointTransform, rising, two_sides
 
 # The "exact" nearest takes the pixel at the centre, as bilinear does; plain
 # INTER_NEAREST would shift labels by half a pixel against the image.
@@ -42,9 +44,15 @@ class ResizeModalities(JointTransform):
                 'ResizeModalities needs one of `scale` and `scale_factor`, '
                 f'got scale={scale} and scale_factor={scale_factor}'
             )
-        self.scale = scale if scale is None else tuple(scale)
-        self.scale_factor = scale_factor
-        self.keep_ratio = keep_ratio
+        name = type(self).__name__
+        self.scale = self.scale_factor = None
+        if scale is not None:
+            self.scale = two_sides(f'{name}.scale', scale)
+        if scale_factor is not None:
+            self.scale_factor = real(
+                f'{name}.scale_factor', scale_factor, above=0
+            )
+        self.keep_ratio = flag(f'{name}.keep_ratio', keep_ratio)
 
     def transform(self, results: dict) -> dict:
         """Resize; ``scale_factor`` is (width, height)."""
@@ -62,9 +70,22 @@ class ResizeModalities(JointTransform):
         return scale
 
     def resize(self, results: dict, size: tuple[int, int]) -> dict:
-        """Resize to (width, height)."""
+        """Resize to (width, height).
+
+        Raises:
+            ValueError: the sample is padded already.
+        """
+        if any(results.get('padding_size', NO_PADDING)):
+            raise ValueError(
+                f'{type(self).__name__} came after padding, which could not '
+                'be cut off a prediction then; pad after resizing'
+            )
         height, width = results['img_shape']
-        results['scale_factor'] = (size[0] / width, size[1] / height)
+        earlier = results.get('scale_factor', (1.0, 1.0))
+        results['scale_factor'] = (
+            earlier[0] * size[0] / width,
+            earlier[1] * size[1] / height,
+        )
         results['keep_ratio'] = self.keep_ratio
         return self.change(
             results,
@@ -92,7 +113,10 @@ class RandomResizeModalities(ResizeModalities):
         keep_ratio: bool = True,
     ) -> None:
         super().__init__(modalities, scale=scale, keep_ratio=keep_ratio)
-        self.ratio_range = tuple(ratio_range)
+        self.ratio_range = rising(
+            'RandomResizeModalities.ratio_range', ratio_range
+        )
+        real('RandomResizeModalities.ratio_range', ratio_range[0], above=0)
 
     @cache_randomness
     def _draw(self) -> float:

@@ -8,11 +8,19 @@ from mmcv.transforms.utils import cache_randomness
 from mmseg.registry import TRANSFORMS
 
 from mmseg_missing.modality import Modality
+from mmseg_missing.values import choice, probability, real
 
-from .joint import LABEL_FILL, JointTransform
+from .joint import LABEL_FILL, JointTransform, rising
 from .value_rules import flip_values, rotate_values
 
 AXES = {'horizontal': 1, 'vertical': 0}
+# What a sample's flips come to, by name.
+FLIPS = {
+    None: set(),
+    'horizontal': {'horizontal'},
+    'vertical': {'vertical'},
+    'diagonal': {'horizontal', 'vertical'},
+}
 
 
 @TRANSFORMS.register_module()
@@ -32,29 +40,47 @@ class RandomFlipModalities(JointTransform):
         direction: str = 'horizontal',
     ) -> None:
         super().__init__(modalities)
-        if direction not in AXES:
-            raise ValueError(
-                '`direction` of RandomFlipModalities must be one of '
-                f'{list(AXES)}, got {direction!r}'
-            )
-        self.prob = prob
-        self.direction = direction
+        self.prob = probability('RandomFlipModalities.prob', prob)
+        self.direction = choice(
+            'RandomFlipModalities.direction', direction, AXES
+        )
 
     @cache_randomness
     def _draw(self) -> bool:
         return bool(np.random.rand() < self.prob)
 
     def transform(self, results: dict) -> dict:
-        """Mirror or not; ``flip`` and ``flip_direction`` tell."""
-        results['flip'] = self._draw()
-        results['flip_direction'] = self.direction if results['flip'] else None
-        if not results['flip']:
+        """Mirror or not; ``flip`` and ``flip_direction`` tell.
+
+        They tell of all flips of the sample: the same twice is none, two
+        directions are ``'diagonal'``. ``padding_size`` moves with its side.
+        """
+        is_drawn = self._draw()
+        if is_drawn:
+            _add_flip(results, self.direction)
+        results.setdefault('flip', False)
+        results.setdefault('flip_direction', None)
+        if not is_drawn:
             return results
         axis = AXES[self.direction]
         return self.change(
             results,
             lambda x, m: flip_values(np.flip(x, axis), m, self.direction),
             lambda x: np.flip(x, axis),
+        )
+
+
+def _add_flip(results: dict, direction: str) -> None:
+    """Write down one more flip, and where it takes the padding."""
+    flips = FLIPS[results.get('flip_direction')] ^ {direction}
+    results['flip'] = bool(flips)
+    results['flip_direction'] = next(k for k, v in FLIPS.items() if v == flips)
+    if 'padding_size' in results:
+        left, right, top, bottom = results['padding_size']
+        results['padding_size'] = (
+            [right, left, top, bottom]
+            if direction == 'horizontal'
+            else [left, right, bottom, top]
         )
 
 
@@ -79,9 +105,12 @@ class RotateModalities(JointTransform):
         degree: float | tuple[float, float],
     ) -> None:
         super().__init__(modalities)
-        self.prob = prob
-        is_number = isinstance(degree, (int, float))
-        self.degree = (-degree, degree) if is_number else tuple(degree)
+        self.prob = probability('RotateModalities.prob', prob)
+        key = 'RotateModalities.degree'
+        if isinstance(degree, (int, float)):
+            degree = real(key, degree, least=0)
+            degree = (-degree, degree)
+        self.degree = rising(key, degree)
 
     @cache_randomness
     def _draw(self) -> float | None:
@@ -94,6 +123,7 @@ class RotateModalities(JointTransform):
         degree = self._draw()
         if degree is None:
             return results
+        results.pop('padding_size', None)  # no longer an upright frame
         return self.change(
             results,
             lambda x, m: _rotate_modality(x, m, degree),

@@ -1,4 +1,5 @@
 import numpy as np
+import pytest
 from mmseg.datasets.transforms import PhotoMetricDistortion
 
 from mmseg_missing.datasets.transforms import RGBPhotoMetricDistortion
@@ -37,3 +38,29 @@ def test_float_values_are_taken_as_8_bit(sample):
     out = still(sample)['modalities']['rgb']
     # Through HSV and back a grey value may move by one.
     np.testing.assert_allclose(out, rgb, atol=1)
+
+
+@pytest.mark.parametrize(
+    ('options', 'words'),
+    [
+        ({'brightness_delta': -1}, 'brightness_delta` must be at least 0'),
+        ({'hue_delta': 1.5}, 'hue_delta` takes a whole number'),
+        ({'contrast_range': 0.5}, 'contrast_range` takes a list'),
+        ({'saturation_range': (1.5, 0.5)}, 'smallest, largest'),
+    ],
+)
+def test_options_are_checked(options, words):
+    with pytest.raises((TypeError, ValueError), match=words):
+        RGBPhotoMetricDistortion(**options)
+
+
+def test_a_hue_that_stays():
+    distort = RGBPhotoMetricDistortion(hue_delta=0)
+    rgb = np.zeros((5, 7, 3), np.uint8)
+    for _ in range(9):
+        distort({'modalities': {'rgb': rgb}})
+
+
+def test_a_modality_that_is_not_there():
+    with pytest.raises(KeyError, match=r"needs the modality 'rgb'.*depth"):
+        RGBPhotoMetricDistortion()({'modalities': {'depth': None}})

@@ -1,6 +1,7 @@
 import cv2
 import numpy as np
 import pytest
+import tifffile
 
 from mmseg_missing.datasets.transforms.file_format import (
     check_format,
@@ -209,3 +210,20 @@ def test_byte_order_does_not_matter(write, dtype):
 def test_formats_that_cannot_work(form, words):
     with pytest.raises((TypeError, ValueError), match=words):
         check_format('depth', form)
+
+
+@pytest.mark.parametrize('dtype', ['uint8', 'float32'])
+def test_a_tiff_that_declares_its_nodata(tmp_path, dtype):
+    tag = (42113, 's', 0, '9', True)
+    path = str(tmp_path / 'a.tif')
+    tifffile.imwrite(path, RAMP.astype(dtype), extratags=[tag])
+    with pytest.raises(ValueError, match=r"a\.tif' says that 9 .*nodata=9\)"):
+        load_modality([path], THERMAL, {'dtype': dtype})
+    taken = load_modality([path], THERMAL, {'dtype': dtype, 'nodata': []})
+    np.testing.assert_array_equal(taken[..., 0], RAMP)
+    array = load_modality([path], THERMAL, {'dtype': dtype, 'nodata': 9})
+    np.testing.assert_array_equal(
+        array[..., 0], np.where(RAMP == 9, 20.5, RAMP)
+    )
+    tifffile.imwrite(path, RAMP.astype(dtype) + 10, extratags=[tag])
+    load_modality([path], THERMAL, {'dtype': dtype})  # none is there

@@ -239,3 +239,144 @@ def test_more_than_four_channels(sample):
     assert out.shape == (23, 29, 7)
     np.testing.assert_allclose(out[0, 0], range(7), atol=1e-5)
     np.testing.assert_allclose(out[-1, -1], range(7))
+
+
+def content_of(label, padding):
+    """Cut a padding off, as MMSegmentation does with a prediction."""
+    left, right, top, bottom = padding
+    height, width = label.shape
+    return label[top : height - bottom, left : width - right]
+
+
+FLIPPED = {'horizontal': (slice(None), slice(None, None, -1))}
+FLIPPED['vertical'] = FLIPPED['horizontal'][::-1]
+
+
+@pytest.mark.parametrize('direction', FLIPPED)
+def test_padding_moves_with_a_flip(nearest, sample, direction):
+    steps = [
+        PadModalities(nearest, size=(17, 19)),
+        RandomFlipModalities(nearest, 1.0, direction),
+    ]
+    out = Compose(steps)(deepcopy(sample))
+    content = content_of(out['gt_seg_map'], out['padding_size'])
+    np.testing.assert_array_equal(
+        content, sample['gt_seg_map'][FLIPPED[direction]]
+    )
+
+
+def test_padding_adds_up(nearest, sample):
+    steps = [
+        PadModalities(nearest, size=(13, 14)),
+        RandomFlipModalities(nearest, 1.0),
+        PadModalities(nearest, size_divisor=8),
+    ]
+    out = Compose(steps)(deepcopy(sample))
+    content = content_of(out['gt_seg_map'], out['padding_size'])
+    np.testing.assert_array_equal(content, sample['gt_seg_map'][:, ::-1])
+
+
+def test_padding_after_a_crop(nearest, sample):
+    steps = [
+        PadModalities(nearest, size=(17, 19)),
+        RandomFlipModalities(nearest, 0.5),
+        RandomCropModalities(nearest, crop_size=(12, 14)),
+    ]
+    for seed in range(9):
+        np.random.seed(seed)
+        out = Compose(steps)(deepcopy(sample))
+        label = out['gt_seg_map']
+        content = content_of(label, out['padding_size'])
+        assert (content != 255).all()
+        assert (label != 255).sum() == content.size
+
+
+def test_a_rotated_padding_is_no_frame(nearest, sample):
+    steps = [
+        PadModalities(nearest, size=(17, 19)),
+        RotateModalities(nearest, 1.0, 30),
+    ]
+    assert 'padding_size' not in Compose(steps)(deepcopy(sample))
+
+
+def test_resizing_after_padding_is_refused(nearest, sample):
+    padded = PadModalities(nearest, size=(17, 19))(deepcopy(sample))
+    resize = ResizeModalities(nearest, scale=(7, 5))
+    with pytest.raises(ValueError, match='pad after resizing'):
+        resize(padded)
+    whole = PadModalities(nearest, size=(5, 7))(deepcopy(sample))
+    assert resize(whole)['img_shape'] == (5, 7)
+
+
+@pytest.mark.parametrize(
+    ('directions', 'told'),
+    [
+        ([], None),
+        (['horizontal'], 'horizontal'),
+        (['horizontal', 'horizontal'], None),
+        (['horizontal', 'vertical'], 'diagonal'),
+        (['vertical', 'horizontal', 'vertical'], 'horizontal'),
+        (['vertical', 'horizontal', 'vertical', 'horizontal'], None),
+    ],
+)
+def test_what_flips_come_to(nearest, sample, directions, told):
+    steps = [RandomFlipModalities(nearest, 1.0, d) for d in directions]
+    steps.append(RandomFlipModalities(nearest, 0.0))
+    out = Compose(steps)(deepcopy(sample))
+    assert (out['flip'], out['flip_direction']) == (told is not None, told)
+
+
+def test_scale_factors_multiply(nearest, sample):
+    steps = [ResizeModalities(nearest, scale=s) for s in ((26, 11), (39, 33))]
+    out = Compose(steps)(deepcopy(sample))
+    assert out['scale_factor'] == (3, 3)
+
+
+WRONG = [
+    (ResizeModalities, {'scale': 480}, 'ResizeModalities.scale` takes a list'),
+    (ResizeModalities, {'scale': (480, 0)}, 'scale` must be at least 1'),
+    (ResizeModalities, {'scale': (4, 8, 3)}, 'scale` takes two sides'),
+    (ResizeModalities, {'scale': (0.5, 0.5)}, 'whole number'),
+    (ResizeModalities, {'scale_factor': 0}, 'scale_factor` must be above 0'),
+    (ResizeModalities, {'scale_factor': '2'}, 'takes a number'),
+    (ResizeModalities, {'scale': (4, 8), 'keep_ratio': 1}, 'True or False'),
+    (
+        RandomResizeModalities,
+        {'scale': (4, 8), 'ratio_range': 2},
+        'ratio_range` takes a list',
+    ),
+    (
+        RandomResizeModalities,
+        {'scale': (4, 8), 'ratio_range': (2, 0.5)},
+        'takes .smallest, largest',
+    ),
+    (
+        RandomResizeModalities,
+        {'scale': (4, 8), 'ratio_range': (0, 2)},
+        'above 0',
+    ),
+    (RandomCropModalities, {'crop_size': 5}, 'crop_size` takes a list'),
+    (RandomCropModalities, {'crop_size': (5, -7)}, 'at least 1'),
+    (
+        RandomCropModalities,
+        {'crop_size': (5, 7), 'cat_max_ratio': 0},
+        'cat_max_ratio` must be above 0',
+    ),
+    (PadModalities, {'size': (5,)}, 'size` takes two sides'),
+    (PadModalities, {'size_divisor': 0}, 'size_divisor` must be at least 1'),
+    (PadModalities, {'size_divisor': 32.0}, 'whole number'),
+    (RandomFlipModalities, {'prob': 1.5}, 'prob` must be at most 1'),
+    (RandomFlipModalities, {'prob': [0.5]}, 'prob` takes a number'),
+    (RandomFlipModalities, {'prob': 1, 'direction': 'diagonal'}, 'one of'),
+    (RotateModalities, {'prob': -1, 'degree': 3}, 'at least 0'),
+    (RotateModalities, {'prob': 1, 'degree': -3}, 'at least 0'),
+    (RotateModalities, {'prob': 1, 'degree': (3, -3)}, 'smallest, largest'),
+    (RotateModalities, {'prob': 1, 'degree': float('nan')}, 'finite'),
+    (RotateModalities, {'prob': 1, 'degree': None}, 'takes a list'),
+]
+
+
+@pytest.mark.parametrize(('kind', 'options', 'words'), WRONG)
+def test_options_are_checked_when_built(modalities, kind, options, words):
+    with pytest.raises((TypeError, ValueError), match=words):
+        kind(modalities, **options)

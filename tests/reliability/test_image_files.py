@@ -1,0 +1,402 @@
+"""Hostile image files: read as they were written, or one sentence."""
+
+import io
+import itertools
+import struct
+import zlib
+
+import imagecodecs
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from mmseg_missing.datasets.transforms import LoadLabel
+from mmseg_missing.datasets.transforms.file_format import load_modality
+from mmseg_missing.datasets.transforms.reading import read_array
+from mmseg_missing.modality import Modality
+
+SEED = 0
+H, W = 37, 41
+SENTENCES = (ValueError, TypeError, FileNotFoundError)
+pytestmark = pytest.mark.slow
+
+
+def drawn(rng, channels, dtype):
+    if np.dtype(dtype).kind in 'iu':
+        top = min(np.iinfo(dtype).max, 60_000)
+        return rng.integers(0, top, (H, W, channels)).astype(dtype)
+    return (rng.random((H, W, channels)) * 99).astype(dtype)
+
+
+def tiff(array, **tags):
+    file = io.BytesIO()
+    if tags.get('planarconfig') == 'separate':
+        array = np.moveaxis(array, 2, 0)
+    tifffile.imwrite(file, array, **tags)
+    return file.getvalue()
+
+
+def pillow(array, kind, mode=None, **options):
+    file = io.BytesIO()
+    image = Image.fromarray(array.squeeze())
+    (image.convert(mode) if mode else image).save(file, kind, **options)
+    return file.getvalue()
+
+
+def npy(array):
+    file = io.BytesIO()
+    np.save(file, array)
+    return file.getvalue()
+
+
+def png(array, color_type, bits):
+    """A PNG of any depth, by hand."""
+    rows = [''.join(f'{v:0{bits}b}' for v in row.ravel()) for row in array]
+    size = -(-len(rows[0]) // 8)
+    rows = [int(r.ljust(size * 8, '0'), 2).to_bytes(size, 'big') for r in rows]
+    head = struct.pack('>IIBBBBB', W, H, bits, color_type, 0, 0, 0)
+    parts = {
+        b'IHDR': head,
+        b'IDAT': zlib.compress(b''.join(b'\0' + row for row in rows)),
+        b'IEND': b'',
+    }
+    return b'\x89PNG\r\n\x1a\n' + b''.join(
+        struct.pack('>I', len(part))
+        + name
+        + part
+        + struct.pack('>I', zlib.crc32(name + part))
+        for name, part in parts.items()
+    )
+
+
+def tiff_layouts(rng):
+    """TIFFs whose samples must come back: name, file, array."""
+    kinds = itertools.product(
+        (1, 2, 3, 4, 5, 12),
+        ('uint8', 'int8', 'uint16', 'int32', 'float32', 'float64'),
+        ('contig', 'separate'),
+        (None, 'lzw', 'deflate'),
+    )
+    for channels, dtype, planar, compression in kinds:
+        array = drawn(rng, channels, dtype)
+        predictor = None
+        if compression:
+            predictor = 3 if dtype.startswith('float') else 2
+        tags = {
+            'photometric': 'minisblack',
+            'planarconfig': planar if channels > 1 else None,
+            'compression': compression,
+            'predictor': predictor,
+            'byteorder': rng.choice(['<', '>']),
+            'bigtiff': bool(rng.integers(2)),
+            'tile': (16, 32) if rng.integers(2) else None,
+        }
+        stored = array if channels > 1 else array[..., 0]
+        yield f'tiff {channels} {tags}', tiff(stored, **tags), array
+
+
+def tiff_colours(rng):
+    kinds = itertools.product(
+        ('uint8', 'uint16', 'float32'),
+        ('contig', 'separate'),
+        ([], ['assocalpha'], ['unassalpha'], ['unspecified'] * 2),
+    )
+    for dtype, planar, extra in kinds:
+        array = drawn(rng, 3 + len(extra), dtype)
+        tags = {
+            'photometric': 'rgb',
+            'planarconfig': planar,
+            'extrasamples': extra,
+        }
+        yield f'tiff {dtype} {tags}', tiff(array, **tags), array
+
+
+def few_bits(rng):
+    for bits, color_type in [
+        *((b, 0) for b in (1, 2, 4, 8, 16)),
+        *((b, t) for b in (8, 16) for t in (2, 4, 6)),
+    ]:
+        channels = {0: 1, 2: 3, 4: 2, 6: 4}[color_type]
+        array = rng.integers(0, 2**bits, (H, W, channels))
+        name = f'png type {color_type}, {bits} bits'
+        yield name, png(array, color_type, bits), array
+    for bits in (1, 2, 4):
+        array = rng.integers(0, 2**bits, (H, W, 1)).astype('u1')
+        stored = array.astype(bool) if bits == 1 else array
+        for meaning in ('minisblack', 'miniswhite'):
+            data = tiff(
+                stored[..., 0], bitspersample=bits, photometric=meaning
+            )
+            yield f'tiff {bits} bits, {meaning}', data, array
+
+
+def others(rng):
+    rgb = drawn(rng, 3, 'uint8')
+    tag = Image.Exif()
+    tag[0x112] = 6
+    yield 'png turned', pillow(rgb, 'PNG', exif=tag), rgb
+    yield 'tiff turned', pillow(rgb, 'TIFF', exif=tag), rgb
+    yield 'webp', pillow(rgb, 'WEBP', lossless=True, exif=tag), rgb
+    yield 'bmp', pillow(rgb, 'BMP'), rgb
+    yield 'ppm', pillow(rgb, 'PPM'), rgb
+    jp2 = imagecodecs.jpeg2k_encode(rgb, level=0, reversible=True)
+    yield 'jp2', jp2, rgb
+    for dtype in ('bool', '>u2', '>f4', 'f2', 'i8', 'u8', '>f8'):
+        array = drawn(rng, 2, 'uint8').astype(dtype)
+        yield f'npy {dtype}', npy(array), array
+        yield f'npy {dtype}, Fortran', npy(np.asfortranarray(array)), array
+
+
+def count_read(outcomes, path, name, data, expected):
+    """Count one file that must come back, or one sentence of it."""
+    path.write_bytes(data)
+    try:
+        array = read_array(path)
+    except SENTENCES as error:
+        is_told = str(path) in str(error) and len(str(error)) > 40
+        outcomes.add('sentence' if is_told else 'traceback', (name, error))
+    except Exception as error:  # the very thing that is counted
+        outcomes.add('traceback', (name, error))
+    else:
+        same = expected is not None and np.array_equal(array, expected)
+        outcomes.add('right' if same else 'silent', name)
+
+
+def test_layouts_of_image_files(tmp_path, outcomes):
+    rng = np.random.default_rng(SEED)
+    for make in (tiff_layouts, tiff_colours, few_bits, others):
+        for name, data, expected in make(rng):
+            count_read(outcomes, tmp_path / 'a', name, data, expected)
+    assert outcomes.counts.total() > 250
+    assert outcomes.counts['right'] == outcomes.counts.total()
+
+
+def test_cut_image_files(tmp_path, outcomes):
+    """A file that ends early is a sentence, wherever it ends."""
+    rng = np.random.default_rng(SEED)
+    rgb = drawn(rng, 3, 'uint8')
+    files = {
+        'npy': npy(rgb),
+        'png': pillow(rgb, 'PNG'),
+        'jpg': pillow(rgb, 'JPEG'),
+        'progressive': pillow(rgb, 'JPEG', progressive=True),
+        'bmp': pillow(rgb, 'BMP'),
+        'ppm': pillow(rgb, 'PPM'),
+        'webp': pillow(rgb, 'WEBP'),
+        'webp lossless': pillow(rgb, 'WEBP', lossless=True),
+        'jp2': imagecodecs.jpeg2k_encode(rgb, level=0, reversible=True),
+    }
+    for compression in (None, 'lzw', 'deflate', 'jpeg'):
+        files[f'tiff {compression}'] = tiff(
+            rgb, photometric='rgb', compression=compression, rowsperstrip=8
+        )
+    for name, data in files.items():
+        for length in rng.integers(0, len(data), 20):
+            count_read(
+                outcomes, tmp_path / 'a', (name, length), data[:length], None
+            )
+    assert outcomes.counts['sentence'] == outcomes.counts.total()
+
+
+def test_damaged_image_files(tmp_path, outcomes):
+    """Flipped bits in lossless files with check sums, and in all headers."""
+    rng = np.random.default_rng(SEED)
+    rgb = drawn(rng, 3, 'uint8')
+    for name, data, first in (
+        ('png', pillow(rgb, 'PNG'), 0),
+        ('tiff', tiff(rgb, photometric='rgb', compression='deflate'), 0),
+        ('npy', npy(rgb), 0),
+        ('bmp', pillow(rgb, 'BMP'), 0),
+        ('webp', pillow(rgb, 'WEBP', lossless=True), 0),
+    ):
+        end = len(data) if name == 'png' else 200
+        for place in rng.integers(first, end, 60):
+            changed = bytearray(data)
+            changed[place] ^= 1 << rng.integers(8)
+            path = tmp_path / 'a'
+            path.write_bytes(changed)
+            try:
+                array = read_array(path)
+            except SENTENCES as error:
+                told = str(path) in str(error)
+                outcomes.add('sentence' if told else 'traceback', error)
+            except Exception as error:  # the very thing that is counted
+                outcomes.add('traceback', (name, place, error))
+            else:
+                # Only a PNG has check sums over all that is read: of the
+                # others, what came back as other pixels is not counted.
+                if np.array_equal(array, rgb):
+                    outcomes.add('right', (name, place))
+                elif name == 'png':
+                    outcomes.add('silent', (name, place))
+    assert not outcomes.faults
+
+
+FOREIGN = {
+    'empty': b'',
+    'text': b'hello',
+    'html': b'<html>404</html>',
+    'zip': b'PK\x03\x04' + bytes(99),
+    'exr': b'v/1\x01' + bytes(99),
+    'hdf5': b'\x89HDF\r\n\x1a\n' + bytes(99),
+    'matlab': b'MATLAB 5.0 MAT-file' + bytes(99),
+    'gif': b'GIF89a' + bytes(99),
+    'pbm': b'P4\n8 1\n\x55',
+    'pickle': b'\x80\x04K\x01.',
+    'lfs': b'version https://git-lfs.github.com/spec/v1\n',
+    'radiance': b'#?RADIANCE\n',
+    'zeros': bytes(999),
+    'jpeg xl': b'\xff\x0a' + bytes(99),
+    'photoshop': b'8BPS' + bytes(99),
+    'netcdf': b'CDF\x01' + bytes(99),
+    'only the magic of png': b'\x89PNG\r\n\x1a\n',
+    'only the magic of tiff': b'II*\0',
+    'only the magic of jpeg': b'\xff\xd8\xff\xe0',
+    'only the magic of npy': b'\x93NUMPY',
+    'only the magic of webp': b'RIFF\x08\0\0\0WEBP',
+    'only the magic of bmp': b'BM',
+    'only the magic of pgm': b'P5',
+    'a tiff that points at itself': b'II*\0\x08\0\0\0\0\0\x08\0\0\0',
+    'a huge png': png(np.zeros((H, W), int), 0, 8).replace(
+        struct.pack('>II', W, H), struct.pack('>II', 2**30, 2**30)
+    ),
+    'a huge bmp': b'BM'
+    + struct.pack('<IIIIiiHH', 99, 0, 54, 40, 2**30, 2**30, 1, 24)
+    + bytes(99),
+    'a huge pgm': b'P5\n999999999 999999999\n255\n',
+    'npy of objects': npy(np.array([{}], object)),
+    'npy of one axis': npy(np.zeros(7)),
+    'npy of four axes': npy(np.zeros((1, 2, 3, 4))),
+    'npy without pixels': npy(np.zeros((0, 7))),
+    'npy of text': npy(np.array([['a', 'b']])),
+    'npy of complex numbers': npy(np.ones((5, 7), complex)),
+    'npy of fields': npy(np.zeros((5, 7), [('d', 'f4')])),
+}
+
+
+def test_what_is_no_image_file(tmp_path, outcomes):
+    for name, data in FOREIGN.items():
+        count_read(outcomes, tmp_path / 'a', name, data, None)
+    rng = np.random.default_rng(SEED)
+    rgb = drawn(rng, 3, 'uint8')
+    four = drawn(rng, 4, 'uint8')
+    refused = {
+        'pages': tiff(np.moveaxis(rgb, 2, 0), photometric='minisblack'),
+        'imagej': tiff(
+            np.moveaxis(rgb, 2, 0), photometric='minisblack', imagej=True
+        ),
+        'cmyk': tiff(four, photometric='separated'),
+        'lab': tiff(rgb, photometric='cielab'),
+        'ycbcr': tiff(rgb, photometric='ycbcr'),
+        'complex': tiff(rgb[..., 0] + 1j, photometric='minisblack'),
+        'cmyk jpeg': pillow(rgb, 'JPEG', 'CMYK'),
+        'gif': pillow(rgb, 'GIF', 'P'),
+        'ico': pillow(rgb, 'ICO'),
+        'pdf': pillow(rgb, 'PDF'),
+        'tga': pillow(rgb, 'TGA'),
+    }
+    for name, data in refused.items():
+        count_read(outcomes, tmp_path / 'a', name, data, None)
+    assert outcomes.counts['sentence'] == outcomes.counts.total()
+
+
+def outcome_of(load, expected):
+    try:
+        array = load()
+    except SENTENCES as error:
+        return 'sentence' if "a.tif'" in str(error) else 'traceback'
+    except Exception:  # the very thing that is counted
+        return 'traceback'
+    same = expected is not None and np.array_equal(array, expected)
+    return 'right' if same else 'silent'
+
+
+def test_files_for_a_modality(tmp_path, outcomes):
+    """Every number of channels and dtype against every declared one."""
+    rng = np.random.default_rng(SEED)
+    dtypes = ('uint8', 'uint16', 'int16', 'float32', 'float64')
+    path = tmp_path / 'a.tif'
+    for channels, dtype in itertools.product((1, 2, 3, 4, 12), dtypes):
+        array = drawn(rng, channels, dtype)
+        planar = {'planarconfig': 'contig'} if channels > 1 else {}
+        data = tiff(array.squeeze(), photometric='minisblack', **planar)
+        path.write_bytes(data)
+        for wanted, declared in itertools.product((1, 3, 4), dtypes):
+            fits = (wanted, declared) == (channels, dtype)
+            result = outcome_of(
+                lambda w=wanted, d=declared: load_modality(
+                    [str(path)], Modality('x', w), {'dtype': d}
+                ),
+                array.astype(np.float32) if fits else None,
+            )
+            outcomes.add(result, (channels, dtype, wanted, declared))
+    assert not outcomes.faults
+
+
+def test_files_for_a_label(tmp_path, outcomes):
+    rng = np.random.default_rng(SEED)
+    label = rng.integers(0, 2, (H, W)).astype('u1')
+    rgb = drawn(rng, 3, 'uint8')
+    colors = np.zeros((3, 256), np.uint16)
+    colors[0, 1] = 65535
+    floats = np.float32(label)
+    files = {
+        'one bit': (png(label[..., None], 0, 1), label, {}),
+        'two bits': (png(label[..., None], 0, 2), label, {}),
+        'four bits': (png(label[..., None], 0, 4), label, {}),
+        'eight bits': (png(label[..., None], 0, 8), label, {}),
+        'sixteen bits': (png(label[..., None], 0, 16), label, {}),
+        'tiff of one bit': (tiff(label == 1), label, {}),
+        'white is 0': (
+            tiff(label == 1, photometric='miniswhite'),
+            label,
+            {},
+        ),
+        'bool npy': (npy(label == 1), label, {}),
+        'int64 npy': (npy(label.astype(int)), label, {}),
+        '0 and 255': (
+            png(label[..., None] * 255, 0, 8),
+            label,
+            {'values': {0: 0, 255: 1}},
+        ),
+        'unlisted': (png(label[..., None], 0, 8), None, {'values': {0: 0}}),
+        '0 and 7': (png(label[..., None] * 7, 0, 8), None, {}),
+        'below 0': (npy(-label.astype(int)), None, {}),
+        '256 and more': (npy(label.astype(int) * 256), None, {}),
+        'floats': (npy(floats), None, {}),
+        'jpeg': (pillow(label, 'JPEG'), None, {}),
+        'webp': (pillow(rgb, 'WEBP'), None, {}),
+        'jpeg in tiff': (tiff(label, compression='jpeg'), None, {}),
+        'colours': (png(rgb, 2, 8), None, {}),
+        'palette': (
+            tiff(label, photometric='palette', colormap=colors),
+            None,
+            {},
+        ),
+        'indices': (
+            tiff(label, photometric='palette', colormap=colors),
+            label,
+            {'palette': True},
+        ),
+        'png palette': (pillow(label, 'PNG', 'P'), None, {}),
+        'bmp palette': (
+            pillow(rgb, 'BMP', 'P'),
+            None,
+            {},
+        ),
+        'other size': (npy(label[:, :-1]), None, {}),
+        'cut': (png(label[..., None], 0, 8)[:-20], None, {}),
+        'npz': (b'PK\x03\x04' + bytes(99), None, {}),
+    }
+    path = tmp_path / 'a.tif'
+    sample = {'seg_map_path': str(path), 'ori_shape': (H, W)}
+    for name, (data, expected, options) in files.items():
+        path.write_bytes(data)
+        result = outcome_of(
+            lambda o=options: LoadLabel(2, **o)(dict(sample))['gt_seg_map'],
+            expected,
+        )
+        outcomes.add(result, name)
+        assert (result == 'right') == (expected is not None), name
+    assert not outcomes.faults
