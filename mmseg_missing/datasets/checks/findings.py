@@ -93,7 +93,8 @@ def _labels(
         yield (
             f'no label of {split} holds the class{_several(never, "es")} '
             f'{", ".join(map(repr, never))}, which cannot be learnt; check '
-            'the labels, `metainfo.classes` and `reduce_zero_label`'
+            '`metainfo.classes`, `reduce_zero_label` and, where other numbers '
+            'stand for classes (255 in a mask), `values` of LoadLabel'
         )
 
 
@@ -148,8 +149,8 @@ def _values(
         yield (
             f"modality '{name}' is configured with mean {_numbers(mean)} and "
             f'std {_numbers(std)}, but has mean {_numbers(found.mean)} and '
-            f'std {_numbers(found.std)}; check its unit (`scale` and `offset` '
-            'in `formats`) and its `mean` and `std`'
+            f'std {_numbers(found.std)}; write these into `modalities`, or '
+            'check its unit (`scale` and `offset` in `formats`)'
         )
     elif (far := _farthest(found, mean, std)) is not None:
         value, deviations, is_low = far

@@ -110,6 +110,13 @@ def test_constant_files_are_no_twins(options, root):
     assert found(options) == []
 
 
+def test_a_mask_of_0_and_255(options, root):
+    for path in root.glob('label/*'):
+        rewrite(path, lambda label: np.multiply(label, 255, out=label))
+    [line] = found(options)
+    assert "the class 'person'" in line and '`values` of LoadLabel' in line
+
+
 def test_one_file_in_two_splits(options, root):
     train = summarize({**options, 'names': ['1', '2']})
     test = {**options, 'names': ['3', '4']}
