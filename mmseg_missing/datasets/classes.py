@@ -29,7 +29,7 @@ def chosen_metainfo(
         ValueError: a class that is not known, a class twice, or another
             number of colours than of classes.
     """
-    if not isinstance(given or {}, Mapping):
+    if given is not None and not isinstance(given, Mapping):
         raise TypeError(
             f'`metainfo` of {owner} takes a dict(classes=...), got {given!r}'
         )
@@ -42,7 +42,8 @@ def chosen_metainfo(
         palette = checked_palette('metainfo.palette', given['palette'])
     else:
         palette = _chosen(known, classes)
-    if len(palette) == len(known.get('classes', ())) != len(classes):
+    every = known.get('classes', classes)
+    if len(palette) == len(every) != len(classes):
         palette = _chosen({**known, 'palette': palette}, classes)
     if len(palette) != len(classes):
         raise ValueError(

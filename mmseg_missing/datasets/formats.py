@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from .options import modality_names, text
 from .transforms.file_format import VALUE_KEYS, check_format
 
@@ -74,6 +76,12 @@ def _checked_format(name: str, formats: Mapping[str, Mapping]) -> dict:
             f"'suffix' always, got {list(form)}; check `formats`"
         )
     _check_places(f'formats.{name}', form)
+    dtype = form.get('dtype', 'uint8')
+    if not isinstance(dtype, (str, type, np.dtype)):
+        raise TypeError(
+            f"`formats.{name}.dtype` takes a dtype such as 'uint16', got "
+            f'{dtype!r}'
+        )
     check_format(name, form)
     return dict(form)
 

@@ -67,12 +67,12 @@ class MultiModalDataset(BaseSegDataset):
         **kwargs,
     ) -> None:
         owner = type(self).__name__
-        check_base_options(owner, kwargs)
+        self.names = list(names)
+        check_base_options(owner, kwargs, len(self.names))
         check_columns(self.columns)
         check_pipeline(pipeline)
         metainfo = chosen_metainfo(owner, metainfo, known)
         self.file_classes = (known or metainfo)['classes']
-        self.names = list(names)
         self.formats = checked_formats(modalities, formats)
         self.label_folder = label_folder
         pipeline = complete_pipeline(pipeline, modalities)

@@ -13,8 +13,8 @@ FLAGS = ('test_mode', 'serialize_data', 'lazy_init', 'reduce_zero_label')
 # Of MMSegmentation's data sets of one image each, without a meaning here.
 UNUSED = ('ann_file', 'img_suffix', 'data_prefix', 'filter_cfg')
 IGNORED = 255
-# No file system takes more.
-MOST_LETTERS = 4096
+# No file system takes more in a path, or in a name between slashes.
+MOST_BYTES, MOST_BYTES_OF_NAME = 4096, 255
 
 
 def text(key: str, value: Any, may_be_empty: bool = False) -> str:
@@ -30,9 +30,12 @@ def text(key: str, value: Any, may_be_empty: bool = False) -> str:
         raise TypeError(f'`{key}` takes a text, got {value!r}')
     if not (may_be_empty or value.strip()):
         raise ValueError(f'`{key}` takes a text, got an empty one')
-    if set(value) & set('\0\n\r') or len(value) > MOST_LETTERS:
+    data = value.encode(errors='replace')
+    is_long = max(map(len, data.split(b'/'))) > MOST_BYTES_OF_NAME
+    if set(data) & set(b'\0\n\r') or is_long or len(data) > MOST_BYTES:
         raise ValueError(
-            f'`{key}` takes a text of one line, got {value[:80]!r}'
+            f'`{key}` takes a text that can be the name of a file, got '
+            f'{value[:80]!r}'
         )
     return value
 
@@ -99,8 +102,10 @@ def check_columns(columns: Any) -> None:
         )
 
 
-def check_base_options(owner: str, options: Mapping[str, Any]) -> None:
-    """Check what a data set hands on to ``BaseSegDataset``.
+def check_base_options(
+    owner: str, options: Mapping[str, Any], samples: int
+) -> None:
+    """Check what a data set with so many samples hands on.
 
     Raises:
         TypeError: a key that it does not have, or a value of another kind.
@@ -123,19 +128,21 @@ def check_base_options(owner: str, options: Mapping[str, Any]) -> None:
     if 'seg_map_suffix' in options:
         text('seg_map_suffix', options['seg_map_suffix'], may_be_empty=True)
     indices = options.get('indices')
-    if indices is not None and not isinstance(indices, int):
-        for index in listed('indices', indices):
-            whole('indices', index, 0)
-    elif indices is not None:
-        whole('indices', indices, 1)
+    if indices is None:
+        return
+    if isinstance(indices, int):
+        whole('indices', indices, 1, samples)
+        return
+    for index in listed('indices', indices):
+        whole('indices', index, 0, samples - 1)
+    if not indices:
+        raise ValueError('`indices` is empty; it needs a number per sample')
 
 
 def check_pipeline(pipeline: Any) -> None:
     """Raise for what is no list of steps."""
     for step in listed('pipeline', pipeline):
-        if isinstance(step, (list, tuple)):
-            check_pipeline(step)
-        elif isinstance(step, Mapping):
+        if isinstance(step, Mapping):
             if not isinstance(step.get('type'), (str, type)):
                 raise TypeError(
                     f'`pipeline` has a step without `type`: {dict(step)}'

@@ -78,9 +78,9 @@ class SceneDataset(BaseSegDataset):
         **kwargs,
     ) -> None:
         self.modalities = _checked_names(modalities)
-        check_base_options('SceneDataset', kwargs)
         check_pipeline(pipeline)
         self.num_scenes = whole('num_scenes', num_scenes, 1, MOST_SCENES)
+        check_base_options('SceneDataset', kwargs, self.num_scenes)
         self.size = _checked_size(size)
         self.seed = whole('seed', seed, 0)
         self.start = whole('start', start, 0)

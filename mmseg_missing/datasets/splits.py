@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from .manifest import read_text
+from .options import text
 
 # Where train/ and test/ are folders: which of them a split is (a part of).
 PARTS = {'train': 'train', 'val': 'train', 'trainval': 'train', 'test': 'test'}
@@ -104,7 +105,8 @@ def read_names(list_file: str | Path) -> list[str]:
     ``RGB/0.jpg Label/0.png``, of which the first counts.
     """
     lines = read_text(Path(list_file)).splitlines()
-    return [Path(line.split()[0]).stem for line in lines if line.strip()]
+    words = (line.split()[0] for line in lines if line.strip())
+    return [Path(text(f'names of {list_file}', w)).stem for w in words]
 
 
 def carve(names: Sequence[str], split: str, every: int = 10) -> list[str]:

@@ -93,7 +93,8 @@ def _labels(
         yield (
             f'no label of {split} holds the class{_several(never, "es")} '
             f'{", ".join(map(repr, never))}, which cannot be learnt; check '
-            'the labels, `metainfo.classes` and `reduce_zero_label`'
+            '`metainfo.classes`, `reduce_zero_label` and, where other numbers '
+            'stand for classes (255 in a mask), `values` of LoadLabel'
         )
 
 
@@ -122,13 +123,7 @@ def _values(
     name = modality.name
     mean, std = np.array(modality.mean), np.array(modality.std)
     constant = np.flatnonzero(found.low >= found.high)
-    if name in summary.undeclared:
-        value, file = summary.undeclared[name]
-        yield (
-            f"'{file}' of modality '{name}' says by its tag that "
-            f'{_number(value)} is no data; {_declare(name, value)}'
-        )
-    elif constant.size:
+    if constant.size:
         for channel in constant:
             value = found.low[channel] if found.count[channel] else 'no data'
             yield (
@@ -148,8 +143,8 @@ def _values(
         yield (
             f"modality '{name}' is configured with mean {_numbers(mean)} and "
             f'std {_numbers(std)}, but has mean {_numbers(found.mean)} and '
-            f'std {_numbers(found.std)}; check its unit (`scale` and `offset` '
-            'in `formats`) and its `mean` and `std`'
+            f'std {_numbers(found.std)}; write these into `modalities`, or '
+            'check its unit (`scale` and `offset` in `formats`)'
         )
     elif (far := _farthest(found, mean, std)) is not None:
         value, deviations, is_low = far

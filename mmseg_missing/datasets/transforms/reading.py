@@ -6,6 +6,7 @@ orientation tags turn nothing, labels are read by the same decoders.
 """
 
 import io
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -111,7 +112,8 @@ def orientation_of(path: str | Path) -> int:
     drawn in one may lie otherwise. 1 where there is no tag.
     """
     try:
-        with Image.open(path) as image:
+        with warnings.catch_warnings(), Image.open(path) as image:
+            warnings.simplefilter('ignore')
             value = image.getexif().get(0x112, 1)
     except Exception:  # what cannot be read is not turned either
         return 1

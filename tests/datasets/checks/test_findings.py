@@ -110,6 +110,13 @@ def test_constant_files_are_no_twins(options, root):
     assert found(options) == []
 
 
+def test_a_mask_of_0_and_255(options, root):
+    for path in root.glob('label/*'):
+        rewrite(path, lambda label: np.copyto(label, 255, where=label > 0))
+    [line] = found(options)
+    assert "the class 'person'" in line and '`values` of LoadLabel' in line
+
+
 def test_one_file_in_two_splits(options, root):
     train = summarize({**options, 'names': ['1', '2']})
     test = {**options, 'names': ['3', '4']}
@@ -186,8 +193,8 @@ def test_a_value_that_a_tiff_calls_no_data(options, root):
             planarconfig='contig',
             extratags=extra,
         )
-    [line] = found(options)
-    assert 'by its tag that 0.5 is no data' in line and 'nodata=0.5' in line
+    problems = summarize(options).problems
+    assert len(problems) == 4 and all('nodata=0.5' in p for p in problems)
     options['formats']['xyz']['nodata'] = 0.5
     assert found(options) == []
 

@@ -181,12 +181,25 @@ def test_truncated(tmp_path, planar, part, compression):
         read_array(path)
 
 
-def test_unknown_compression_is_named(tmp_path):
+@pytest.mark.parametrize(
+    ('number', 'name'), [(34676, 'SGILOG'), (34887, 'LERC')]
+)
+def test_other_compressions_are_named(tmp_path, number, name):
     path = tmp_path / 'a.tif'
     write(path, drawn(1, 'uint8'), photometric='minisblack')
     with tifffile.TiffFile(path, mode='r+') as tif:
-        tif.pages[0].tags['Compression'].overwrite(34676)  # SGILOG
-    with pytest.raises(ValueError, match=r'SGILOG.*LZW or deflate'):
+        tif.pages[0].tags['Compression'].overwrite(number)
+    with pytest.raises(ValueError, match=rf'{name}.*LZW or deflate'):
+        read_array(path)
+
+
+def test_a_tag_cannot_ask_for_all_memory(tmp_path):
+    path = tmp_path / 'a.tif'
+    write(path, drawn(1, 'uint8'), photometric='minisblack', tile=(16, 16))
+    with tifffile.TiffFile(path, mode='r+') as tif:
+        for name in ('ImageWidth', 'ImageLength'):
+            tif.pages[0].tags[name].overwrite(60_000)
+    with pytest.raises(ValueError, match=r'a\.tif.* is damaged'):
         read_array(path)
 
 
