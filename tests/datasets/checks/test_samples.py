@@ -98,7 +98,6 @@ DAMAGES = {
         'label/2.png',
         r'value 2, .*0\.\.1',
     ),
-    'label of 16 bits': (image(np.uint16), 'label/2.png', '8-bit.*uint16'),
     'dtype': (image(np.uint8), 'ir/2.png', "holds uint8.*'ir'.*uint16"),
     'channels': (image(np.uint8), 'rgb/2.png', "1 channels.*'rgb' has 3"),
     'size': (
