@@ -13,7 +13,7 @@ from mmseg_missing.values import choice, flag, whole
 
 from .caching import reader
 from .file_format import cut_columns, file_list, load_modality
-from .reading import read_label
+from .reading import read_array, read_label
 
 IGNORE = 255
 
@@ -47,7 +47,7 @@ class LoadModalities(BaseTransform):
         self.absent_file = choice(
             'LoadModalities.absent_file', absent_file, ('error', 'missing')
         )
-        self.read = reader(cache_dir)
+        self.read = reader(cache_dir, read_array)
 
     def transform(self, results: dict) -> dict:
         """Add ``modalities``, ``present``, ``img_shape`` and ``ori_shape``."""
