@@ -106,11 +106,6 @@ def bmp_traits(data: bytes) -> set[str]:
         return {'palette'} if image.mode == 'P' else set()
 
 
-def read_pnm(data: bytes, indices: bool = False) -> np.ndarray:
-    """Return the samples of PGM, PPM or PFM."""
-    return _by_opencv(data)
-
-
 def _by_opencv(data: bytes) -> np.ndarray:
     # Decoded from memory, because a cut file then gives None; from disk some
     # versions of OpenCV fill the rest with grey. IMREAD_UNCHANGED leaves
