@@ -106,11 +106,6 @@ def bmp_traits(data: bytes) -> set[str]:
         return {'palette'} if image.mode == 'P' else set()
 
 
-def read_pnm(data: bytes, indices: bool = False) -> np.ndarray:
-    """Return the samples of PGM, PPM or PFM."""
-    return by_opencv(data)
-
-
 def by_opencv(data: bytes) -> np.ndarray:
     """Return (H, W) or (H, W, C) in RGB order."""
     # Decoded from memory, because a cut file then gives None; from disk some

@@ -18,12 +18,12 @@ import PIL
 import tifffile
 from PIL import Image
 
-from . import photos, png, tiff
+from . import photos, png, pnm, tiff
 from .unreadable import DAMAGED, TRUNCATED, Unreadable
 
 SUPPORTED = 'NPY, PNG, JPEG, TIFF, WebP, BMP, PGM, PPM, PFM and JPEG 2000'
 # Raised by whoever changes what a file is decoded to.
-DECODER = 2
+DECODER = 3
 VERSIONS = (
     f'{DECODER} {cv2.__version__} {PIL.__version__} {np.__version__} '
     f'{tifffile.__version__} {imagecodecs.__version__}'
@@ -149,9 +149,7 @@ def decoder_of(data: bytes) -> Callable[..., np.ndarray]:
         photos.JPEG_MAGIC: photos.read_jpeg,
         **dict.fromkeys(tiff.MAGICS, tiff.read_tiff),
         **dict.fromkeys(photos.JP2_MAGICS, photos.read_jp2),
-        **dict.fromkeys(
-            (b'P2', b'P3', b'P5', b'P6', b'Pf', b'PF'), photos.read_pnm
-        ),
+        **dict.fromkeys(pnm.MAGICS, pnm.read_pnm),
         b'BM': photos.read_bmp,
     }
     for start, decoder in starts.items():

@@ -17,6 +17,8 @@ from .unreadable import DAMAGED, TRUNCATED, Unreadable
 MAGICS = (b'II*\0', b'MM\0*', b'II+\0', b'MM\0+')
 AS_STORED = (PHOTOMETRIC.MINISBLACK, PHOTOMETRIC.MINISWHITE, PHOTOMETRIC.RGB)
 JPEGS = (COMPRESSION.JPEG, COMPRESSION.OJPEG, COMPRESSION.JPEG_LOSSY)
+# Parts of the names of compressions that may lose values.
+MAY_LOSE = ('JPEG', 'JP2', 'WEBP', 'LERC', 'JETRAW')
 # What tifffile says then, not of a damaged file.
 NO_DECODER = (
     'requires',
@@ -65,7 +67,9 @@ def tiff_traits(data: bytes) -> set[str]:
         traits = (
             {'palette'} if page.photometric == PHOTOMETRIC.PALETTE else set()
         )
-        return traits | ({'lossy'} if page.compression in JPEGS else set())
+        name = _name(page.compression)
+        is_lossy = any(part in name for part in MAY_LOSE)
+        return traits | ({'lossy'} if is_lossy else set())
 
 
 def only_page(tif: tifffile.TiffFile, size: int) -> tifffile.TiffPage:

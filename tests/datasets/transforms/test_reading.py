@@ -158,11 +158,48 @@ def test_jpeg_2000_without_loss(tmp_path, name):
     [
         (b'P5\n3 1\n15\n\x01\x0f\x03', [1, 15, 3]),
         (b'P5\n2 1\n1000\n\x01\x0f\x00\x03', [271, 3]),
+        (b'P2\n# a word\n3 1\n3\n1 0\n2', [1, 0, 2]),
+        (b'P2 2 1 # sizes\n1000 999 3\n', [999, 3]),
+        (b'P3\n1 2\n3\n1 2 3 0 1 2', [1, 2, 3, 0, 1, 2]),
+        (b'P6\n1 1\n3\n\x03\x01\x02', [3, 1, 2]),
+        (b'Pf\n1 2\n-0.5\n\0\0\0@\0\0\x80?', [1.0, 2.0]),
+        (b'PF\n1 1\n255\n?\x80\0\0@\0\0\0\0\0\0\0', [1.0, 2.0, 0.0]),
     ],
 )
-def test_pgm_is_not_spread(tmp_path, data, expected):
+def test_pnm_is_as_stored(tmp_path, data, expected):
     (tmp_path / 'a.pgm').write_bytes(data)
     assert read_array(tmp_path / 'a.pgm').ravel().tolist() == expected
+
+
+@pytest.mark.parametrize(
+    'data',
+    [
+        b'P5',
+        b'P5\n3 1\n15',
+        b'P5\n3 1\n15\n\x01\x0f',
+        b'P2\n3 1\n15\n1 2',
+        b'P6\n1000000000 1000000000\n255\n123',
+        b'Pf\n2 2\n-1\n1234',
+        b'P2\n1 1\n15\nx',
+        b'P2\n1 1\n15\n16',
+        b'P5\n1 1\n0\n0',
+        b'P5\n1 1\n70000\n0000',
+        b'P5\n1 1\n15\n\x10',
+    ],
+)
+def test_pnm_that_is_cut_or_wrong(tmp_path, capfd, data):
+    (tmp_path / 'a.pgm').write_bytes(data)
+    with pytest.raises(ValueError, match=r'truncated|damaged'):
+        read_array(tmp_path / 'a.pgm')
+    assert capfd.readouterr().err == ''
+
+
+@pytest.mark.parametrize('how', ['jpeg2000', 'jpegxl', 'jpegxr'])
+def test_a_label_in_a_lossy_tiff_is_refused(tmp_path, how):
+    label = np.kron(IMAGES['grey.png'][:8, :8] % 4, np.ones((8, 8), 'u1'))
+    tifffile.imwrite(tmp_path / 'a.tif', label.astype('u1'), compression=how)
+    with pytest.raises(ValueError, match='loses values'):
+        read_label(tmp_path / 'a.tif')
 
 
 @pytest.mark.parametrize('mode', ['1', 'L', 'P', 'RGB'])
