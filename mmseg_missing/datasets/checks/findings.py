@@ -123,13 +123,7 @@ def _values(
     name = modality.name
     mean, std = np.array(modality.mean), np.array(modality.std)
     constant = np.flatnonzero(found.low >= found.high)
-    if name in summary.undeclared:
-        value, file = summary.undeclared[name]
-        yield (
-            f"'{file}' of modality '{name}' says by its tag that "
-            f'{_number(value)} is no data; {_declare(name, value)}'
-        )
-    elif constant.size:
+    if constant.size:
         for channel in constant:
             value = found.low[channel] if found.count[channel] else 'no data'
             yield (

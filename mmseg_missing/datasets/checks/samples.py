@@ -16,7 +16,7 @@ from mmseg_missing.modality import Stack
 
 from ..transforms import LoadLabel, LoadModalities, PackModalities
 from ..transforms.file_format import file_list
-from ..transforms.reading import nodata_of, orientation_of
+from ..transforms.reading import orientation_of
 from .statistics import ChannelStatistics
 
 # As the mean, which a pixel without a value becomes; no file holds it.
@@ -33,8 +33,6 @@ class SampleCheck:
         contents: a digest of the files of every modality that could be read
             and is not one value everywhere.
         tagged: files that have an orientation tag.
-        undeclared: of modalities, a value that their TIFF calls no data, and
-            ``nodata`` does not, though pixels have it.
         labelled: whether it comes with a label.
         size: (H, W) in pixels; None where the files do not agree.
         statistics: of every modality that could be read, in its unit.
@@ -48,7 +46,6 @@ class SampleCheck:
     paths: dict[str, str] = field(default_factory=dict)
     contents: dict[str, str] = field(default_factory=dict)
     tagged: list[str] = field(default_factory=list)
-    undeclared: dict[str, float] = field(default_factory=dict)
     labelled: bool = True
     size: tuple[int, int] | None = None
     statistics: dict[str, ChannelStatistics] = field(default_factory=dict)
@@ -156,7 +153,6 @@ class _Part(Dataset):
             self._describe(info, check)
             arrays = self._read_modalities(info, check)
             label = self._read_label(info, arrays, check)
-            check.undeclared = _undeclared(info, arrays)
             paths = info['modality_paths']
             data = {
                 name: map(_read_bytes, file_list(paths[name]))
@@ -236,24 +232,6 @@ class _Part(Dataset):
 
 def _first(steps: list, kind: type) -> Any:
     return next((step for step in steps if isinstance(step, kind)), None)
-
-
-def _undeclared(
-    info: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
-) -> dict[str, float]:
-    """Return values that mean no data by the tag of a TIFF alone."""
-    found = {}
-    for name, array in arrays.items():
-        form = info.get('modality_formats', {}).get(name, {})
-        scale = form.get('scale', 1)
-        files = file_list(info['modality_paths'][name])
-        value = nodata_of(files[0])
-        if value is None or form.get('encode') or isinstance(scale, Mapping):
-            continue
-        stored = np.float32(value) * np.float32(scale)
-        if (array == stored + np.float32(form.get('offset', 0))).any():
-            found[name] = value
-    return found
 
 
 def _without_holes(array: np.ndarray) -> np.ndarray:

@@ -37,7 +37,6 @@ class Summary:
         self.unlabelled: list[str] = []
         self.void: list[str] = []
         self.tagged: list[str] = []
-        self.undeclared: dict[str, tuple[float, str]] = {}
         self.lowest: dict[str, str] = {}
         self.highest: dict[str, str] = {}
         self.twice: list[tuple[str, str]] = []
@@ -59,9 +58,6 @@ class Summary:
         for name, new in check.statistics.items():
             file = check.paths.get(name, check.name)
             self._add_statistics(name, new, file)
-        for name, value in check.undeclared.items():
-            file = check.paths.get(name, check.name)
-            self.undeclared.setdefault(name, (value, file))
         self._add_label(check)
         self._add_identity(check)
 
