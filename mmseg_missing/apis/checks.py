@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Collection, Mapping
 from typing import Any
 
@@ -83,6 +82,8 @@ LEAST = {
     'test_dataloader.num_workers': 0,
     'randomness.seed': 0,
 }
+# Of Python's logging, which tells them from 3.11 on only.
+LEVELS = ('CRITICAL', 'FATAL', 'ERROR', 'WARNING', 'WARN', 'INFO', 'DEBUG')
 
 
 def check_kinds(cfg: Config) -> None:
@@ -108,7 +109,7 @@ def check_kinds(cfg: Config) -> None:
             whole(key, value, least)
     level = cfg.get('log_level')
     if level is not None:
-        choice('log_level', level, logging.getLevelNamesMapping())
+        choice('log_level', level, LEVELS)
     if (_found(cfg, 'model.test_cfg.mode') or 'whole') == 'slide':
         for key in ('crop_size', 'stride'):
             require(cfg, f'model.test_cfg.{key}')

@@ -3,11 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mmseg_missing.values import listed, whole
+from mmseg_missing.values import VOID, listed, whole
 
 from .palette import voc_palette
-
-IGNORED = 255
 
 
 def chosen_metainfo(
@@ -65,7 +63,7 @@ def label_map(
     if list(known) == list(classes):
         return None
     new = {name: index for index, name in enumerate(classes)}
-    return {i: new.get(name, IGNORED) for i, name in enumerate(known)}
+    return {i: new.get(name, VOID) for i, name in enumerate(known)}
 
 
 def checked_classes(key: str, classes: Any) -> tuple[str, ...]:
@@ -82,10 +80,8 @@ def checked_classes(key: str, classes: Any) -> tuple[str, ...]:
     twice = sorted({name for name in names if names.count(name) > 1})
     if twice:
         raise ValueError(f'`{key}` names {twice[0]!r} twice')
-    if not 0 < len(names) <= IGNORED:
-        raise ValueError(
-            f'`{key}` takes 1 to {IGNORED} names, got {len(names)}'
-        )
+    if not 0 < len(names) <= VOID:
+        raise ValueError(f'`{key}` takes 1 to {VOID} names, got {len(names)}')
     return tuple(names)
 
 

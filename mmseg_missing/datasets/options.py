@@ -7,12 +7,11 @@ from typing import Any
 
 from mmseg.datasets import BaseSegDataset
 
-from mmseg_missing.values import flag, listed, whole
+from mmseg_missing.values import VOID, flag, listed, whole
 
 FLAGS = ('test_mode', 'serialize_data', 'lazy_init', 'reduce_zero_label')
 # Of MMSegmentation's data sets of one image each, without a meaning here.
 UNUSED = ('ann_file', 'img_suffix', 'data_prefix', 'filter_cfg')
-IGNORED = 255
 # No file system takes more in a path, or in a name between slashes.
 MOST_BYTES, MOST_BYTES_OF_NAME = 4096, 255
 
@@ -120,9 +119,9 @@ def check_base_options(
             flag(key, options[key])
     if 'max_refetch' in options:
         whole('max_refetch', options['max_refetch'], 0)
-    if options.get('ignore_index', IGNORED) != IGNORED:
+    if options.get('ignore_index', VOID) != VOID:
         raise ValueError(
-            f'`ignore_index` of {owner} is {IGNORED} in labels, got '
+            f'`ignore_index` of {owner} is {VOID} in labels, got '
             f'{options["ignore_index"]!r}; leave it out'
         )
     if 'seg_map_suffix' in options:

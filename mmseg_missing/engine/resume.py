@@ -118,7 +118,10 @@ def differences(then: str, now: str) -> list[str]:
         then: Text of the config in the checkpoint.
         now: Text of the present one.
     """
-    before, after = dict(_leaves(then)), dict(_leaves(now))
+    try:
+        before, after = dict(_leaves(then)), dict(_leaves(now))
+    except (SyntaxError, TypeError, ValueError):
+        return ['the config in the checkpoint is no Python: not compared']
     lines = []
     for key in dict.fromkeys([*before, *after]):
         was, is_ = before.get(key, 'nothing'), after.get(key, 'nothing')
@@ -135,7 +138,7 @@ def _leaves(text: str) -> Iterator[tuple[str, str]]:
     for node in ast.parse(text).body:
         if not isinstance(node, ast.Assign):
             continue
-        (name,) = node.targets
+        name = node.targets[0]
         if isinstance(name, ast.Name) and name.id in MEANINGFUL:
             for key, value in _flat(name.id, node.value):
                 if key.rpartition('.')[-1] not in MEANINGLESS:

@@ -6,7 +6,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-IGNORE = 255
+from ..values import VOID
+
 GAP = 4  # pixels between cells
 HEADER = 20  # pixels above the cells, for the titles
 FONT_SCALE = 0.42
@@ -50,9 +51,9 @@ def colorize_label(
     Returns:
         (H, W, 3) uint8 RGB.
     """
-    table = np.zeros((IGNORE + 1, 3), np.uint8)
+    table = np.zeros((VOID + 1, 3), np.uint8)
     table[: len(palette)] = palette
-    table[IGNORE] = 0
+    table[VOID] = 0
     return table[label]
 
 

@@ -142,14 +142,3 @@ def _check_test_cfg(key: str, given: Any) -> None:
         raise ValueError(
             f'`{key}` takes size or size_divisor, got {sorted(config)}'
         )
-
-
-def _check_size(x: torch.Tensor, sample: SegDataSample) -> None:
-    label = sample.get('gt_sem_seg')
-    if label is not None and label.shape[-2:] != x.shape[-2:]:
-        raise ValueError(
-            f"the label of '{sample.get('img_path', 'a sample')}' has size "
-            f'{tuple(label.shape[-2:])} but its modalities have '
-            f'{tuple(x.shape[-2:])}; in a training pipeline `LoadLabel` '
-            'comes before what changes sizes, which changes both'
-        )

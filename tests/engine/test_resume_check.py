@@ -93,6 +93,16 @@ def test_a_config_in_a_checkpoint_is_not_run(tmp_path):
     assert not path.exists()
 
 
+@pytest.mark.parametrize('then', ['model = <object at 0x1>', b'\0', 3])
+def test_a_config_that_is_no_python_is_not_compared(then):
+    (line,) = differences(then, 'model = dict(a=1)')
+    assert 'not compared' in line
+
+
+def test_a_config_with_two_names_for_one_value():
+    assert differences('model = b = dict(a=1)', 'model = dict(a=1)') == []
+
+
 def learn(make_runner, config, **settings):
     """Train with a Runner that has its own text as its config."""
     runner = make_runner(hooks=[HOOK], **settings)

@@ -8,9 +8,10 @@ from typing import Any
 import numpy as np
 
 from mmseg_missing.modality import Modality
+from mmseg_missing.values import VOID
 
 from .statistics import ChannelStatistics
-from .summary import IGNORED, Summary
+from .summary import Summary
 
 # Configured against measured, in configured deviations and as a factor.
 FAR_MEAN, FAR_STD = 3, 5
@@ -78,7 +79,7 @@ def _labels(
     if void:
         yield (
             f'{len(void)} of {summary.labels} labels hold nothing but '
-            f"{IGNORED} (ignored), such as that of '{void[0]}'; such a sample "
+            f"{VOID} (ignored), such as that of '{void[0]}'; such a sample "
             'is neither learnt nor scored, so check what wrote the labels, '
             '`reduce_zero_label` and `metainfo.classes`'
         )

@@ -8,11 +8,10 @@ from collections.abc import Iterable
 import numpy as np
 
 from mmseg_missing.modality import Stack
+from mmseg_missing.values import VOID
 
 from .samples import SampleCheck
 from .statistics import ChannelStatistics
-
-IGNORED = 255
 
 
 class Summary:
@@ -80,7 +79,7 @@ class Summary:
         self.labels += 1
         self.label_pixels += check.label_pixels
         self.label_images += check.label_pixels > 0
-        if not check.label_pixels[:IGNORED].any():
+        if not check.label_pixels[:VOID].any():
             self.void.append(check.name)
 
     def _add_identity(self, check: SampleCheck) -> None:

@@ -9,9 +9,10 @@ from typing import Any
 from prettytable import PrettyTable
 
 from mmseg_missing.modality import Modality
+from mmseg_missing.values import VOID
 
 from .statistics import ChannelStatistics
-from .summary import IGNORED, Summary
+from .summary import Summary
 
 
 def summary_tables(
@@ -99,14 +100,14 @@ def _stored(form: Mapping[str, Any] | None) -> str:
 
 def _class_table(summary: Summary, classes: Sequence[str]) -> str:
     pixels, images = summary.label_pixels, summary.label_images
-    counted = max(pixels.sum() - pixels[IGNORED], 1)
+    counted = max(pixels.sum() - pixels[VOID], 1)
     table = PrettyTable(['label', 'class', 'pixels %', 'images'], align='r')
     table.align['class'] = 'l'
     for index, name in enumerate(classes):
         share = f'{100 * pixels[index] / counted:.2f}'
         table.add_row([index, name, share, images[index]])
-    share = f'{100 * pixels[IGNORED] / max(pixels.sum(), 1):.2f} of all'
-    table.add_row([IGNORED, '(ignored)', share, images[IGNORED]])
+    share = f'{100 * pixels[VOID] / max(pixels.sum(), 1):.2f} of all'
+    table.add_row([VOID, '(ignored)', share, images[VOID]])
     return table.get_string()
 
 

@@ -7,9 +7,9 @@ from mmcv.transforms.utils import cache_randomness
 from mmseg.registry import TRANSFORMS
 
 from mmseg_missing.modality import Modality
-from mmseg_missing.values import real, whole
+from mmseg_missing.values import VOID, real, whole
 
-from .joint import LABEL_FILL, NO_PADDING, JointTransform, two_sides
+from .joint import NO_PADDING, JointTransform, two_sides
 
 CROP_TRIES = 10
 
@@ -59,7 +59,7 @@ class RandomCropModalities(JointTransform):
         return window
 
     def _is_mixed(self, label: np.ndarray) -> bool:
-        counts = np.bincount(label[label != LABEL_FILL], minlength=2)
+        counts = np.bincount(label[label != VOID], minlength=2)
         largest = counts.max()
         return 0 < largest < counts.sum() * self.cat_max_ratio
 
@@ -117,7 +117,7 @@ class PadModalities(JointTransform):
         results = self.change(
             results,
             lambda x, m: _pad(x, m, widths),
-            lambda x: np.pad(x, widths, constant_values=LABEL_FILL),
+            lambda x: np.pad(x, widths, constant_values=VOID),
         )
         results['pad_shape'] = results['img_shape']
         earlier = results.get('padding_size', NO_PADDING)

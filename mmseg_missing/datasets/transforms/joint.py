@@ -9,7 +9,6 @@ from mmcv.transforms import BaseTransform
 from mmseg_missing.modality import Modality, Stack
 from mmseg_missing.values import listed, real, whole
 
-LABEL_FILL = 255  # ignored by losses and metrics
 NO_PADDING = (0, 0, 0, 0)  # left, right, top, bottom
 
 

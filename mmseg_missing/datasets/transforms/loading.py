@@ -9,13 +9,11 @@ from mmcv.transforms import BaseTransform
 from mmseg.registry import TRANSFORMS
 
 from mmseg_missing.modality import Stack
-from mmseg_missing.values import choice, flag, whole
+from mmseg_missing.values import VOID, choice, flag, whole
 
 from .caching import reader
 from .file_format import cut_columns, file_list, load_modality
 from .reading import read_array, read_label
-
-IGNORE = 255
 
 
 @TRANSFORMS.register_module()
@@ -142,16 +140,16 @@ class LoadLabel(BaseTransform):
             )
         indices = {
             whole('LoadLabel.values', stored): whole(
-                f'LoadLabel.values[{stored}]', index, 0, IGNORE
+                f'LoadLabel.values[{stored}]', index, 0, VOID
             )
             for stored, index in values.items()
         }
-        outside = set(indices.values()) - {*range(self.num_classes), IGNORE}
+        outside = set(indices.values()) - {*range(self.num_classes), VOID}
         if outside:
             raise ValueError(
                 f'`LoadLabel.values` gives class {min(outside)}, but '
                 f'num_classes={self.num_classes}; use 0 to '
-                f'{self.num_classes - 1}, or {IGNORE} to ignore'
+                f'{self.num_classes - 1}, or {VOID} to ignore'
             )
         return indices
 
@@ -160,7 +158,7 @@ class LoadLabel(BaseTransform):
         if results.get('labelled', True):
             label = self._load(results)
         else:
-            label = np.full(results['ori_shape'], IGNORE, np.uint8)
+            label = np.full(results['ori_shape'], VOID, np.uint8)
         results['gt_seg_map'] = label
         results['seg_fields'] = [*results.get('seg_fields', []), 'gt_seg_map']
         return results
@@ -169,9 +167,7 @@ class LoadLabel(BaseTransform):
         path = results['seg_map_path']
         raw = self._read(path, results)
         label = self._indices(raw, path, results)
-        outside = (label != IGNORE) & (
-            (label < 0) | (label >= self.num_classes)
-        )
+        outside = (label != VOID) & ((label < 0) | (label >= self.num_classes))
         if outside.any():
             raise ValueError(self._outside(path, raw[outside].max(), results))
         return _remap(label.astype(np.uint8), results.get('label_map'))
@@ -184,7 +180,7 @@ class LoadLabel(BaseTransform):
             if not zero_is_void:
                 return raw
             return np.where(
-                raw == 0, IGNORE, np.where(raw == IGNORE, raw, raw - 1)
+                raw == 0, VOID, np.where(raw == VOID, raw, raw - 1)
             )
         if zero_is_void:
             raise ValueError(

@@ -8,9 +8,9 @@ from mmcv.transforms.utils import cache_randomness
 from mmseg.registry import TRANSFORMS
 
 from mmseg_missing.modality import Modality
-from mmseg_missing.values import choice, probability, real
+from mmseg_missing.values import VOID, choice, probability, real
 
-from .joint import LABEL_FILL, JointTransform, rising
+from .joint import JointTransform, rising
 from .value_rules import flip_values, rotate_values
 
 AXES = {'horizontal': 1, 'vertical': 0}
@@ -129,7 +129,7 @@ class RotateModalities(JointTransform):
         return self.change(
             results,
             lambda x, m: _rotate_modality(x, m, degree),
-            lambda x: _rotate(x, degree, cv2.INTER_NEAREST, LABEL_FILL),
+            lambda x: _rotate(x, degree, cv2.INTER_NEAREST, VOID),
         )
 
 

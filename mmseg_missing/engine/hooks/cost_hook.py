@@ -58,6 +58,7 @@ class CostHook(Hook):
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Put what the steps cost so far into the checkpoint."""
         counted = self._seen if self._counted is None else self._counted
+        self._counted = None  # of that moment
         checkpoint['cost'] = {
             'step_seconds': torch.tensor(self._seconds),
             'memory_mib': self._memory_mib,
