@@ -1,6 +1,9 @@
 """Hostile values for every key of data sets, and hostile lists of samples."""
 
 import copy
+import json
+import os
+import shutil
 import signal
 import traceback
 import warnings

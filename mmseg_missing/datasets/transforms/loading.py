@@ -155,6 +155,11 @@ class LoadLabel(BaseTransform):
 
     def transform(self, results: dict) -> dict:
         """Add ``gt_seg_map``, (H, W) uint8."""
+        if 'ori_shape' not in results:
+            raise KeyError(
+                'LoadLabel needs the size of the image; put LoadModalities '
+                'before it'
+            )
         if results.get('labelled', True):
             label = self._load(results)
         else:

@@ -172,6 +172,11 @@ def _read(
         return _checked(decode(path.read_bytes()))
     except Unreadable as error:
         raise ValueError(f"file '{path}' {error}") from error
+    except OSError as error:
+        raise ValueError(
+            f"file '{path}' cannot be read ({error.strerror}); check its "
+            'permissions and the disk'
+        ) from error
 
 
 def _traits(data: bytes) -> set[str]:

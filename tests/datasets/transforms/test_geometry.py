@@ -399,3 +399,12 @@ def test_hundreds_of_channels(interpolation):
         np.testing.assert_allclose(  # rounding differs by how many at once
             result[..., band], alone['modalities']['bands'][..., 0], rtol=1e-5
         )
+
+
+@pytest.mark.parametrize('given', [{}, {'modalities': {'rgb': None}}])
+@pytest.mark.parametrize(('kind', 'options'), RANDOM + FIXED)
+def test_modalities_that_are_not_there(modalities, given, kind, options):
+    options = {**options, **({'prob': 1} if 'prob' in options else {})}
+    words = r"modalities \[.*'depth'\], but .*LoadModalities before it"
+    with pytest.raises(KeyError, match=words):
+        kind(modalities, **options)(given)
