@@ -105,3 +105,17 @@ def test_image_path_of_a_modality_in_two_files(sample, modalities):
     paths = {'rgb': ['sin.npy', 'cos.npy'], 'depth': 'b.png'}
     packed = PackModalities(modalities)({**sample, 'modality_paths': paths})
     assert packed['data_samples'].img_path == 'sin.npy'
+
+
+def test_nothing_is_loaded(modalities):
+    with pytest.raises(
+        KeyError, match=r'PackModalities needs.*LoadModalities'
+    ):
+        PackModalities(modalities)({})
+
+
+def test_other_shape_than_declared(modalities, sample):
+    sample['modalities']['depth'] = np.zeros((11, 13, 3), np.float32)
+    words = r"'depth' reached .*\(11, 13, 3\).*expected \(11, 13, 1\)"
+    with pytest.raises(ValueError, match=words):
+        PackModalities(modalities)(sample)
