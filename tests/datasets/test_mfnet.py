@@ -101,7 +101,7 @@ def test_a_file_of_two_modalities_is_read_once(root, monkeypatch):
         read.append(path)
         return read_array(path)
 
-    monkeypatch.setattr(loading, 'reader', lambda cache_dir: counted)
+    monkeypatch.setattr(loading, 'reader', lambda *_, **__: counted)
     load = [{'type': 'LoadModalities', 'modalities': STACK}]
     sample = open_mfnet(str(root), pipeline=load)[0]
     assert read == [str(root / 'images/00001D.png')]

@@ -91,7 +91,7 @@ DAMAGES = {
     'missing label': (remove, 'label/2.png', 'does not exist'),
     'broken image': (cut, 'rgb/2.png', 'truncated'),
     'broken label': (cut, 'label/2.png', 'truncated'),
-    'broken array': (cut, 'xyz/2.npy', 'damaged'),
+    'broken array': (cut, 'xyz/2.npy', 'truncated'),
     'NaN': (nan, 'xyz/2.npy', 'NaN'),
     'label out of range': (
         image(np.uint8, value=2),
