@@ -9,6 +9,7 @@ from mmengine.dataset import pseudo_collate
 from mmseg.registry import DATASETS
 
 from mmseg_missing.datasets import FolderDataset
+from mmseg_missing.datasets.manifest import LeftOutWarning
 
 SIZE = (5, 7)
 NAMES = ['berlin/01', 'berlin/02', 'rome/a.b']
@@ -307,6 +308,34 @@ def test_a_list_of_names_from_a_spreadsheet(root):
         open_folder(data_root=str(root), names='all.txt')
 
 
+@pytest.mark.parametrize('names', [None, NAMES])
+def test_a_suffix_in_other_letters(root, names):
+    (root / 'images/berlin/01_rgb.png').rename(
+        root / 'images/berlin/01_RGB.PNG'
+    )
+    (root / 'images/berlin/02_label.png').rename(
+        root / 'images/berlin/02_label.PNG'
+    )
+    dataset = open_folder(str(root), names=names)
+    assert [red for red, *_ in values(dataset)] == [10, 11, 12]
+
+
+def test_two_files_that_differ_in_letters(root):
+    write(root / 'ir/berlin/01.PNG', np.full(SIZE, 700, np.uint16))
+    with pytest.warns(LeftOutWarning, match='1 names with several files'):
+        dataset = open_folder(str(root))
+    assert values(dataset)[0] == (10, 20, 30, 27, 0)  # the very suffix
+
+
+@pytest.mark.parametrize('spelling', ['Train', ' train ', 'training'])
+def test_another_spelling_of_a_split(root, table, spelling):
+    table[0]['split'] = spelling
+    write_csv(root / 'all.csv', table)
+    with pytest.warns(LeftOutWarning, match=f"1 samples .*'{spelling}'"):
+        dataset = open_manifest(manifest=str(root / 'all.csv'), split='train')
+    assert [red for red, *_ in values(dataset)] == [11]
+
+
 def test_a_dead_sensor_needs_no_files(root, table):
     """In folders and in a manifest without its column."""
     for file in (root / 'ir').rglob('*.png'):
@@ -367,6 +396,11 @@ def test_mistakes_with_manifests(root, table, mistake):
         ('a.json', '{"rgb": "1.png"}', 'list of objects'),
         ('a.json', '[{]', 'is no JSON'),
         ('a.csv', 'rgb,ir,label\n1,2,3,4\n', 'more cells than columns'),
+        ('a.csv', 'rgb,ir,label\n1,2\n', 'fewer cells than columns'),
+        ('a.csv', 'rgb,ir,label\n"1,2,3\n1,2,3\n', 'see line 1: unexpected'),
+        ('a.csv', 'rgb,rgb,ir,label\n1,2,3,4\n', "two columns 'rgb'"),
+        ('a.json', '[{"rgb": 1, "ir": 2, "label": 3}]', 'a path or empty'),
+        ('a.json', '[' * 100_000, 'is no JSON'),
         ('a.csv', 'rgb;ir;label\n1;2;3\n', r"got \['rgb;ir;label'\]"),
     ],
 )

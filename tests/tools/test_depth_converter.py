@@ -92,3 +92,10 @@ def test_wrong_camera(tmp_path, refused, depth_mm):
     assert "'nope'" in refused(*arguments, '--camera', 'nope')
     assert 'fx,fy,cx' in refused(*arguments, '--camera', '1,2,3')
     assert 'cropped' in refused(*arguments, '--camera', '9,9,5,5,11,5')
+    assert 'fx,fy,cx' in refused(*arguments, '--camera', '9,9,5,5,6.5,8')
+
+
+@pytest.mark.parametrize('scale', ['0', '-1', 'nan', 'inf'])
+def test_wrong_scale(tmp_path, refused, depth_mm, scale):
+    arguments = (TOOL, tmp_path / 'depth', '--out', tmp_path / 'out')
+    assert '`--scale`' in refused(*arguments, f'--scale={scale}')

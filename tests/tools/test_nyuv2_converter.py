@@ -146,6 +146,24 @@ def test_mapping_that_is_no_matlab_file(sources, convert, capsys):
     assert_refused(convert, capsys, 'map.mat', 'must be a MATLAB file')
 
 
+@pytest.mark.parametrize('file', ['splits.mat', 'map.mat'])
+def test_a_file_that_is_empty(sources, convert, capsys, file):
+    (sources / file).write_bytes(b'')
+    assert_refused(convert, capsys, file, 'must be a MATLAB file')
+
+
+def test_frames_that_are_none(sources, convert, capsys):
+    labels = np.full_like(OFFICIAL['labels'], 9999)
+    write_labeled(sources / 'labeled.mat', {**OFFICIAL, 'labels': labels})
+    assert_refused(convert, capsys, 'labeled.mat', 'labels up to 894')
+
+
+def test_splits_that_are_empty(sources, convert, capsys):
+    splits = {'trainNdxs': np.zeros((0, 1)), 'testNdxs': np.zeros((0, 1))}
+    savemat(sources / 'splits.mat', splits)
+    assert_refused(convert, capsys, 'splits.mat', 'got 0 numbers')
+
+
 def test_out_that_cannot_be_written(sources, convert, capsys):
     (sources / 'out').touch()
     assert_refused(convert, capsys, 'out', 'cannot be written', '--out')

@@ -15,9 +15,10 @@ import cv2
 import numpy as np
 from mmengine.utils import track_iter_progress
 
-from mmseg_missing.apis.cli import run_tool
+from mmseg_missing.apis.cli import at_least, run_tool
 from mmseg_missing.datasets.depth import CAMERAS, DepthEncoder
 from mmseg_missing.datasets.transforms.reading import read_array
+from mmseg_missing.values import real
 
 FIELDS = ('fx', 'fy', 'cx', 'cy', 'height', 'width')
 MILLIMETRES = 0.001
@@ -53,7 +54,10 @@ def parse_args() -> argparse.Namespace:
         help='metres per step of the files (default: %(default)s)',
     )
     parser.add_argument(
-        '--workers', type=int, default=os.cpu_count(), help='default: all'
+        '--workers',
+        type=at_least(1),
+        default=os.cpu_count(),
+        help='default: all',
     )
     return parser.parse_args()
 
@@ -70,11 +74,18 @@ def read_camera(text: str) -> str | dict:
         numbers = [float(number) for number in text.split(',')]
         *intrinsics, height, width = numbers
         fields = dict(zip(FIELDS[:4], intrinsics, strict=True))
+        size = (_whole(height), _whole(width))
     except ValueError as error:
         raise ValueError(
             f'--camera takes a name or {",".join(FIELDS)}, got {text!r}'
         ) from error
-    return {**fields, 'size': (int(height), int(width))}
+    return {**fields, 'size': size}
+
+
+def _whole(number: float) -> int:
+    if not number.is_integer():
+        raise ValueError(number)
+    return int(number)
 
 
 def find_images(folder: str, out: str) -> list[Path]:
@@ -126,6 +137,7 @@ def write_image(path: Path, encoded: np.ndarray) -> None:
 def main() -> None:
     """Encode every image, all cores at work."""
     args = parse_args()
+    real('--scale', args.scale, above=0)
     encode = DepthEncoder(args.encoding, read_camera(args.camera))
     images = find_images(args.depth, args.out)
     out = Path(args.out)

@@ -64,7 +64,12 @@ def open_labeled(path: str) -> h5py.File:
         file = h5py.File(path, 'r')
     except OSError as error:
         raise ValueError(_not_labeled(path, 'no HDF5 file')) from error
-    found = {n: str(file[n].dtype) for n in FIELDS if n in file}
+    arrays = {n: file.get(n) for n in FIELDS}
+    found = {
+        n: str(array.dtype)
+        for n, array in arrays.items()
+        if isinstance(array, h5py.Dataset)
+    }
     shapes = [file[n].shape for n in found]
     if found != FIELDS:
         raise ValueError(_not_labeled(path, f'{found} of {list(file)}'))
@@ -87,11 +92,16 @@ def read_splits(path: str, frames: int) -> dict[str, np.ndarray]:
             f'{mat_fields(content)}; give the official splits.mat'
         )
     splits = {s: content[f'{s}Ndxs'].ravel() for s in ('train', 'test')}
+    if any(part.dtype.kind not in 'uif' for part in splits.values()):
+        raise ValueError(
+            f"'{path}' must hold frame numbers, got {mat_fields(content)} of "
+            'another kind; give the official splits.mat'
+        )
     numbers = np.sort(np.concatenate(list(splits.values())))
     if not np.array_equal(numbers, np.arange(1, frames + 1)):
         raise ValueError(
             f"'{path}' must name each of the {frames} frames once, got "
-            f'{len(numbers)} numbers from {numbers.min()} to {numbers.max()}; '
+            f'{len(numbers)} numbers{_range(numbers)}; '
             'splits.mat and nyu_depth_v2_labeled.mat must belong together'
         )
     return splits
@@ -105,7 +115,11 @@ def read_mapping(path: str) -> np.ndarray:
     """
     content = load_mat(path, 'check the arguments')
     mapping = np.asarray(content.get('mapClass', [])).ravel()
-    is_map = len(mapping) == LABELS and np.isin(mapping, range(1, 41)).all()
+    is_map = (
+        mapping.dtype.kind in 'uif'
+        and len(mapping) == LABELS
+        and np.isin(mapping, range(1, 41)).all()
+    )
     if not is_map:
         raise ValueError(
             f"'{path}' must hold `mapClass`, {LABELS} numbers from 1 to 40, "
@@ -122,8 +136,18 @@ def convert_frame(
 
     ``RGB`` (h, w, 3) in BGR order, ``Depth`` (h, w) uint16 millimetres,
     ``Label`` and ``Label13`` (h, w) uint8, 0 = void.
+
+    Raises:
+        ValueError: labels or depth that the data set does not have.
     """
     image, depth_m, label = (file[name][index] for name in FIELDS)
+    highest_m = np.iinfo(np.uint16).max / MM_PER_METRE
+    if label.max() > LABELS or not (depth_m <= highest_m).all():
+        raise ValueError(
+            f"frame {index + 1} of '{file.filename}' must hold labels up to "
+            f'{LABELS} and depth up to {highest_m:g} m, got {label.max()} and '
+            f'{depth_m.max():g}; download it again'
+        )
     label_40 = mapping[label.T]
     return {
         'RGB': np.ascontiguousarray(image.transpose(2, 1, 0)[..., ::-1]),
@@ -160,6 +184,12 @@ def main() -> None:
         (out / f'{split}.txt').write_text(names)
     counts = ', '.join(f'{len(n)} {s}' for s, n in splits.items())
     print(f'{frames} frames written to {out} ({counts})')
+
+
+def _range(numbers: np.ndarray) -> str:
+    if not len(numbers):
+        return ''
+    return f' from {numbers.min()} to {numbers.max()}'
 
 
 def _not_labeled(path: str, found: str) -> str:

@@ -184,9 +184,15 @@ def _is_gap(gap: float, width: float) -> bool:
 def _is_far(
     found: ChannelStatistics, mean: np.ndarray, std: np.ndarray
 ) -> bool:
-    ratio = np.maximum(found.std, 1e-300) / std
+    """Say whether mean and std cannot be meant for these values.
+
+    A channel may vary little, as a band of flat colours does; in another
+    unit they all do.
+    """
+    ratio = found.std / std
     is_shifted = np.abs(found.mean - mean) > FAR_MEAN * std
-    return bool((is_shifted | (ratio > FAR_STD) | (ratio < 1 / FAR_STD)).any())
+    is_wide = is_shifted.any() or (ratio > FAR_STD).any()
+    return bool(is_wide or (ratio < 1 / FAR_STD).all())
 
 
 def _farthest(

@@ -139,6 +139,17 @@ def test_another_unit(options, scale):
     assert '`scale`' in line
 
 
+def test_a_channel_that_varies_little(options, root):
+    for path in root.glob('rgb/*'):
+        rewrite(path, lambda image: np.floor_divide(image, 9, out=image))
+    [line] = found(options)
+    assert "'rgb' is configured" in line
+    for path in root.glob('rgb/*'):
+        rewrite(path, lambda image: np.copyto(image[..., 0], image[0, 0, 0]))
+    options['modalities'][0] |= {'mean': [14.0] * 3, 'std': [8.0, 8.0, 8.0]}
+    assert found(options) == []
+
+
 @pytest.mark.parametrize('share', [0.03, 0.9])
 @pytest.mark.parametrize('value', [-9999.0, 1e20])
 def test_values_that_stand_for_no_data(options, root, value, share):
