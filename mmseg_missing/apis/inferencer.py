@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-import warnings
+import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +13,7 @@ import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.dataset import Compose
+from mmengine.logging import print_log
 
 from ..datasets.depth import DepthEncoder
 from ..datasets.options import modality_names
@@ -82,9 +83,8 @@ class Inferencer:
             ValueError: nothing present, an unknown modality, arrays of
                 different sizes, with a wrong number of channels or NaN.
 
-        Warns:
-            UserWarning: once per modality, where values lie so far outside
-                of its mean and std that they are in another unit.
+        The log warns, once per modality, of values so far outside of its
+        mean and std that they are in another unit.
         """
         sample = self._pipeline(self._results(frame))
         batch = {k: [v] for k, v in sample.items()}
@@ -127,7 +127,7 @@ class Inferencer:
         far = far_outside(array, modality)
         if far:
             self._warned.add(modality.name)
-            warnings.warn(far, stacklevel=5)
+            print_log(far, logger='current', level=logging.WARNING)
 
 
 @dataclass(frozen=True)
