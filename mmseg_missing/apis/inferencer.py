@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import logging
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -13,6 +14,7 @@ import numpy as np
 import torch
 from mmengine.config import Config
 from mmengine.dataset import Compose
+from mmengine.logging import print_log
 
 from ..datasets.depth import DepthEncoder
 from ..datasets.options import modality_names
@@ -85,8 +87,9 @@ class Inferencer:
                 different sizes, with a wrong number of channels or NaN.
 
         Warns:
-            UserWarning: once per modality, where values lie so far outside
-                of its mean and std that they are in another unit.
+            UserWarning: once per modality, and a line in the log, where
+                values lie so far outside of its mean and std that they are
+                in another unit.
         """
         sample = self._pipeline(self._results(frame))
         batch = {k: [v] for k, v in sample.items()}
@@ -129,7 +132,10 @@ class Inferencer:
         far = far_outside(array, modality)
         if far:
             self._warned.add(modality.name)
+            # Programs catch the one; the other reaches people who silence
+            # warnings, as most who import the stack do.
             warnings.warn(far, stacklevel=5)
+            print_log(far, logger='current', level=logging.WARNING)
 
 
 @dataclass(frozen=True)
