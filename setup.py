@@ -12,12 +12,12 @@ MIM = ('configs', 'tools', 'model-index.yml')
 TOOLS = [
     'ftfy',
     'h5py',
-    'imagecodecs',
+    'imagecodecs>=2025.3.30',
     'matplotlib',
     'pillow',
     'regex',
     'scipy',
-    'tifffile',
+    'tifffile>=2025.5.10',
 ]
 TEST = ['pytest>=8', 'setuptools>=77']
 

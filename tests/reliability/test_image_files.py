@@ -70,6 +70,22 @@ def png(array, color_type, bits):
     )
 
 
+def tiff_of_bits(array, bits, meaning):
+    """A grey TIFF of any depth, by hand: not every version writes it."""
+    rows = [''.join(f'{v:0{bits}b}' for v in row.ravel()) for row in array]
+    size = -(-len(rows[0]) // 8)
+    data = b''.join(
+        int(row.ljust(size * 8, '0'), 2).to_bytes(size, 'big') for row in rows
+    )
+    tags = {256: W, 257: H, 258: bits, 259: 1, 262: meaning, 277: 1, 278: H}
+    tags |= {273: 8 + 2 + 12 * 9 + 4, 279: len(data)}
+    entries = b''.join(
+        struct.pack('>HHII', tag, 4, 1, tags[tag]) for tag in sorted(tags)
+    )
+    head = b'MM\0*' + struct.pack('>IH', 8, len(tags))
+    return head + entries + bytes(4) + data
+
+
 def tiff_layouts(rng):
     """TIFFs whose samples must come back: name, file, array."""
     kinds = itertools.product(
@@ -121,14 +137,10 @@ def few_bits(rng):
         array = rng.integers(0, 2**bits, (H, W, channels))
         name = f'png type {color_type}, {bits} bits'
         yield name, png(array, color_type, bits), array
-    for bits in (1, 2, 4):
-        array = rng.integers(0, 2**bits, (H, W, 1)).astype('u1')
-        stored = array.astype(bool) if bits == 1 else array
-        for meaning in ('minisblack', 'miniswhite'):
-            data = tiff(
-                stored[..., 0], bitspersample=bits, photometric=meaning
-            )
-            yield f'tiff {bits} bits, {meaning}', data, array
+    for bits, meaning in itertools.product((1, 2, 4, 8, 12, 16), (0, 1)):
+        array = rng.integers(0, 2**bits, (H, W, 1))
+        data = tiff_of_bits(array, bits, meaning)
+        yield f'tiff {bits} bits, photometric {meaning}', data, array
 
 
 def others(rng):
@@ -224,10 +236,12 @@ def test_damaged_image_files(tmp_path, outcomes):
             except Exception as error:  # the very thing that is counted
                 outcomes.add('traceback', (name, place, error))
             else:
-                # Only a PNG has check sums over all that is read.
-                is_same = np.array_equal(array, rgb)
-                kind = 'right' if is_same or name != 'png' else 'silent'
-                outcomes.add(kind, (name, place))
+                # Only a PNG has check sums over all that is read: of the
+                # others, what came back as other pixels is not counted.
+                if np.array_equal(array, rgb):
+                    outcomes.add('right', (name, place))
+                elif name == 'png':
+                    outcomes.add('silent', (name, place))
     assert not outcomes.faults
 
 

@@ -6,6 +6,7 @@ from .cropping import PadModalities, RandomCropModalities
 from .encoding import EncodeDepth
 from .loading import LoadLabel, LoadModalities
 from .packing import PackModalities
+from .reading import orientation_of, read_array
 from .resizing import RandomResizeModalities, ResizeModalities
 from .turning import RandomFlipModalities, RotateModalities
 
@@ -22,4 +23,6 @@ __all__ = [
     'RandomResizeModalities',
     'ResizeModalities',
     'RotateModalities',
+    'orientation_of',
+    'read_array',
 ]

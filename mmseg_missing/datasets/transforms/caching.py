@@ -69,7 +69,7 @@ class CachedReader:
 
 def reader(
     cache_dir: str | Path | None,
-    read: Callable[..., np.ndarray] = read_array,
+    read: Callable[..., np.ndarray],
     **options: Any,
 ) -> Callable[[str | Path], np.ndarray]:
     """Return ``read`` with its options, cached where there is a folder.

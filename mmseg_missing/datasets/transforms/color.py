@@ -10,7 +10,7 @@ from mmseg.registry import TRANSFORMS
 
 from mmseg_missing.values import real, whole
 
-from .joint import rising
+from .joint import arrays_of, rising
 
 
 @TRANSFORMS.register_module()
@@ -48,20 +48,16 @@ class RGBPhotoMetricDistortion(BaseTransform):
 
     def transform(self, results: dict) -> dict:
         """Replace the RGB values."""
-        if self.modality not in results['modalities']:
-            raise KeyError(
-                'RGBPhotoMetricDistortion needs the modality '
-                f"'{self.modality}', got {list(results['modalities'])}; set "
-                'its `modality`'
-            )
-        rgb = results['modalities'][self.modality]
+        name = type(self).__name__
+        arrays = arrays_of(results, [self.modality], name, 'set `modality`')
+        rgb = arrays[self.modality]
         if rgb.dtype != np.uint8:
             rgb = np.clip(np.rint(rgb), 0, 255).astype(np.uint8)
         # The distortion takes BGR.
         bgr = cv2.cvtColor(np.ascontiguousarray(rgb), cv2.COLOR_RGB2BGR)
         bgr = self.distortion.transform({'img': bgr})['img']
         changed = {self.modality: cv2.cvtColor(bgr, cv2.COLOR_BGR2RGB)}
-        results['modalities'] = {**results['modalities'], **changed}
+        results['modalities'] = {**arrays, **changed}
         return results
 
 

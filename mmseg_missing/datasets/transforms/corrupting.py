@@ -10,6 +10,8 @@ from mmseg.registry import TRANSFORMS
 from mmseg_missing.corruptions.faults import check_fault, corrupt
 from mmseg_missing.values import whole
 
+from .joint import arrays_of
+
 
 @TRANSFORMS.register_module()
 class CorruptModality(BaseTransform):
@@ -42,12 +44,9 @@ class CorruptModality(BaseTransform):
 
     def transform(self, results: dict) -> dict:
         """Replace the modality; uint8 stays uint8 and saturates."""
-        arrays = results['modalities']
-        if self.modality not in arrays:
-            raise KeyError(
-                f"CorruptModality needs the modality '{self.modality}', got "
-                f'{list(arrays)}; set its `modality`'
-            )
+        arrays = arrays_of(
+            results, [self.modality], 'CorruptModality', 'set `modality`'
+        )
         array = arrays[self.modality]
         image = torch.from_numpy(array.transpose(2, 0, 1).astype(np.float32))
         image = corrupt(image, self.fault, self.severity, self._seed(results))

@@ -9,6 +9,7 @@ from mmseg.registry import TRANSFORMS
 from mmseg_missing.modality import Modality
 
 from ..depth import DepthEncoder
+from .joint import arrays_of
 
 
 @TRANSFORMS.register_module()
@@ -41,12 +42,10 @@ class EncodeDepth(BaseTransform):
 
     def transform(self, results: dict) -> dict:
         """Add ``target`` to the modalities, present where its source is."""
-        arrays, present = results['modalities'], results['present']
-        if self.source not in arrays:
-            raise KeyError(
-                f"EncodeDepth needs the modality '{self.source}', got "
-                f'{list(arrays)}; load it before, or set `source`'
-            )
+        arrays = arrays_of(
+            results, [self.source], 'EncodeDepth', 'set `source`'
+        )
+        present = results['present']
         encoded = self.encoder(arrays[self.source])
         results['modalities'] = {**arrays, self.target: encoded}
         results['present'] = {**present, self.target: present[self.source]}

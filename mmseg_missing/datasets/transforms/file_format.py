@@ -7,7 +7,7 @@ A format is a dict that says only what differs from the defaults:
   ``raw * scale + offset``. Where files come in several dtypes, ``scale`` is
   a dict with one scale for each.
 - ``nodata``: a stored value, or several, that mark pixels without one (0 of
-  a depth camera, -9999, NaN). They become the modality's mean, which is 0
+  a depth camera, -9999, 'nan'). They become the modality's mean, which is 0
   after normalisation; where depth is encoded, they are holes for the
   encoder, and the mean in what it returns. Default: none; a TIFF that
   itself says which of its values mark such pixels is refused without it,
@@ -69,7 +69,8 @@ def check_format(name: str, form: Mapping[str, Any]) -> None:
     for value in _nodata(form):
         if isinstance(value, bool) or not isinstance(value, Real):
             raise TypeError(
-                f'`{key}.nodata` takes a number or a list, got {value!r}'
+                f"`{key}.nodata` takes a number, 'nan' or a list of them, got "
+                f'{value!r}'
             )
     if form.get('size') is not None:
         _check_size(f'{key}.size', form['size'])
@@ -139,7 +140,8 @@ def _nodata(form: Mapping[str, Any]) -> list[Any]:
     values = form.get('nodata')
     if values is None:
         return []
-    return list(values) if isinstance(values, (list, tuple)) else [values]
+    values = values if isinstance(values, (list, tuple)) else [values]
+    return [float('nan') if value == 'nan' else value for value in values]
 
 
 def load_modality(
@@ -247,7 +249,7 @@ def _check_declared(array: np.ndarray, path: str, name: str) -> None:
     if value is None or not _is_nodata(array, [value]).any():
         return
     text = repr(value).removesuffix('.0')
-    text = "float('nan')" if text == 'nan' else text
+    text = "'nan'" if text == 'nan' else text
     raise ValueError(
         f"file '{path}' says that {text} marks pixels without a value, which "
         f"modality '{name}' would take for a measurement; set `formats=dict("

@@ -1,6 +1,6 @@
 """What every geometry transform shares: one draw, all modalities, label."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 import numpy as np
@@ -25,6 +25,11 @@ class JointTransform(BaseTransform):
     def __init__(self, modalities: Sequence[dict]) -> None:
         self.stack = Stack(modalities)
 
+    def __call__(self, results: dict) -> dict:
+        """Transform a sample that has all modalities of the stack."""
+        arrays_of(results, self.stack.names, type(self).__name__)
+        return super().__call__(results)
+
     def change(
         self,
         results: dict,
@@ -47,6 +52,33 @@ class JointTransform(BaseTransform):
         first = results['modalities'][self.stack.names[0]]
         results['img_shape'] = first.shape[:2]
         return results
+
+
+def arrays_of(
+    results: dict,
+    names: Collection[str],
+    step: str,
+    remedy: str = 'give both the same `modalities`',
+) -> dict[str, np.ndarray]:
+    """Return the arrays of a sample.
+
+    Args:
+        results: the sample.
+        names: of modalities that must be among them.
+        step: who needs them.
+        remedy: what else helps than loading before.
+
+    Raises:
+        KeyError: one is not there, or nothing is loaded yet.
+    """
+    arrays = results.get('modalities', {})
+    gone = [name for name in names if name not in arrays]
+    if gone:
+        raise KeyError(
+            f'{step} needs the modalities {gone}, but the sample has '
+            f'{list(arrays)}; put LoadModalities before it, and {remedy}'
+        )
+    return arrays
 
 
 def two_sides(key: str, value: Any) -> tuple[int, int]:

@@ -13,7 +13,7 @@ from mmseg_missing.values import VOID, choice, flag, whole
 
 from .caching import reader
 from .file_format import cut_columns, file_list, load_modality
-from .reading import read_label
+from .reading import read_array, read_label
 
 
 @TRANSFORMS.register_module()
@@ -45,7 +45,7 @@ class LoadModalities(BaseTransform):
         self.absent_file = choice(
             'LoadModalities.absent_file', absent_file, ('error', 'missing')
         )
-        self.read = reader(cache_dir)
+        self.read = reader(cache_dir, read_array)
 
     def transform(self, results: dict) -> dict:
         """Add ``modalities``, ``present``, ``img_shape`` and ``ori_shape``."""
@@ -155,6 +155,11 @@ class LoadLabel(BaseTransform):
 
     def transform(self, results: dict) -> dict:
         """Add ``gt_seg_map``, (H, W) uint8."""
+        if 'ori_shape' not in results:
+            raise KeyError(
+                'LoadLabel needs the size of the image; put LoadModalities '
+                'before it'
+            )
         if results.get('labelled', True):
             label = self._load(results)
         else:

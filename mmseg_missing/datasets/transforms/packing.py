@@ -12,6 +12,7 @@ from mmseg.structures import SegDataSample
 from mmseg_missing.modality import Stack
 
 from .file_format import file_list
+from .joint import arrays_of
 
 META_KEYS = (
     'img_shape',
@@ -42,17 +43,28 @@ class PackModalities(BaseTransform):
 
     def transform(self, results: dict) -> dict:
         """Return ``inputs`` (sum C, H, W) float32 and ``data_samples``."""
+        inputs = self._stacked(results)
         sample = SegDataSample(metainfo=self._metainfo(results))
         if 'gt_seg_map' in results:
             label = results['gt_seg_map'].astype(np.int64)
             sample.gt_sem_seg = PixelData(data=torch.from_numpy(label)[None])
-        return {'inputs': self._stacked(results), 'data_samples': sample}
+        return {'inputs': inputs, 'data_samples': sample}
 
     def _stacked(self, results: dict) -> torch.Tensor:
+        arrays = arrays_of(results, self.stack.names, 'PackModalities')
         shape = (self.stack.num_channels, *results['img_shape'])
         inputs = np.empty(shape, np.float32)
-        for name, channels in self.stack.slices.items():
-            array = results['modalities'][name]
+        for modality in self.stack:
+            array = arrays[modality.name]
+            expected = (*results['img_shape'], modality.channels)
+            if array.shape != expected:
+                raise ValueError(
+                    f"modality '{modality.name}' reached PackModalities as "
+                    f'{array.shape} (height, width, channels), expected '
+                    f'{expected}; check the steps before, and `channels` in '
+                    '`modalities`'
+                )
+            channels = self.stack.slices[modality.name]
             inputs[channels] = array.transpose(2, 0, 1)
         return torch.from_numpy(inputs)
 

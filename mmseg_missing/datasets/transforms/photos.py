@@ -16,7 +16,7 @@ JPEG_END = b'\xff\xd9'
 JP2_MAGICS = (b'\0\0\0\x0cjP  \r\n\x87\n', b'\xff\x4f\xff\x51')
 START_OF_SCAN = 0xDA
 FRAMES = {*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC}
-RGB_ORDER = {1: [0], 3: [2, 1, 0], 4: [2, 1, 0, 3]}
+RGB_ORDER = {3: cv2.COLOR_BGR2RGB, 4: cv2.COLOR_BGRA2RGBA}
 
 
 def read_jpeg(data: bytes, indices: bool = False) -> np.ndarray:
@@ -31,7 +31,7 @@ def read_jpeg(data: bytes, indices: bool = False) -> np.ndarray:
             f'is a JPEG of {channels} channels with {bits} bits, which '
             'decoders convert; save it as grey or RGB with 8 bits, or as PNG'
         )
-    return _by_opencv(data)
+    return by_opencv(data)
 
 
 def jpeg_segments(data: bytes) -> Iterator[tuple[int, bytes]]:
@@ -66,7 +66,7 @@ def read_webp(data: bytes, indices: bool = False) -> np.ndarray:
         raise Unreadable(TRUNCATED)
     if b'ANMF' in dict(webp_chunks(data)):
         raise Unreadable('is animated; save one frame as a PNG')
-    return _by_opencv(data)
+    return by_opencv(data)
 
 
 def webp_traits(data: bytes) -> set[str]:
@@ -90,7 +90,7 @@ def read_bmp(data: bytes, indices: bool = False) -> np.ndarray:
     if size > len(data):
         raise Unreadable(TRUNCATED)
     if bits in (24, 32):
-        return _by_opencv(data)
+        return by_opencv(data)
     if bits not in (1, 4, 8):
         raise Unreadable(f'is a BMP with {bits} bits; save it as PNG')
     with Image.open(io.BytesIO(data)) as image:
@@ -108,15 +108,17 @@ def bmp_traits(data: bytes) -> set[str]:
 
 def read_pnm(data: bytes, indices: bool = False) -> np.ndarray:
     """Return the samples of PGM, PPM or PFM."""
-    return _by_opencv(data)
+    return by_opencv(data)
 
 
-def _by_opencv(data: bytes) -> np.ndarray:
+def by_opencv(data: bytes) -> np.ndarray:
+    """Return (H, W) or (H, W, C) in RGB order."""
     # Decoded from memory, because a cut file then gives None; from disk some
     # versions of OpenCV fill the rest with grey. IMREAD_UNCHANGED leaves
     # orientation tags aside.
     image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
     if image is None:
         raise Unreadable(DAMAGED)
-    image = np.atleast_3d(image)
-    return np.take(image, RGB_ORDER[image.shape[2]], axis=2)
+    if image.ndim == 2:
+        return image
+    return cv2.cvtColor(image, RGB_ORDER[image.shape[2]])

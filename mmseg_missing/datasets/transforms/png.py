@@ -10,16 +10,21 @@ import struct
 import zlib
 from collections.abc import Iterator
 
-import cv2
 import numpy as np
 from PIL import Image
 
+from .photos import by_opencv
 from .unreadable import DAMAGED, TRUNCATED, Unreadable
 
 MAGIC = b'\x89PNG\r\n\x1a\n'
 GREY, RGB, PALETTE, GREY_ALPHA, RGBA = 0, 2, 3, 4, 6
-# How OpenCV delivers the samples of a colour type, in the file's order.
-CHANNELS = {GREY: [0], RGB: [2, 1, 0], GREY_ALPHA: [0, 3], RGBA: [2, 1, 0, 3]}
+# Which of the channels that OpenCV delivers are in the file.
+STORED = {
+    GREY: slice(0, 1),
+    RGB: slice(0, 3),
+    GREY_ALPHA: slice(0, 4, 3),
+    RGBA: slice(0, 4),
+}
 
 
 def read_png(data: bytes, indices: bool = False) -> np.ndarray:
@@ -38,10 +43,9 @@ def read_png(data: bytes, indices: bool = False) -> np.ndarray:
     bits, color_type = chunks[b'IHDR'][8:10]
     if color_type == PALETTE:
         return _of_palette(data, indices)
-    image = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_UNCHANGED)
-    if image is None or color_type not in CHANNELS:
+    if color_type not in STORED:
         raise Unreadable(DAMAGED)
-    image = np.take(np.atleast_3d(image), CHANNELS[color_type], axis=2)
+    image = np.atleast_3d(by_opencv(data))[..., STORED[color_type]]
     if bits < 8:
         image //= 255 // (2**bits - 1)
     return image

@@ -6,6 +6,8 @@ orientation tags turn nothing, labels are read by the same decoders.
 """
 
 import io
+import math
+import warnings
 from collections.abc import Callable
 from pathlib import Path
 
@@ -111,7 +113,8 @@ def orientation_of(path: str | Path) -> int:
     drawn in one may lie otherwise. 1 where there is no tag.
     """
     try:
-        with Image.open(path) as image:
+        with warnings.catch_warnings(), Image.open(path) as image:
+            warnings.simplefilter('ignore')
             value = image.getexif().get(0x112, 1)
     except Exception:  # what cannot be read is not turned either
         return 1
@@ -171,6 +174,11 @@ def _read(
         return _checked(decode(path.read_bytes()))
     except Unreadable as error:
         raise ValueError(f"file '{path}' {error}") from error
+    except OSError as error:
+        raise ValueError(
+            f"file '{path}' cannot be read ({error.strerror}); check its "
+            'permissions and the disk'
+        ) from error
 
 
 def _traits(data: bytes) -> set[str]:
@@ -210,14 +218,16 @@ def _read_npy(data: bytes, indices: bool = False) -> np.ndarray:
     try:
         version = np.lib.format.read_magic(file)
         name = f'read_array_header_{version[0]}_0'
-        shape, _, dtype = getattr(np.lib.format, name)(file)
+        shape, is_fortran, dtype = getattr(np.lib.format, name)(file)
     except ValueError as error:
         raise Unreadable(TRUNCATED) from error
     if dtype.hasobject:
         raise Unreadable('holds Python objects; save plain numbers by np.save')
-    if dtype.itemsize * int(np.prod(shape, dtype=object)) > len(data):
+    count, start = math.prod(shape), file.tell()
+    if start + dtype.itemsize * count > len(data):
         raise Unreadable(TRUNCATED)
-    return np.load(io.BytesIO(data), allow_pickle=False)
+    values = np.frombuffer(data, dtype, count, start).copy()
+    return values.reshape(shape, order='F' if is_fortran else 'C')
 
 
 def _checked(array: np.ndarray) -> np.ndarray:

@@ -19,6 +19,9 @@ INTERPOLATIONS = {
     'nearest': cv2.INTER_NEAREST_EXACT,
 }
 
+# OpenCV 5 takes 128 at once, OpenCV 4 takes 512.
+MOST_CHANNELS = 128
+
 
 @TRANSFORMS.register_module()
 class ResizeModalities(JointTransform):
@@ -136,5 +139,13 @@ def _resize(
     if array.shape[1::-1] == size:
         return array
     flag = INTERPOLATIONS[interpolation]
-    resized = cv2.resize(array, size, interpolation=flag)
-    return resized.reshape(size[1], size[0], *array.shape[2:])
+    height, width, *channels = array.shape
+    array = array.reshape(height, width, -1)
+    parts = [
+        cv2.resize(
+            array[..., first : first + MOST_CHANNELS], size, interpolation=flag
+        ).reshape(size[1], size[0], -1)
+        for first in range(0, array.shape[2], MOST_CHANNELS)
+    ]
+    resized = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=2)
+    return resized.reshape(size[1], size[0], *channels)

@@ -18,7 +18,15 @@ MAGICS = (b'II*\0', b'MM\0*', b'II+\0', b'MM\0+')
 AS_STORED = (PHOTOMETRIC.MINISBLACK, PHOTOMETRIC.MINISWHITE, PHOTOMETRIC.RGB)
 JPEGS = (COMPRESSION.JPEG, COMPRESSION.OJPEG, COMPRESSION.JPEG_LOSSY)
 # What tifffile says then, not of a damaged file.
-NO_DECODER = ('requires', 'support', 'No module', 'do not match')
+NO_DECODER = (
+    'requires',
+    'support',
+    'No module',
+    'do not match',
+    'colorspace',
+)
+# Deflate reaches 1032 to 1; a damaged tag can ask for all memory.
+SMALL, LARGEST_RATIO = 2**29, 2000
 # Reduced copies and masks lie beside the image: bits 0 and 2 of the tag.
 BESIDE = 0b101
 
@@ -83,6 +91,8 @@ def only_page(tif: tifffile.TiffFile, size: int) -> tifffile.TiffPage:
     ends = map(sum, zip(pages[0].dataoffsets, pages[0].databytecounts))
     if max(ends, default=0) > size:
         raise Unreadable(TRUNCATED)
+    if pages[0].nbytes > max(SMALL, size * LARGEST_RATIO):
+        raise Unreadable(DAMAGED)
     return pages[0]
 
 
@@ -100,6 +110,8 @@ def _check_layout(page: tifffile.TiffPage) -> None:
         )  # decoded to RGB, as a .jpg is
         or (photometric == PHOTOMETRIC.PALETTE and page.samplesperpixel == 1)
     )
+    if page.compression == COMPRESSION.LERC:  # seen to mix channels
+        raise Unreadable(_not_decoded(page))
     if not is_known or page.dtype is None or page.dtype.kind not in 'buif':
         raise Unreadable(
             f'is a TIFF with photometric {_name(photometric)}, '
@@ -114,17 +126,21 @@ def _decoded(page: tifffile.TiffPage) -> np.ndarray:
     try:
         # One thread: loader workers are many already.
         array = page.asarray(maxworkers=1).reshape(page.shaped)
-    except (ValueError, NotImplementedError, ImportError) as error:
+    except Exception as error:
         if not any(word in str(error) for word in NO_DECODER):
             raise
-        raise Unreadable(
-            f'is a TIFF with compression {_name(page.compression)} and '
-            f'predictor {_name(page.predictor)}, which is not decoded; write '
-            'it with LZW or deflate'
-        ) from error
+        raise Unreadable(_not_decoded(page)) from error
     array = np.moveaxis(array[:, 0], 0, -2)  # (h, w, planes, samples)
     array = array.reshape(*array.shape[:2], -1)
     return array.astype(np.uint8 if array.dtype.kind == 'b' else array.dtype)
+
+
+def _not_decoded(page: tifffile.TiffPage) -> str:
+    return (
+        f'is a TIFF with compression {_name(page.compression)} and predictor '
+        f'{_name(page.predictor)}, which is not decoded as stored; write it '
+        'with LZW or deflate'
+    )
 
 
 def _colored(array: np.ndarray, page: tifffile.TiffPage) -> np.ndarray:

@@ -62,5 +62,5 @@ def test_a_hue_that_stays():
 
 
 def test_a_modality_that_is_not_there():
-    with pytest.raises(KeyError, match=r"needs the modality 'rgb'.*depth"):
+    with pytest.raises(KeyError, match=r"\['rgb'\], but .*depth"):
         RGBPhotoMetricDistortion()({'modalities': {'depth': None}})

@@ -121,7 +121,7 @@ def test_several_values_and_one_mean_per_channel(write):
     raw = np.dstack([RAMP, RAMP + 100]).astype(np.float32)
     raw[0, 0] = -1, np.nan
     pair = Modality('sar', 2, mean=(7.25, 9.5))
-    form = {'dtype': 'float32', 'nodata': [-1, float('nan')]}
+    form = {'dtype': 'float32', 'nodata': [-1, 'nan']}
     array = load_modality([write('a.npy', raw)], pair, form)
     np.testing.assert_array_equal(array[0, 0], (7.25, 9.5))
     np.testing.assert_array_equal(array[1:], raw[1:])
@@ -194,7 +194,7 @@ def test_byte_order_does_not_matter(write, dtype):
         ({'scale': 0}, 'scale` must not be 0'),
         ({'scale': {'uint8': None}}, r'formats\.depth\.scale'),
         ({'offset': [1]}, r'formats\.depth\.offset` takes a number'),
-        ({'nodata': 'nan'}, r'formats\.depth\.nodata` takes'),
+        ({'nodata': 'none'}, r'formats\.depth\.nodata` takes'),
         ({'nodata': [0, None]}, r'formats\.depth\.nodata` takes'),
         ({'nodata': True}, r'formats\.depth\.nodata` takes'),
         ({'size': 480}, r'formats\.depth\.size` takes a list'),

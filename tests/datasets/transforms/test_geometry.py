@@ -380,3 +380,31 @@ WRONG = [
 def test_options_are_checked_when_built(modalities, kind, options, words):
     with pytest.raises((TypeError, ValueError), match=words):
         kind(modalities, **options)
+
+
+@pytest.mark.parametrize('interpolation', ['nearest', 'bilinear'])
+def test_hundreds_of_channels(interpolation):
+    stack = [
+        {'name': 'bands', 'channels': 601, 'interpolation': interpolation}
+    ]
+    bands = np.random.default_rng(0).random((11, 13, 601), np.float32)
+    resize = ResizeModalities(stack, scale=(7, 5))
+    sample = {'modalities': {'bands': bands}, 'img_shape': SIZE}
+    result = resize(sample)['modalities']['bands']
+    stack[0]['channels'] = 1
+    resize = ResizeModalities(stack, scale=(7, 5))
+    for band in (0, 127, 128, 600):
+        one = {'bands': bands[..., band : band + 1]}
+        alone = resize({'modalities': one, 'img_shape': SIZE})
+        np.testing.assert_allclose(  # rounding differs by how many at once
+            result[..., band], alone['modalities']['bands'][..., 0], rtol=1e-5
+        )
+
+
+@pytest.mark.parametrize('given', [{}, {'modalities': {'rgb': None}}])
+@pytest.mark.parametrize(('kind', 'options'), RANDOM + FIXED)
+def test_modalities_that_are_not_there(modalities, given, kind, options):
+    options = {**options, **({'prob': 1} if 'prob' in options else {})}
+    words = r"modalities \[.*'depth'\], but .*LoadModalities before it"
+    with pytest.raises(KeyError, match=words):
+        kind(modalities, **options)(given)

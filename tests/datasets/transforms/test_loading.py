@@ -290,3 +290,9 @@ def test_either_values_or_reduce_zero_label(results, tmp_path):
 def test_options_of_labels(options, words):
     with pytest.raises((TypeError, ValueError), match=words):
         LoadLabel(**options)
+
+
+def test_labels_come_after_modalities(results):
+    del results['ori_shape']
+    with pytest.raises(KeyError, match='put LoadModalities before it'):
+        LoadLabel(4)(results)

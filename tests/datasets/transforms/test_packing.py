@@ -117,3 +117,17 @@ def test_a_label_that_was_mirrored_is_known(modalities, sample):
     assert pack(flip(deepcopy(sample)))['data_samples'].label_flipped
     del sample['gt_seg_map']
     assert not pack(flip(sample))['data_samples'].label_flipped
+
+
+def test_nothing_is_loaded(modalities):
+    with pytest.raises(
+        KeyError, match=r'PackModalities needs.*LoadModalities'
+    ):
+        PackModalities(modalities)({})
+
+
+def test_other_shape_than_declared(modalities, sample):
+    sample['modalities']['depth'] = np.zeros((11, 13, 3), np.float32)
+    words = r"'depth' reached .*\(11, 13, 3\).*expected \(11, 13, 1\)"
+    with pytest.raises(ValueError, match=words):
+        PackModalities(modalities)(sample)

@@ -1,5 +1,7 @@
 """TIFF: the stored samples, whatever the tags say of their meaning."""
 
+import struct
+
 import numpy as np
 import pytest
 import tifffile
@@ -89,19 +91,29 @@ def test_predictor_of_floats(tmp_path, compression):
     np.testing.assert_array_equal(read_array(tmp_path / 'a.tif'), array)
 
 
-@pytest.mark.parametrize('photometric', ['minisblack', 'miniswhite'])
-@pytest.mark.parametrize('bits', [1, 2, 4, 12])
-def test_few_bits_are_not_spread(tmp_path, bits, photometric):
-    array = RNG.integers(0, 2**bits, (H, W))
-    array = array.astype('uint16' if bits > 8 else 'uint8')
-    tifffile.imwrite(
-        tmp_path / 'a.tif',
-        array.astype(bool) if bits == 1 else array,
-        bitspersample=bits,
-        photometric=photometric,
+def tiff_of_bits(array, bits, meaning):
+    """A grey TIFF of any depth, by hand: not every version writes it."""
+    rows = [''.join(f'{v:0{bits}b}' for v in row.ravel()) for row in array]
+    size = -(-len(rows[0]) // 8)
+    data = b''.join(
+        int(row.ljust(size * 8, '0'), 2).to_bytes(size, 'big') for row in rows
     )
+    tags = {256: W, 257: H, 258: bits, 259: 1, 262: meaning, 277: 1, 278: H}
+    tags |= {273: 8 + 2 + 12 * 9 + 4, 279: len(data)}
+    entries = b''.join(
+        struct.pack('>HHII', tag, 4, 1, tags[tag]) for tag in sorted(tags)
+    )
+    head = b'MM\0*' + struct.pack('>IH', 8, len(tags))
+    return head + entries + bytes(4) + data
+
+
+@pytest.mark.parametrize('meaning', [0, 1], ids=['white', 'black'])
+@pytest.mark.parametrize('bits', [1, 2, 4, 8, 12, 16])
+def test_few_bits_are_not_spread(tmp_path, bits, meaning):
+    array = RNG.integers(0, 2**bits, (H, W))
+    (tmp_path / 'a.tif').write_bytes(tiff_of_bits(array, bits, meaning))
     result = read_array(tmp_path / 'a.tif')
-    assert result.dtype == array.dtype
+    assert result.dtype == ('uint16' if bits > 8 else 'uint8')
     np.testing.assert_array_equal(result[..., 0], array)
 
 
@@ -181,12 +193,25 @@ def test_truncated(tmp_path, planar, part, compression):
         read_array(path)
 
 
-def test_unknown_compression_is_named(tmp_path):
+@pytest.mark.parametrize(
+    ('number', 'name'), [(34676, 'SGILOG'), (34887, 'LERC')]
+)
+def test_other_compressions_are_named(tmp_path, number, name):
     path = tmp_path / 'a.tif'
     write(path, drawn(1, 'uint8'), photometric='minisblack')
     with tifffile.TiffFile(path, mode='r+') as tif:
-        tif.pages[0].tags['Compression'].overwrite(34676)  # SGILOG
-    with pytest.raises(ValueError, match=r'SGILOG.*LZW or deflate'):
+        tif.pages[0].tags['Compression'].overwrite(number)
+    with pytest.raises(ValueError, match=rf'{name}.*LZW or deflate'):
+        read_array(path)
+
+
+def test_a_tag_cannot_ask_for_all_memory(tmp_path):
+    path = tmp_path / 'a.tif'
+    write(path, drawn(1, 'uint8'), photometric='minisblack', tile=(16, 16))
+    with tifffile.TiffFile(path, mode='r+') as tif:
+        for name in ('ImageWidth', 'ImageLength'):
+            tif.pages[0].tags[name].overwrite(60_000)
+    with pytest.raises(ValueError, match=r'a\.tif.* is damaged'):
         read_array(path)
 
 
