@@ -19,7 +19,9 @@ from mmseg_missing.adapters import (
 )
 from mmseg_missing.adapters.closed_form import FITS
 from mmseg_missing.adapters.norm_statistics import find_batch_norms
+from mmseg_missing.apis.adapter_configs import adapter_config, has_adapter
 from mmseg_missing.apis.checks import check_device, require
+from mmseg_missing.apis.classes import check_classes
 from mmseg_missing.apis.cli import (
     add_config_options,
     add_trust,
@@ -28,13 +30,7 @@ from mmseg_missing.apis.cli import (
     saying,
 )
 from mmseg_missing.apis.looking import held_out, mean_ious
-from mmseg_missing.apis.model import (
-    adapter_config,
-    check_classes,
-    configure,
-    has_adapter,
-    load_config,
-)
+from mmseg_missing.apis.model import configure, load_config
 from mmseg_missing.apis.sentences import naming
 from mmseg_missing.engine.checkpoints import read_checkpoint
 from mmseg_missing.engine.fitting import fit_segmentor

@@ -11,6 +11,7 @@ from mmengine.hooks import LoggerHook
 
 # The stack comes in below this: it says what to install.
 from mmseg_missing.apis.checks import require
+from mmseg_missing.apis.classes import check_classes
 from mmseg_missing.apis.cli import (
     add_runner_arguments,
     apply_runner_arguments,
@@ -20,7 +21,6 @@ from mmseg_missing.apis.cli import (
 )
 from mmseg_missing.apis.dedicated import keep_modalities
 from mmseg_missing.apis.model import (
-    check_classes,
     configure,
     load_config,
     load_weights,

@@ -9,8 +9,11 @@ from typing import TYPE_CHECKING
 import torch
 from mmengine.dist import is_main_process
 
+from mmseg_missing.apis.adapter_configs import has_adapter
+
 # The stack comes in below this: it says what to install.
 from mmseg_missing.apis.checks import require
+from mmseg_missing.apis.classes import check_classes, compare_classes
 from mmseg_missing.apis.cli import (
     add_runner_arguments,
     apply_runner_arguments,
@@ -20,14 +23,7 @@ from mmseg_missing.apis.cli import (
 )
 from mmseg_missing.apis.dedicated import keep_modalities
 from mmseg_missing.apis.looking import unpredicted
-from mmseg_missing.apis.model import (
-    check_classes,
-    compare_classes,
-    has_adapter,
-    load_config,
-    load_weights,
-    network_of,
-)
+from mmseg_missing.apis.model import load_config, load_weights, network_of
 from mmseg_missing.apis.starting import (
     adapter_share,
     base_of,

@@ -13,8 +13,8 @@ from typing import Any
 from mmengine.config import Config
 
 from ..modality import Stack
+from .adapter_configs import has_adapter
 from .checks import require
-from .model import has_adapter
 
 # Where a config states the stack; the package's classes use no other keys.
 STACK_KEYS = ('stack', 'modalities')

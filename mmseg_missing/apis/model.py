@@ -18,23 +18,26 @@ from mmengine.model import is_model_wrapper
 from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
 from torch import nn
-from torch.utils.data import Dataset
 
 from ..adapters import (
-    METHODS,
     adapted,
     adapter_prefixes,
     check_finite,
-    exactly,
-    is_name,
     load_adapter,
     load_adapters,
     load_base,
-    method_options,
     read_adapter,
 )
 from ..engine.checkpoints import read_checkpoint
+from .adapter_configs import (
+    adapter_config,
+    adapter_of,
+    check_folded,
+    has_adapter,
+    rows_of,
+)
 from .checks import check_device, check_kinds, require
+from .classes import compare_classes, stated_classes
 from .sentences import naming
 
 # One adapter file, several that are joined into a table, or none.
@@ -74,7 +77,7 @@ def init_model(
         model = MODELS.build(cfg.model)
     load_weights(model, found, checkpoint, adapter)
     model.cfg, model.dataset_meta = cfg, found['meta'].get('dataset_meta')
-    compare_classes(found, _stated_classes(cfg), checkpoint)
+    compare_classes(found, stated_classes(cfg), checkpoint)
     return model.to(device).eval()
 
 
@@ -135,7 +138,7 @@ def configure(
             'a folded checkpoint contains its adapter; leave `--adapter` out'
         )
     if folded:
-        _check_folded(checkpoint['meta'])
+        check_folded(checkpoint['meta'])
         cfg.model.folded = folded
         cfg.model.adapter = cfg.model.teacher = None
         cfg.model.fill = checkpoint['meta'].get('fill', 'zero')
@@ -144,10 +147,10 @@ def configure(
     elif files:
         found = [read_adapter(path)[0] for path in files]
         if not has_adapter(cfg):
-            cfg.model.adapter = _adapter_config(found)
+            cfg.model.adapter = adapter_of(found)
         elif len(found) > 1 or found[0]['rows'] == 'table':
             # A file may be a cut: some rows of a network, as a table.
-            adapter_config(cfg).update(_rows_config(found))
+            adapter_config(cfg).update(rows_of(found))
         # The rows were learnt for this fill.
         cfg.model.fill = found[0].get('fill') or cfg.model.get('fill', 'zero')
     elif not has_adapter(cfg) and _joined(checkpoint['state_dict']):
@@ -157,125 +160,10 @@ def configure(
         )
 
 
-def _check_folded(meta: Mapping[str, Any]) -> None:
-    """Refuse what no folded checkpoint says.
-
-    Raises:
-        ValueError: an entry of a wrong kind.
-    """
-    folded, kinds = meta['folded'], {'fill': dict, 'combination': str}
-    is_right = isinstance(folded, dict) and all(
-        isinstance(value, kinds.get(key, list))
-        for key, value in folded.items()
-    )
-    if is_right:
-        names = [n for key in ('biases', 'norms') for n in folded.get(key, ())]
-        vectors = folded.get('fill', {}).values()
-        is_right = all(isinstance(name, str) for name in names) and all(
-            isinstance(vector, list) and _is_finite(vector)
-            for vector in vectors
-        )
-    if not (is_right and isinstance(meta.get('fill', ''), (str, dict))):
-        raise ValueError(
-            'this folded checkpoint is damaged: what it says of itself '
-            'cannot be; fold again with tools/fold_adapter.py'
-        )
-
-
-def _is_finite(numbers: Sequence[Any]) -> bool:
-    return all(type(n) in (int, float) and abs(n) < 2**63 for n in numbers)
-
-
-def _adapter_config(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return the `model.adapter` that takes files with this metadata.
-
-    What they say is not trusted: of the methods only those of this package
-    are taken, of the patterns only names.
-    """
-    first = found[0]
-    _check_method(first['method'], first.get('options', {}))
-    if first.get('root'):
-        raise ValueError(
-            f'this file adapts {first["root"]!r} alone; give the config that '
-            'it was trained with'
-        )
-    return {
-        'type': first['method'],
-        **first.get('options', {}),
-        'sites': {name: width for name, _, width in first['sites']},
-        'batch_major': [exactly(n) for n in first.get('batch_major', ())],
-        **_rows_config(found),
-    }
-
-
-def _rows_config(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
-    """Return the row mode and the combinations of these files."""
-    first = found[0]
-    rows = {'type': first['rows'], **first.get('row_options', {})}
-    names = [name for metadata in found for name in metadata['combinations']]
-    return {
-        'rows': rows if len(found) == 1 else 'table',
-        # Additive rows serve more than they were trained for.
-        'combinations': list(dict.fromkeys(names))
-        if all(metadata['rows'] == 'table' for metadata in found)
-        else None,
-    }
-
-
-def _check_method(name: str, options: Mapping[str, Any]) -> None:
-    """Refuse what a file may not choose by itself.
-
-    Raises:
-        ValueError: a method of somebody else, or options that it lacks or
-            that name layers by patterns.
-    """
-    remedy = 'give the config that it was trained with'
-    methods = {method.__name__: method for method in METHODS}
-    if name not in methods:
-        raise ValueError(
-            f'this file is for adapters of type {name!r}, which is none of '
-            f'this package; {remedy}'
-        )
-    strange = sorted(set(options) - set(method_options(methods[name])))
-    if strange:
-        raise ValueError(
-            f'this file has options that {name} lacks, {strange}; {remedy}'
-        )
-    for key, value in options.items():
-        if not isinstance(value, Mapping):
-            continue
-        if not all(map(is_name, value)):
-            raise ValueError(
-                f'this file names layers by patterns in its {key}; {remedy}'
-            )
-        if not all(_is_finite([n]) and n > 0 for n in value.values()):
-            raise ValueError(
-                f'this file has something else than positive numbers in its '
-                f'{key}; {remedy}'
-            )
-
-
 def _as_list(adapter: AdapterFiles) -> list[str | Path]:
     if adapter is None:
         return []
     return [adapter] if isinstance(adapter, (str, Path)) else list(adapter)
-
-
-def has_adapter(cfg: Config) -> bool:
-    """Say whether the config's model or backbone is adapted."""
-    return (
-        cfg.model.get('adapter') is not None
-        or cfg.model.backbone.get('type') == 'AdaptedBackbone'
-    )
-
-
-def adapter_config(cfg: Config) -> Any:
-    """Return `model.adapter` or `model.backbone.adapter`; an empty one is one.
-
-    None: there are no adapters.
-    """
-    adapter = cfg.model.get('adapter')
-    return cfg.model.backbone.get('adapter') if adapter is None else adapter
 
 
 def load_weights(
@@ -348,87 +236,6 @@ def network_of(model: nn.Module) -> nn.Module:
     """Return the segmentor inside of wrappers for DDP and augmentation."""
     model = model.module if is_model_wrapper(model) else model
     return getattr(model, 'module', model)
-
-
-def check_classes(
-    model: nn.Module,
-    dataset: Dataset,
-    checkpoint: Mapping[str, Any] | None = None,
-    path: str | Path = '',
-) -> None:
-    """Refuse a head or a checkpoint that knows other classes than the labels.
-
-    Args:
-        model: The segmentor.
-        dataset: Where its classes matter; without any all is well.
-        checkpoint: What the network comes from.
-        path: Of the checkpoint.
-
-    Raises:
-        ValueError: another number of classes, or another order.
-    """
-    classes = dataset.metainfo.get('classes') or ()
-    if classes and model.num_classes != len(classes):
-        raise ValueError(
-            f'the head tells {model.num_classes} classes apart, but the data '
-            f'set has {len(classes)}; set `model.decode_head.num_classes`'
-        )
-    if checkpoint is not None:
-        compare_classes(checkpoint, classes, path)
-
-
-def compare_classes(
-    checkpoint: Mapping[str, Any],
-    classes: Sequence[str],
-    path: str | Path,
-    learns: bool = False,
-) -> None:
-    """Compare classes with those of a checkpoint, if it says them.
-
-    Args:
-        checkpoint: With MMEngine's ``meta``.
-        classes: Of the data set; empty: unknown.
-        path: Of the checkpoint.
-        learns: The head trains on, so their number may differ.
-
-    Raises:
-        ValueError: more, fewer, or the same in another order.
-    """
-    meta = checkpoint.get('meta') or {}
-    known = (meta.get('dataset_meta') or {}).get('classes')
-    known = known or meta.get('CLASSES') or ()
-    is_list = isinstance(known, (list, tuple))
-    if not is_list or not known or not classes:
-        return
-    differ = [i for i, (a, b) in enumerate(zip(known, classes)) if a != b]
-    moved = [i for i in differ if known[i] in classes or classes[i] in known]
-    if moved and (not learns or set(known) == set(classes)):
-        i = moved[0]
-        raise ValueError(
-            f'{str(path)!r} knows the classes in another order: number {i} '
-            f'is {known[i]!r} there, {classes[i]!r} in the data set; give '
-            'the data set the `metainfo.classes` of the training'
-        )
-    if len(known) != len(classes) and not learns:
-        raise ValueError(
-            f'{str(path)!r} knows {len(known)} classes, the data set has '
-            f'{len(classes)}; give the data set the `metainfo.classes` of '
-            'the training'
-        )
-    if differ and not learns:
-        i = differ[0]
-        warnings.warn(
-            f'{str(path)!r} calls class {i} {known[i]!r}, the data set '
-            f'{classes[i]!r}; scores mean something if both are one',
-            stacklevel=2,
-        )
-
-
-def _stated_classes(cfg: Config) -> Sequence[str]:
-    """Return the classes that the config of a test states, or none."""
-    dataset = (cfg.get('test_dataloader') or {}).get('dataset') or {}
-    metainfo = dataset.get('metainfo') or {}
-    return metainfo.get('classes') or () if isinstance(metainfo, dict) else ()
 
 
 def _joined(state: Mapping[str, torch.Tensor]) -> bool:

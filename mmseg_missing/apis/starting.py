@@ -14,7 +14,7 @@ from torch import nn
 
 from ..adapters import adapted, base_state
 from ..datasets.options import modality_names
-from .model import adapter_config, has_adapter
+from .adapter_configs import adapter_config, has_adapter
 
 NETWORK_FILE = 'network.json'
 # Of a backbone, but not of the network that it makes.

@@ -7,13 +7,9 @@ from torch.testing import assert_close
 from mmseg_missing.adapters import read_adapter, save_adapter
 from mmseg_missing.adapters.file_format import encode
 from mmseg_missing.apis import init_model
-from mmseg_missing.apis.model import (
-    adapter_config,
-    compare_classes,
-    has_adapter,
-    load_config,
-    load_weights,
-)
+from mmseg_missing.apis.adapter_configs import adapter_config, has_adapter
+from mmseg_missing.apis.classes import compare_classes
+from mmseg_missing.apis.model import load_config, load_weights
 from mmseg_missing.engine.checkpoints import read_checkpoint
 
 WRAPPED = {
@@ -310,6 +306,10 @@ def rewritten(files, tmp_path):
         ),
         (
             {'method': 'Bottleneck', 'options': {'hidden': 2**40}},
+            'hidden` must be at most',
+        ),
+        (
+            {'method': 'Bottleneck', 'options': {'hidden': 512}},
             'numbers, the adapter file says',
         ),
         (

@@ -66,7 +66,7 @@ def test_a_resumed_run_brings_its_base(cfg, tmp_path):
     without_hook(cfg).resume = True
     with pytest.raises(ValueError, match=WORDS):
         check_start(cfg)  # nothing to resume
-    (tmp_path / 'last_checkpoint').touch()
+    (tmp_path / 'iter_1.pth').touch()
     check_start(cfg)
 
 

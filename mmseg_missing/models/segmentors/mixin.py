@@ -13,7 +13,7 @@ from torch import Tensor
 from ...adapters import adapted, add_biases, drop_norms
 from ...fill import fill_absent, parse_fill
 from ...modality import Modality, Stack
-from ...sampling import Present, build_sampler
+from ...sampling import Present, Sampler, build_sampler
 from ...values import naming, settings
 from ..adapting import attach_from_config
 from ..building import named_part
@@ -84,30 +84,13 @@ class MissingModalityMixin:
     ) -> None:
         stack = Stack(stack)
         check_in_channels(stack, kwargs.get('backbone'))
-        if data_preprocessor is None:
-            data_preprocessor = {}
-        preprocessor = {
-            'type': 'ModalityDataPreprocessor',
-            'stack': stack,
-            **settings('model.data_preprocessor', data_preprocessor),
-        }
-        if kwargs.get('pretrained') is not None:  # an old place for it
-            pretrained = kwargs.pop('pretrained')
-            kwargs['backbone'] = {
-                **kwargs['backbone'],
-                'pretrained': pretrained,
-            }
-        for name in ('backbone', 'neck'):
-            if name in kwargs and kwargs[name] is not None:
-                kwargs[name] = named_part(f'model.{name}', kwargs[name])
+        preprocessor = _preprocessor(stack, data_preprocessor)
         with naming('model'):
             super().__init__(
                 *args,
-                data_preprocessor=named_part(
-                    'model.data_preprocessor', preprocessor
-                ),
+                data_preprocessor=preprocessor,
                 test_cfg=checked_test_cfg(test_cfg),
-                **kwargs,
+                **_with_named_parts(kwargs),
             )
         check_heads(self)
         mend_cross_entropy(self)
@@ -126,13 +109,7 @@ class MissingModalityMixin:
         self._find_parts()
         self._learn_fill()
         self.teacher = build_teacher(self, teacher)
-        default = 'round_robin' if self._banks else 'full'
-        self.sampler = build_sampler(
-            stack, default if sampler is None else sampler
-        )
-        if self._banks:  # what has no row teaches nothing
-            rows = {n: 1 for bank in self._banks for n in bank.rows.names}
-            self.sampler.restrict(rows)
+        self.sampler = self._build_sampler(sampler)
         self._step = StepCounter()
         self.drawn: tuple[str, ...] = ()
 
@@ -183,6 +160,16 @@ class MissingModalityMixin:
                 f"fill 'learned' of {names} learns with the adapters; set "
                 '`model.adapter`, or another `model.fill`'
             )
+
+    def _build_sampler(self, given: str | Mapping[str, Any] | None) -> Sampler:
+        default = 'round_robin' if self._banks else 'full'
+        sampler = build_sampler(
+            self.stack, default if given is None else given
+        )
+        if self._banks:  # what has no row teaches nothing
+            rows = {n: 1 for bank in self._banks for n in bank.rows.names}
+            sampler.restrict(rows)
+        return sampler
 
     def loss(self, inputs: Tensor, data_samples: list) -> dict:
         """Return the losses of a student that sees a draw of what is there.
@@ -320,3 +307,24 @@ class MissingModalityMixin:
                 )
             blocks.enter_context(explaining_sizes(self, filled))
             yield filled
+
+
+def _preprocessor(stack: Stack, given: Any) -> dict[str, Any]:
+    """Return the config of a data preprocessor that knows the stack."""
+    key = 'model.data_preprocessor'
+    config = {'type': 'ModalityDataPreprocessor', 'stack': stack}
+    return named_part(
+        key, {**config, **settings(key, {} if given is None else given)}
+    )
+
+
+def _with_named_parts(kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return arguments whose parts say their key, should they fail."""
+    kwargs = dict(kwargs)
+    pretrained = kwargs.pop('pretrained', None)  # an old place for it
+    if pretrained is not None:
+        kwargs['backbone'] = {**kwargs['backbone'], 'pretrained': pretrained}
+    for name in ('backbone', 'neck'):
+        if kwargs.get(name) is not None:
+            kwargs[name] = named_part(f'model.{name}', kwargs[name])
+    return kwargs

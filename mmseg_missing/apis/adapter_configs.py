@@ -1,0 +1,131 @@
+"""Which adapters a config has, or files ask for.
+
+What a file says of itself is not trusted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from mmengine.config import Config
+
+from ..adapters import METHODS, exactly, is_name, method_options
+
+
+def has_adapter(cfg: Config) -> bool:
+    """Say whether the config's model or backbone is adapted."""
+    return (
+        cfg.model.get('adapter') is not None
+        or cfg.model.backbone.get('type') == 'AdaptedBackbone'
+    )
+
+
+def adapter_config(cfg: Config) -> Any:
+    """Return `model.adapter` or `model.backbone.adapter`; an empty one is one.
+
+    None: there are no adapters.
+    """
+    adapter = cfg.model.get('adapter')
+    return cfg.model.backbone.get('adapter') if adapter is None else adapter
+
+
+def adapter_of(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the `model.adapter` that takes files with this metadata.
+
+    What they say is not trusted: of the methods only those of this package
+    are taken, of the patterns only names.
+
+    Raises:
+        ValueError: a file that needs the config it was trained with.
+    """
+    first = found[0]
+    _check_method(first['method'], first.get('options', {}))
+    if first.get('root'):
+        raise ValueError(
+            f'this file adapts {first["root"]!r} alone; give the config that '
+            'it was trained with'
+        )
+    return {
+        'type': first['method'],
+        **first.get('options', {}),
+        'sites': {name: width for name, _, width in first['sites']},
+        'batch_major': [exactly(n) for n in first.get('batch_major', ())],
+        **rows_of(found),
+    }
+
+
+def rows_of(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the row mode and the combinations of these files."""
+    first = found[0]
+    rows = {'type': first['rows'], **first.get('row_options', {})}
+    names = [name for metadata in found for name in metadata['combinations']]
+    return {
+        'rows': rows if len(found) == 1 else 'table',
+        # Additive rows serve more than they were trained for.
+        'combinations': list(dict.fromkeys(names))
+        if all(metadata['rows'] == 'table' for metadata in found)
+        else None,
+    }
+
+
+def _check_method(name: str, options: Mapping[str, Any]) -> None:
+    """Refuse what a file may not choose by itself.
+
+    Raises:
+        ValueError: a method of somebody else, or options that it lacks or
+            that name layers by patterns.
+    """
+    remedy = 'give the config that it was trained with'
+    methods = {method.__name__: method for method in METHODS}
+    if name not in methods:
+        raise ValueError(
+            f'this file is for adapters of type {name!r}, which is none of '
+            f'this package; {remedy}'
+        )
+    strange = sorted(set(options) - set(method_options(methods[name])))
+    if strange:
+        raise ValueError(
+            f'this file has options that {name} lacks, {strange}; {remedy}'
+        )
+    for key, value in options.items():
+        if not isinstance(value, Mapping):
+            continue
+        if not all(map(is_name, value)):
+            raise ValueError(
+                f'this file names layers by patterns in its {key}; {remedy}'
+            )
+        if not all(_is_finite([n]) and n > 0 for n in value.values()):
+            raise ValueError(
+                f'this file has something else than positive numbers in its '
+                f'{key}; {remedy}'
+            )
+
+
+def check_folded(meta: Mapping[str, Any]) -> None:
+    """Refuse what no folded checkpoint says.
+
+    Raises:
+        ValueError: an entry of a wrong kind.
+    """
+    folded, kinds = meta['folded'], {'fill': dict, 'combination': str}
+    is_right = isinstance(folded, dict) and all(
+        isinstance(value, kinds.get(key, list))
+        for key, value in folded.items()
+    )
+    if is_right:
+        names = [n for key in ('biases', 'norms') for n in folded.get(key, ())]
+        vectors = folded.get('fill', {}).values()
+        is_right = all(isinstance(name, str) for name in names) and all(
+            isinstance(vector, list) and _is_finite(vector)
+            for vector in vectors
+        )
+    if not (is_right and isinstance(meta.get('fill', ''), (str, dict))):
+        raise ValueError(
+            'this folded checkpoint is damaged: what it says of itself '
+            'cannot be; fold again with tools/fold_adapter.py'
+        )
+
+
+def _is_finite(numbers: Sequence[Any]) -> bool:
+    return all(type(n) in (int, float) and abs(n) < 2**63 for n in numbers)
