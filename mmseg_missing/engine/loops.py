@@ -24,6 +24,8 @@ from .failures import parse_failure
 from .pictures import draw_per_combination
 from .watching import check_watched
 
+FLIPS = ('flip', 'label_flipped')
+
 
 class _CombinationLoop:
     """What the two loops share; comes before ``TestLoop`` or ``ValLoop``."""
@@ -145,8 +147,9 @@ class _CombinationLoop:
         self, batch: Mapping[str, Sequence[Sequence]]
     ) -> Iterator[list[BaseDataElement]]:
         """Yield the same of a batch whose lists are per augmentation."""
-        for name, chosen in self._choose(batch['data_samples'][0]):
-            yield self.model.test_step(
+        firsts = batch['data_samples'][0]
+        for name, chosen in self._choose(firsts):
+            predictions = self.model.test_step(
                 {
                     'inputs': [
                         [x[i] for i in chosen] for x in batch['inputs']
@@ -157,6 +160,11 @@ class _CombinationLoop:
                     ],
                 }
             )
+            for sample, i in zip(predictions, chosen, strict=True):
+                # Its label is that of the first augmentation.
+                flips = {key: firsts[i].get(key, False) for key in FLIPS}
+                sample.set_metainfo(flips)
+            yield predictions
 
     def _choose(
         self, samples: Sequence[BaseDataElement]

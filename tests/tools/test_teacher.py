@@ -75,7 +75,7 @@ def test_images_without_labels_alone_teach(run, trained, folder, configs):
     """Not one label: rows and fill move all the same."""
     options = (
         '--cfg-options',
-        'train_dataloader.dataset.datasets.0.labelled=0',
+        'train_dataloader.dataset.datasets.0.labelled=False',
     )
     found = train(run, folder, configs, 'unlabelled', *options)
     lines = [line for line in found.log if 'loss' in line]
