@@ -42,6 +42,11 @@ def check_watched(
                 "it is; let it watch 'mIoU_missing', with "
                 "`val_cfg.present='every'`"
             )
+        if _keeps_the_worst(hook) and ('IoU' in key or key == 'auto'):
+            raise ValueError(
+                f"{name} watches {key!r} by the rule 'less', but a higher "
+                "score is a better one; set `rule='greater'`"
+            )
 
 
 def warn_of_plain_loop(hooks: Sequence[Hook], val_loop: Any) -> None:
@@ -70,6 +75,10 @@ def _watched(hooks: Sequence[Hook]) -> Iterator[tuple[Hook, str]]:
         keys = getattr(hook, 'monitor', getattr(hook, 'save_best', None))
         for key in [keys] if isinstance(keys, str) else keys or ():
             yield hook, key
+
+
+def _keeps_the_worst(hook: Hook) -> bool:
+    return 'less' in (getattr(hook, 'rule', ''), *getattr(hook, 'rules', ()))
 
 
 def _gives(metric: Any, key: str) -> bool:

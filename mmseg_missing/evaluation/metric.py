@@ -117,6 +117,7 @@ class CombinationIoUMetric(BaseMetric):
         images, matrices = self._sum_over_ranks()
         self._images, self._matrices = {}, {}
         self._check_counts(images, size)
+        self._warn_one_class(sum(matrices.values()))
         self.report = self._build_report(images, matrices)
         if is_main_process():
             self._publish(self.report)
@@ -237,10 +238,16 @@ class CombinationIoUMetric(BaseMetric):
 
     def _warn_unscored(self, names: Sequence[str]) -> None:
         if names:
-            print_log(
-                f'not scored, because no sample has it: {", ".join(names)}',
-                logger='current',
-                level=logging.WARNING,
+            _warn(f'not scored, because no sample has it: {", ".join(names)}')
+
+    def _warn_one_class(self, matrix: Tensor) -> None:
+        """Say that nothing was told apart, however high the scores."""
+        there = matrix.sum(1).nonzero().flatten().tolist()
+        if len(there) == 1 < len(matrix):
+            _warn(
+                'all labels hold one class, '
+                f'{self._meta["classes"][there[0]]!r}, so that the scores '
+                'say nothing; check them with tools/check_dataset.py'
             )
 
     def _publish(self, report: Report) -> None:
@@ -252,6 +259,10 @@ class CombinationIoUMetric(BaseMetric):
             print_log(f'\n{table}', logger='current')
         if self.out_dir:
             write_report(report, self.out_dir)
+
+
+def _warn(message: str) -> None:
+    print_log(message, logger='current', level=logging.WARNING)
 
 
 def _source(sample: Mapping[str, Any]) -> str:

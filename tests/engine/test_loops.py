@@ -377,6 +377,26 @@ def test_hook_that_watches_what_cannot_move(
 
 
 @pytest.mark.parametrize(
+    'hook',
+    [
+        {'type': 'CheckpointHook', 'save_best': 'auto'},
+        {'type': 'CheckpointHook', 'save_best': ['mIoU/rgb', 'mIoU_mean']},
+        {'type': 'EarlyStoppingHook', 'monitor': 'mIoU_missing'},
+    ],
+)
+@pytest.mark.parametrize('rule', ['less', 'greater'])
+def test_hook_that_keeps_the_worst(tmp_path, hook, rule):
+    runner = make_runner(
+        tmp_path, stage='val', hooks={'a': {**hook, 'rule': rule}}
+    )
+    if rule == 'greater':
+        runner.build_val_loop(runner._val_loop)
+        return
+    with pytest.raises(ValueError, match="set `rule='greater'`"):
+        runner.build_val_loop(runner._val_loop)
+
+
+@pytest.mark.parametrize(
     ('watched', 'is_given'),
     [
         ('mIoU', False),

@@ -92,6 +92,21 @@ def test_what_no_sample_has_is_named(monkeypatch):
     assert "rule 'mmseg'" in logged[-1]
 
 
+def test_labels_of_one_class_are_said(monkeypatch):
+    logged = []
+    monkeypatch.setattr(metric, 'print_log', lambda s, **_: logged.append(s))
+    scored = make_metric()
+    label = [[0, 255], [0, 0]]
+    scored.process(None, [sample([[0, 0]] * 2, label, combination='rgb')])
+    scored.evaluate(1)
+    assert ["'wall'" in line for line in logged if 'say nothing' in line] == [
+        True
+    ]
+    scored.process(None, [HALF])
+    scored.evaluate(1)
+    assert sum('say nothing' in line for line in logged) == 1
+
+
 def test_ranks_are_summed(monkeypatch):
     """The other rank scored one image, under rgb alone, without a mistake."""
     others = {
