@@ -17,6 +17,7 @@ CORE = {
     'modality',
     'context',
     'fill',
+    'finite',
     'sampling',
     'corruptions',
     'adapters',

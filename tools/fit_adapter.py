@@ -31,7 +31,7 @@ from mmseg_missing.apis.cli import (
 )
 from mmseg_missing.apis.looking import held_out, mean_ious
 from mmseg_missing.apis.model import configure, load_config
-from mmseg_missing.apis.sentences import naming
+from mmseg_missing.apis.sentences import naming_section
 from mmseg_missing.engine.checkpoints import read_checkpoint
 from mmseg_missing.engine.fitting import fit_segmentor
 from mmseg_missing.evaluation import check_writable
@@ -118,7 +118,7 @@ def build_base(cfg: Config, args: argparse.Namespace) -> nn.Module:
     checkpoint = read_checkpoint(args.checkpoint)
     configure(cfg, checkpoint)
     choose_sites(cfg, args)
-    with naming('model', cfg.filename):
+    with naming_section('model', cfg.filename):
         model = MODELS.build(cfg.model)
     prefixes = adapter_prefixes(model)
     state = {
@@ -161,7 +161,7 @@ def fit(model: nn.Module, cfg: Config, args: argparse.Namespace) -> int:
 
     set_random_seed(args.seed)
     loader = cfg.train_dataloader
-    with naming('train_dataloader', cfg.filename):
+    with naming_section('train_dataloader', cfg.filename):
         dataset = DATASETS.build(loader.dataset)
     check_classes(
         model, dataset, read_checkpoint(args.checkpoint), args.checkpoint

@@ -11,10 +11,11 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-import torch
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
+
+from ..finite import is_finite
 
 MOST_BYTES = 2**32
 MOST_HEADER_BYTES = 2**22
@@ -93,7 +94,7 @@ class Content:
         except (SafetensorError, ValueError) as error:
             raise Damaged(f'its numbers cannot be read: {error}') from error
         for name, tensor in tensors.items():
-            if not bool(torch.isfinite(tensor).all()):
+            if not is_finite(tensor):
                 raise Damaged(f'numbers of {name!r} are not finite')
         expected = self.metadata.get(SUM)
         if expected is not None and expected != checksum(tensors, self.texts):

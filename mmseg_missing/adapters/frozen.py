@@ -9,6 +9,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from ..finite import is_finite
 from .attach import BANK, adapted
 
 
@@ -75,7 +76,7 @@ def check_finite(state: Mapping[str, Tensor], path: str | Path) -> None:
         ValueError: names the first such tensor.
     """
     for key, value in state.items():
-        if not bool(torch.isfinite(value.to(torch.float32)).all()):
+        if not is_finite(value.to(torch.float32)):
             raise ValueError(
                 f'{str(path)!r} holds numbers that are not finite in {key!r}; '
                 'give a checkpoint from before its training diverged'

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..evaluation import class_iou, confusion_matrix
+from ..finite import is_finite
 from ..modality import Stack
 from .shapley import EMPTY, interactions, shapley_values
 
@@ -47,7 +48,7 @@ class Tally:
         Raises:
             ValueError: logits that are not finite.
         """
-        if not logits.isfinite().all():
+        if not is_finite(logits):
             raise ValueError(
                 "the network's scores are not finite; check the checkpoint, "
                 'and the values of the images (tools/check_dataset.py)'

@@ -19,7 +19,7 @@ from ..compat import trust_from_now_on
 from ..datasets.options import modality_names
 from ..evaluation import check_writable
 from .foreign_values import check_foreign_values
-from .sentences import last_line, naming
+from .sentences import last_line, naming_section
 from .training import work_folder
 
 # What starts the processes of a launcher, and what it sets in each.
@@ -210,7 +210,7 @@ class NamingRunner(Runner):
         return super().test()
 
     def _naming(self, section: str):
-        return naming(section, self.cfg.filename)
+        return naming_section(section, self.cfg.filename)
 
     def _section(self, kind: str, given: Any) -> str:
         """Return which of ``train_<kind>`` and so on the config is."""

@@ -30,6 +30,8 @@ LOADERS = ('LoadModalities', 'LoadLabel')
 FAR = 5.0
 # RGB from 0 to 1 does not: it is 2.1 std away, but flat beside a std of 58.
 FLAT, OFF = 0.1, 1.5
+# Every fourth row and column tell as much, in a few per cent of the time.
+STEP = 4
 
 
 class Inferencer:
@@ -261,6 +263,7 @@ def far_outside(array: np.ndarray, modality: Modality) -> str:
         array: (H, W, C), as the data set delivers it.
         modality: With the ``mean`` and ``std`` of training.
     """
+    array = array[::STEP, ::STEP]
     mean, std = np.array(modality.mean), np.array(modality.std)
     own = array.mean((0, 1), dtype=np.float64)
     off = np.abs(own - mean) / std

@@ -38,7 +38,7 @@ from .adapter_configs import (
 )
 from .checks import check_device, check_kinds, require
 from .classes import compare_classes, stated_classes
-from .sentences import naming
+from .sentences import naming_section
 
 # One adapter file, several that are joined into a table, or none.
 AdapterFiles: TypeAlias = str | Path | Sequence[str | Path] | None
@@ -73,7 +73,7 @@ def init_model(
     found = read_checkpoint(checkpoint, trust)
     configure(cfg, found, adapter)
     init_default_scope(cfg.get('default_scope', 'mmseg'))
-    with naming('model', cfg.filename):
+    with naming_section('model', cfg.filename):
         model = MODELS.build(cfg.model)
     load_weights(model, found, checkpoint, adapter)
     model.cfg, model.dataset_meta = cfg, found['meta'].get('dataset_meta')

@@ -70,7 +70,7 @@ def is_sentence(error: BaseException) -> bool:
 
 
 @contextmanager
-def naming(section: str, config: str | Path | None) -> Iterator[None]:
+def naming_section(section: str, config: str | Path | None) -> Iterator[None]:
     """Let errors of this block say which section of the config they are of.
 
     Those that this package raises with a sentence stay as they are.

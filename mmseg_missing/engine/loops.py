@@ -17,6 +17,7 @@ from torch import nn
 from mmseg_missing.adapters import adapted, check_hooks
 from mmseg_missing.evaluation.batches import by_size
 from mmseg_missing.evaluation.per_combination import per_combination
+from mmseg_missing.finite import is_finite
 from mmseg_missing.modality import Stack
 from mmseg_missing.values import flag
 
@@ -284,7 +285,7 @@ def _check_finite(samples: Sequence[BaseDataElement]) -> None:
     """Refuse scores that no class can be read from."""
     for sample in samples:
         logits = sample.get('seg_logits')
-        if logits is not None and not logits.data.isfinite().all():
+        if logits is not None and not is_finite(logits.data):
             meta = sample.metainfo
             raise ValueError(
                 f"the network's scores of {meta.get('img_path', 'an image')} "

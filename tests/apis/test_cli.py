@@ -21,7 +21,7 @@ from mmseg_missing.apis.cli import (
     run_tool,
     saying,
 )
-from mmseg_missing.apis.sentences import DEBUG, last_line, naming
+from mmseg_missing.apis.sentences import DEBUG, last_line, naming_section
 from mmseg_missing.apis.training import work_folder
 from mmseg_missing.modality import Stack
 
@@ -171,7 +171,10 @@ def test_too_little_memory(capsys, error):
     ],
 )
 def test_errors_name_the_section_of_the_config(config, fails, kind, words):
-    with pytest.raises(kind, match=f'^{words}'), naming('model', config):
+    with (
+        pytest.raises(kind, match=f'^{words}'),
+        naming_section('model', config),
+    ):
         fails()
 
 

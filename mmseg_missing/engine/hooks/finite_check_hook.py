@@ -14,6 +14,8 @@ from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 from torch import Tensor, nn
 
+from ...finite import is_finite
+
 # Keys of a config whose numbers are all finite, but for the kind of a norm.
 LEARNING = ('model', 'optim_wrapper', 'param_scheduler')
 MAY_BE_INFINITE = ('norm_type',)
@@ -88,7 +90,7 @@ def first_not_finite(model: nn.Module) -> str | None:
     model = model.module if is_model_wrapper(model) else model
     with torch.no_grad():
         for name, value in model.named_parameters():
-            if not value.isfinite().all():
+            if not is_finite(value):
                 return name
         for name, value in model.named_buffers():
             if value.isnan().any():

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 
 from torch import Tensor
 
+from ...finite import is_finite
 from ...values import first_line
 
 Rules = Iterable[tuple[str, str]]
@@ -84,7 +85,7 @@ def check_names(
 
 
 def _is_finite(tensor: Tensor) -> bool:
-    return tensor.is_meta or bool(tensor.isfinite().all())
+    return tensor.is_meta or is_finite(tensor)
 
 
 def _few(names: set[str]) -> str:
