@@ -3,6 +3,7 @@
 import copy
 import itertools
 import random
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from mmengine.config import ConfigDict
 from mmengine.evaluator import BaseMetric, Evaluator
 from mmengine.hooks import Hook
 from mmengine.registry import HOOKS
-from mmengine.runner import Runner
+from mmengine.runner import Runner, loops
 from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 from torch.utils.data import Dataset
@@ -101,6 +102,13 @@ class StopHook(Hook):
     def after_train_iter(self, runner, *args, **kwargs):
         if runner.iter + 1 == self.after:
             raise KeyboardInterrupt
+
+
+@pytest.fixture(autouse=True)
+def no_waiting(monkeypatch):
+    """mmengine waits two seconds when an endless loader begins anew."""
+    no_time = SimpleNamespace(sleep=lambda seconds: None)
+    monkeypatch.setattr(loops, 'time', no_time)
 
 
 @pytest.fixture

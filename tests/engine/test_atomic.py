@@ -6,7 +6,6 @@ import shutil
 
 import pytest
 import torch
-from mmengine.runner import loops
 
 from mmseg_missing.engine import (
     AtomicCheckpointHook,
@@ -14,12 +13,6 @@ from mmseg_missing.engine import (
     resume,
 )
 from mmseg_missing.engine.atomic import write_atomically
-
-
-@pytest.fixture(autouse=True)
-def no_waiting(monkeypatch):
-    """mmengine waits two seconds when an endless loader begins anew."""
-    monkeypatch.setattr(loops.time, 'sleep', lambda seconds: None)
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from types import SimpleNamespace
 
 import pytest
 import torch
-from mmengine.runner import loops
 
 from mmseg_missing.engine import CostHook
 from mmseg_missing.engine.hooks import cost_hook
@@ -14,12 +13,6 @@ HOOK = {'type': 'CostHook'}
 ADAPTER = {'type': 'ScaleShift', 'sites': ['backbone.conv1', 'backbone.bn1']}
 # Scale and shift of four channels at two sites.
 WIDTH = 16
-
-
-@pytest.fixture(autouse=True)
-def no_waiting(monkeypatch):
-    """mmengine waits two seconds when an endless loader begins anew."""
-    monkeypatch.setattr(loops.time, 'sleep', lambda seconds: None)
 
 
 @pytest.fixture(autouse=True)

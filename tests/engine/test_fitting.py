@@ -2,18 +2,11 @@
 
 import pytest
 import torch
-from mmengine.runner import loops
 
 from mmseg_missing.adapters import adapted
 from mmseg_missing.engine.fitting import complete_images, fit_segmentor
 
 ADAPTER = {'type': 'ScaleShift'}
-
-
-@pytest.fixture(autouse=True)
-def no_waiting(monkeypatch):
-    """mmengine waits two seconds when an endless loader begins anew."""
-    monkeypatch.setattr(loops.time, 'sleep', lambda seconds: None)
 
 
 @pytest.fixture

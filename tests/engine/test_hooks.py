@@ -5,7 +5,6 @@ import random
 import numpy as np
 import pytest
 import torch
-from mmengine.runner import loops
 from torch import nn
 
 from mmseg_missing.adapters import (
@@ -23,12 +22,6 @@ from mmseg_missing.engine.hooks.random_state_hook import (
 
 ADAPTER = {'type': 'ScaleShift'}
 CHECK = {'type': 'FrozenBaseCheckHook'}
-
-
-@pytest.fixture(autouse=True)
-def no_waiting(monkeypatch):
-    """mmengine waits two seconds when an endless loader begins anew."""
-    monkeypatch.setattr(loops.time, 'sleep', lambda seconds: None)
 
 
 @pytest.fixture

@@ -8,7 +8,6 @@ import pytest
 import torch
 import torch.distributed as dist
 import torch.multiprocessing as mp
-from mmengine.runner import loops
 from torch.utils._pytree import tree_map
 
 from mmseg_missing.engine import RandomStateHook
@@ -62,7 +61,6 @@ def test_states_that_arrived_on_a_device():
 
 def test_resume_with_states_on_a_device(make_runner, monkeypatch):
     """MMEngine moves all that is in a checkpoint to the network's device."""
-    monkeypatch.setattr(loops.time, 'sleep', lambda seconds: None)
     make_runner(hooks=[HOOK], iters=6, folder='whole').train()
     expected = draw()
     make_runner(hooks=[HOOK], iters=3).train()

@@ -2,15 +2,8 @@
 
 import pytest
 import torch
-from mmengine.runner import loops
 
 RANDOM = {'type': 'RandomStateHook'}
-
-
-@pytest.fixture(autouse=True)
-def no_waiting(monkeypatch):
-    """mmengine waits two seconds when an endless loader begins anew."""
-    monkeypatch.setattr(loops.time, 'sleep', lambda seconds: None)
 
 
 def final_state(runner):

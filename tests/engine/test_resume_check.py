@@ -3,7 +3,6 @@
 import copy
 
 import pytest
-from mmengine.runner import loops
 
 from mmseg_missing.engine.hooks import resume_check_hook
 from mmseg_missing.engine.resume import differences
@@ -22,12 +21,6 @@ train_cfg = dict(max_epochs=2, val_interval=1)
 train_dataloader = dict(batch_size=2, num_workers=0)
 work_dir = 'work'
 """
-
-
-@pytest.fixture(autouse=True)
-def no_waiting(monkeypatch):
-    """mmengine waits two seconds when an endless loader begins anew."""
-    monkeypatch.setattr(loops.time, 'sleep', lambda seconds: None)
 
 
 @pytest.fixture

@@ -3,6 +3,7 @@
 import pytest
 import torch
 
+from mmseg_missing.models.segmentors import small_images
 from mmseg_missing.models.segmentors.small_images import TOO_SMALL
 
 FULL = (True, True)
@@ -44,3 +45,15 @@ def test_what_is_no_matter_of_size_stays(make_segmentor, make_samples):
     with pytest.raises(IndexError):
         model(torch.zeros(2, 4, 32, 64), samples, 'loss')
     assert not TOO_SMALL.search('CUDA out of memory')
+
+
+def test_one_process_of_several_runs_nothing(
+    make_segmentor, make_samples, monkeypatch
+):
+    """The others would wait for it for ever."""
+    monkeypatch.setattr(small_images, 'get_world_size', lambda: 2)
+    model = make_segmentor('mit streams', adapter={'type': 'ScaleShift'})
+    samples = make_samples([FULL, FULL], (3, 3))
+    with pytest.raises((RuntimeError, ValueError)) as caught:
+        model(images(3), samples, 'predict')
+    assert 'too small for' not in str(caught.value)

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import Any
 
 import torch
+from mmengine.dist import get_world_size
 from torch import Tensor
 
 from ...values import first_line
@@ -53,7 +54,13 @@ def explaining_sizes(segmentor: Any, inputs: Tensor) -> Iterator[None]:
 
 @torch.no_grad()
 def _enough(segmentor: Any, inputs: Tensor) -> int | None:
-    """Return the side of square images that work, None if none does."""
+    """Return the side of square images that work, None if none does.
+
+    Of several processes one alone must not run the network: norms that
+    average over processes would wait for the others.
+    """
+    if get_world_size() > 1:
+        return None
     for side in SIDES:
         try:
             levels = segmentor.extract_feat(
