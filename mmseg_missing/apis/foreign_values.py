@@ -35,6 +35,8 @@ PARAMWISE = (
     'bypass_duplicate',
 )
 PHASES = ('train', 'val', 'test')
+# With a power below 0 a schedule ends at infinity.
+NOT_NEGATIVE = ('.begin', '.power')
 
 
 def check_foreign_values(cfg: Mapping[str, Any]) -> None:
@@ -119,7 +121,7 @@ def _check(key: str, value: Any, default: Any) -> None:
     elif isinstance(default, (int, float)) and isinstance(
         value, (int, float, str, Mapping)
     ):
-        real(key, value, least=0 if key.endswith('.begin') else None)
+        real(key, value, least=0 if key.endswith(NOT_NEGATIVE) else None)
 
 
 def _check_multiples(given: Any, is_default: bool) -> None:

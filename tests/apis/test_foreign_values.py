@@ -30,7 +30,7 @@ BAD = {
     'optim_wrapper.optimizer.amsgrad': [[], 'x', 2],
     'optim_wrapper.paramwise_cfg.norm_decay_mult': ['', math.nan, -1],
     'optim_wrapper.paramwise_cfg': ['x', 1.5],
-    'param_scheduler.1.power': [math.inf, True, '2'],
+    'param_scheduler.1.power': [math.inf, True, '2', -1],
     'param_scheduler.0.begin': [-1, 'x'],
     'param_scheduler.0.end': [math.inf, {}],
     'param_scheduler.1.convert_to_iter_based': ['', [0], 10**9],
