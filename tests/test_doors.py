@@ -60,7 +60,8 @@ def address(evil, tmp_path, monkeypatch):
     monkeypatch.setenv('no_proxy', '*')
     handler = partial(Quiet, directory=evil.parent)
     with ThreadingHTTPServer(('127.0.0.1', 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
+        # It asks so often whether it should stop.
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         yield f'http://127.0.0.1:{server.server_port}'
         server.shutdown()
