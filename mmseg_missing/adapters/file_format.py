@@ -90,7 +90,8 @@ class Content:
                 neither they nor the metadata are what was once written.
         """
         try:
-            tensors = load(self._bytes)
+            # The library gives them in any order.
+            tensors = dict(sorted(load(self._bytes).items()))
         except (SafetensorError, ValueError) as error:
             raise Damaged(f'its numbers cannot be read: {error}') from error
         for name, tensor in tensors.items():

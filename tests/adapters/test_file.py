@@ -569,3 +569,9 @@ def test_names_of_layers_are_no_patterns():
     assert matches(exactly('a(b)*'), 'a(b)*')
     for pattern in ('(a*)*b', '.*', 'a|b', '(?:(a*)*)', '(?:a.b)'):
         assert not is_name(pattern)
+
+
+def test_tensors_come_in_one_order(network, path):
+    """Whoever reads a file twice may compare them pair by pair."""
+    orders = {tuple(read_adapter(path)[1]) for _ in range(20)}
+    assert orders == {tuple(sorted(network.adapters.trained))}
