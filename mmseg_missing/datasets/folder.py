@@ -1,5 +1,7 @@
 """A data set of one's own: any modalities, in folders or in a manifest."""
 
+import difflib
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -150,6 +152,7 @@ def _completed(
             f'`formats` of the label takes {list(LABEL_KEYS)}, got also '
             f'{beyond}; labels are 8-bit class indices'
         )
+    _warn_of_misspelt(kinds, formats)
     completed = {
         kind: {'folder': kind, 'suffix': '.png', **(formats.get(kind) or {})}
         for kind in kinds
@@ -163,6 +166,22 @@ def _completed(
         text(f'formats.{kind}.folder', form['folder'])
         text(f'formats.{kind}.suffix', form['suffix'], may_be_empty=True)
     return completed
+
+
+def _warn_of_misspelt(kinds: Sequence[str], formats: Mapping) -> None:
+    """Warn of a format that seems to be meant for one of ``kinds``.
+
+    Others may stand there: a dedicated network leaves modalities out.
+    """
+    without = [kind for kind in kinds if kind not in formats]
+    for name in formats:
+        close = difflib.get_close_matches(str(name), without, 1)
+        if name not in kinds and close:
+            warnings.warn(
+                f'`formats` has {name!r}, which is no modality here, and '
+                f'nothing for {close[0]!r}; is that what was meant?',
+                stacklevel=4,
+            )
 
 
 def _file_classes(

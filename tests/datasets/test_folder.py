@@ -1,4 +1,5 @@
 import json
+import warnings
 from copy import deepcopy
 from functools import partial
 
@@ -149,6 +150,20 @@ def test_formats_may_be_left_out(tmp_path):
         pipeline=steps(),
     )
     assert values(dataset) == [(1, 1)]
+
+
+def test_a_misspelt_format_is_told(tmp_path):
+    for kind in ('depth', 'label'):
+        write(tmp_path / kind / '1.png', np.ones(SIZE, np.uint8))
+    settings = {'metainfo': META, 'pipeline': steps()}
+    stack = [{'name': 'depth', 'channels': 1}]
+    with pytest.warns(UserWarning, match="has 'deph', .* nothing for 'dept"):
+        FolderDataset(
+            stack, str(tmp_path), formats={'deph': {'scale': 2}}, **settings
+        )
+    with warnings.catch_warnings():
+        warnings.simplefilter('error')
+        FolderDataset(stack, str(tmp_path), formats={'rgb': {}}, **settings)
 
 
 def test_without_labels_any_modality_makes_a_sample(root):
