@@ -411,7 +411,7 @@ def try_all(network, bases, count, folder, outcomes, sections=SECTIONS):
 
 @pytest.mark.parametrize('network', MODELS)
 def test_some_hostile_configs(network, bases, tmp_path, outcomes):
-    try_all(network, bases, 6, tmp_path, outcomes, ['model'])
+    try_all(network, bases, 3, tmp_path, outcomes, ['model'])
     assert not outcomes.faults
 
 
