@@ -135,6 +135,7 @@ def test_infinite_mask_is_no_fault(make_runner):
     mask = torch.tensor([0.0, -math.inf])
     runner.model.register_buffer('mask', mask)
     runner.train()
+    assert runner.iter == runner.max_iters
 
 
 def test_base_of_nan(make_runner, join, base):

@@ -84,14 +84,16 @@ def test_dead_process_loses_it(tmp_path, other):
     other.kill()
     other.wait()
     with locked(tmp_path):
-        pass
+        held = json.loads((tmp_path / 'train.lock').read_text())
+    assert held['pid'] == os.getpid()
 
 
 def test_number_that_was_used_again(tmp_path, other):
     """As after a restart of the machine, or of a container."""
     write(tmp_path, pid=other.pid, host=HOST, start='1')
     with locked(tmp_path):
-        pass
+        held = json.loads((tmp_path / 'train.lock').read_text())
+    assert held['pid'] == os.getpid()
 
 
 @pytest.mark.parametrize('text', ['', '{}', '{"pid": 1, "ho', '[1]'])
