@@ -29,16 +29,16 @@ from ..adapters import (
     read_adapter,
 )
 from ..engine.checkpoints import read_checkpoint
-from .adapter_configs import (
+from ..startup.adapter_configs import (
     adapter_config,
     adapter_of,
     check_folded,
     has_adapter,
     rows_of,
 )
-from .checks import check_device, check_kinds, require
-from .classes import compare_classes, stated_classes
-from .sentences import naming_section
+from ..startup.checks import check_device, check_kinds, require
+from ..startup.classes import compare_classes, stated_classes
+from ..startup.sentences import naming_section
 
 # One adapter file, several that are joined into a table, or none.
 AdapterFiles: TypeAlias = str | Path | Sequence[str | Path] | None

@@ -21,7 +21,7 @@ from mmseg_missing.finite import is_finite
 from mmseg_missing.modality import Stack
 from mmseg_missing.values import flag
 
-from .failures import parse_failure
+from ..evaluation.failures import parse_failure
 from .pictures import draw_per_combination
 from .watching import check_watched
 
@@ -217,7 +217,7 @@ class CombinationTestLoop(_CombinationLoop, TestLoop):
             folded for.
         failure: ``RMM 0.75`` (a rate) or ``NM low`` (``mid``, ``high``): the
             protocols of arXiv:2503.18445; see
-            :mod:`mmseg_missing.corruptions.benchmark`.
+            :mod:`mmseg_missing.corruptions.protocols`.
 
     Attributes:
         combinations: Names of the combinations that are scored.

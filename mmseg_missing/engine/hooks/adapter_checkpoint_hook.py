@@ -44,7 +44,7 @@ class AdapterCheckpointHook(Hook):
         filename: Of the small file, in the work folder.
         init: Where rows start: at the ``identity``, or where ``moments`` of
             features put them, see
-            :func:`mmseg_missing.adapters.closed_form.fit_rows`.
+            :func:`mmseg_missing.adapters.fitting.closed_form.fit_rows`.
         init_batches: How many training batches these moments are of.
 
     Raises:
