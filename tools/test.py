@@ -13,7 +13,6 @@ from mmseg_missing.apis.model import (
     configure,
     load_config,
     load_weights,
-    network_of,
 )
 from mmseg_missing.apis.runner import build_runner
 from mmseg_missing.cli.arguments import (
@@ -24,6 +23,7 @@ from mmseg_missing.cli.ending import run_tool, saying
 from mmseg_missing.corruptions import FAULTS, SEVERITIES
 from mmseg_missing.engine.checkpoints import read_checkpoint
 from mmseg_missing.engine.hooks import ProgressBarHook
+from mmseg_missing.engine.network import network_of
 from mmseg_missing.evaluation import check_writable
 from mmseg_missing.evaluation.protocols import (
     PROTOCOLS,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import torch
 from mmengine.dist import is_main_process
 
-from mmseg_missing.apis.model import load_config, load_weights, network_of
+from mmseg_missing.apis.model import load_config, load_weights
 from mmseg_missing.apis.runner import build_runner
 from mmseg_missing.cli.arguments import (
     add_runner_arguments,
@@ -23,6 +23,7 @@ from mmseg_missing.engine import (
     locked,
 )
 from mmseg_missing.engine.checkpoints import read_checkpoint
+from mmseg_missing.engine.network import network_of
 from mmseg_missing.startup.adapter_configs import has_adapter
 
 # The stack comes in below this: it says what to install.

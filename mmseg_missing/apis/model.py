@@ -14,7 +14,6 @@ from typing import Any, TypeAlias
 
 import torch
 from mmengine.config import Config
-from mmengine.model import is_model_wrapper
 from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
 from torch import nn
@@ -230,12 +229,6 @@ def _load_rows(
         )
     check_finite(rows, path)
     model.load_state_dict(rows, strict=False)
-
-
-def network_of(model: nn.Module) -> nn.Module:
-    """Return the segmentor inside of wrappers for DDP and augmentation."""
-    model = model.module if is_model_wrapper(model) else model
-    return getattr(model, 'module', model)
 
 
 def _joined(state: Mapping[str, torch.Tensor]) -> bool:

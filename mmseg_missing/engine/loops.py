@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from mmengine.dist import get_world_size
-from mmengine.model import BaseTTAModel, is_model_wrapper
+from mmengine.model import BaseTTAModel
 from mmengine.runner import Runner, TestLoop, ValLoop, autocast
 from mmengine.structures import BaseDataElement
 from mmseg.registry import LOOPS
@@ -22,6 +22,7 @@ from mmseg_missing.modality import Stack
 from mmseg_missing.values import flag
 
 from ..evaluation.failures import parse_failure
+from .network import unwrapped
 from .pictures import draw_per_combination
 from .watching import check_watched
 
@@ -46,7 +47,7 @@ class _CombinationLoop:
         super().__init__(runner, dataloader, evaluator, fp16=fp16)
         _check_sampler(self.dataloader.sampler)
         model = runner.model
-        self.model = model.module if is_model_wrapper(model) else model
+        self.model = unwrapped(model)
         self.is_augmented = isinstance(self.model, BaseTTAModel)
         network = self.model.module if self.is_augmented else self.model
         _check_network(network)
