@@ -100,11 +100,11 @@ class SharedStreamBackbone(BaseModule):
             super().init_weights()
 
     @contextmanager
-    def told(self, present: Sequence[Sequence[bool]]) -> Iterator[None]:
+    def told(self, present: Tensor) -> Iterator[None]:
         """Tell what each sample of the coming forward has.
 
         Args:
-            present: n times M flags, in stack order.
+            present: (n, M) bool on the CPU, in stack order.
         """
         with telling({self: present}):
             yield
@@ -126,12 +126,12 @@ class SharedStreamBackbone(BaseModule):
                 'present; run it in a `MissingModalitySegmentor`, or inside '
                 '`with backbone.told(present):`'
             )
-        there = torch.as_tensor(present, device=x.device)  # (n, M)
+        there = present.to(x.device)  # (n, M)
         shares = softplus(self.weights)[:, None] * there  # (levels, n, M)
         shares = shares / shares.sum(2, keepdim=True)
         sums: list[Any] = [0] * len(shares)
         for m, image in enumerate(split_images(x, self.in_channels)):
-            rows = self._rows([bool(flags[m]) for flags in present])
+            rows = self._rows(present[:, m])
             if not rows:
                 continue
             for i, level in enumerate(self._run(m, image[rows])):
@@ -140,13 +140,13 @@ class SharedStreamBackbone(BaseModule):
                 sums[i] = sums[i] + share.to(level.dtype) * level
         return tuple(sums)
 
-    def _rows(self, has: Sequence[bool]) -> list[int]:
+    def _rows(self, has: Tensor) -> list[int]:
         """Return the samples to run for a modality that some of them have.
 
         Norms in training must not see what stands in for it. Adapters, which
         hang in a network that is not in training, need whole batches.
         """
-        rows = [i for i, flag in enumerate(has) if flag]
+        rows = has.nonzero().flatten().tolist()
         if self.training or not (torch.is_grad_enabled() or rows):
             return rows
         return list(range(len(has)))
