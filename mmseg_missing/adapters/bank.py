@@ -39,7 +39,8 @@ class AdapterBank(nn.Module):
 
     Keys of its state: those of the rows (``rows.table.<combination>``),
     ``rows.anchor`` (always zero) and ``samples_seen``; ``fill.<modality>``
-    where a fill is learned.
+    where a fill is learned; ``predictors.<name>`` where a module predicts
+    what an absent modality would have shown.
 
     Args:
         stack: The modalities.
@@ -88,6 +89,8 @@ class AdapterBank(nn.Module):
             stack, sum(self.widths), combinations, **settings
         )
         self.fill: nn.ParameterDict | None = None
+        self.predictors = nn.ModuleDict()
+        self.predictor_configs: dict[str, dict[str, Any]] = {}
         # Training samples that used each row; a row at 0 is no repair.
         self.register_buffer(
             'samples_seen', torch.zeros(len(self.rows.names), dtype=torch.long)
@@ -163,6 +166,19 @@ class AdapterBank(nn.Module):
                 for name in (self.stack.names if names is None else names)
             ]
         )
+
+    def predict(
+        self, name: str, module: nn.Module, config: Mapping[str, Any]
+    ) -> None:
+        """Train a module with the rows that predicts what is absent.
+
+        Args:
+            name: What it predicts, ``input`` or ``features``.
+            module: Shared by all combinations.
+            config: What builds it, for adapter files.
+        """
+        self.predictors[name] = module
+        self.predictor_configs[name] = dict(config)
 
     def numbers(self, present: Tensor) -> Tensor:
         """Return (n, width): identity plus row, for each of (n, M)."""

@@ -15,9 +15,9 @@ from ..version import __version__
 from .attach import BANK
 from .bank import AdapterBank
 from .base_state import fingerprint
-from .file_checks import FILL, check_metadata
+from .file_checks import FILL, PREDICTORS, check_metadata
 from .file_format import MOST_BYTES, SUM, Content, Damaged, encode
-from .file_match import check_fill, check_same
+from .file_match import check_fill, check_predictors, check_same
 from .sites import by_name
 
 # Version 1 has no sum over its content, and patterns where 2 has names.
@@ -49,6 +49,7 @@ def describe(root: nn.Module) -> dict[str, Any]:
         ],
         'batch_major': [s.name for s in bank.sites if s.is_batch_major],
         'identity': _digest(bank.identity),
+        'predictors': bank.predictor_configs,
         'base': fingerprint(root),
     }
 
@@ -95,8 +96,9 @@ def save_adapter(
         tensors = _rows_alone(bank, combinations)
         names = tuple(tensors)
         metadata.update(rows='table', row_options={})
-    for key in [f'{FILL}{name}' for name in bank.fill or ()]:
-        tensors[key] = (state or bank.state_dict())[key]
+    for key, value in (state or bank.state_dict()).items():
+        if key.startswith((FILL, PREDICTORS)):
+            tensors[key] = value
     seen = dict(zip(bank.rows.names, bank.samples_seen.tolist()))
     least = min(filter(None, seen.values()))
     metadata['combinations'] = list(names)
@@ -222,6 +224,7 @@ def load_adapter(root: nn.Module, path: str | Path) -> dict[str, Any]:
         )
     fills = {k: v for k, v in tensors.items() if k.startswith(FILL)}
     check_fill(bank, fills, path)
+    check_predictors(bank, tensors, path)
     put(bank, tensors, seen)
     return metadata
 
@@ -243,6 +246,8 @@ def put(
     }
     for name in bank.fill or ():
         places[f'{FILL}{name}'] = bank.get_parameter(f'{FILL}{name}')
+    for name, value in bank.predictors.state_dict().items():
+        places[f'{PREDICTORS}{name}'] = value
     for name, parameter in places.items():
         if name in tensors:
             parameter.copy_(tensors[name])

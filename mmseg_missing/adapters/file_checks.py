@@ -16,11 +16,12 @@ from .file_format import Damaged
 from .rows import ROW_MODES, Rows
 
 FILL = 'fill.'
+PREDICTORS = 'predictors.'
 MOST_MODALITIES = 16
 MOST_CHANNELS = 4096
 MOST_SAMPLES = 2**63
 # In files of version 0.1 these had one value only, and were left out.
-ADDED = ('options', 'row_options', 'identity', 'batch_major')
+ADDED = ('options', 'row_options', 'identity', 'batch_major', 'predictors')
 
 
 def _is_text(value: Any) -> bool:
@@ -94,6 +95,13 @@ def _is_fill(value: Any) -> bool:
     return value is None or isinstance(value, str)
 
 
+def _is_predictors(value: Any) -> bool:
+    return isinstance(value, dict) and all(
+        isinstance(config, dict) and _is_name(config.get('type'))
+        for config in value.values()
+    )
+
+
 # What must be there, and what it must be.
 KINDS: dict[str, Callable[[Any], bool]] = {
     'method': _is_name,
@@ -105,6 +113,7 @@ KINDS: dict[str, Callable[[Any], bool]] = {
     'sites': lambda value: _is_list_of(_is_site, value) and bool(value),
     'batch_major': lambda value: _is_list_of(_is_text, value),
     'identity': _is_digest(16),
+    'predictors': _is_predictors,
     'base': _is_digest(64),
     'samples_seen': _is_counts,
     'combinations': lambda value: _is_list_of(_is_text, value),
@@ -219,7 +228,11 @@ def _check_shapes(
         for m in stack
         if f'{FILL}{m.name}' in shapes
     }
-    if {**expected, **fills} != dict(shapes):
+    predictors = tuple(
+        f'{PREDICTORS}{name}.' for name in metadata.get('predictors', {})
+    )
+    rest = {n: s for n, s in shapes.items() if not n.startswith(predictors)}
+    if {**expected, **fills} != rest:
         raise Damaged(
             f'expected numbers for {list(expected)[:3]}, {width} in a row'
         )

@@ -10,7 +10,7 @@ from typing import Any
 from torch import Tensor
 
 from .bank import AdapterBank
-from .file_checks import ADDED
+from .file_checks import ADDED, PREDICTORS
 
 # What must be the same in a file and in the network that takes it.
 _SAME = (
@@ -21,6 +21,7 @@ _SAME = (
     'row_options',
     'sites',
     'identity',
+    'predictors',
     'base',
 )
 # The key of `model.adapter` that makes them the same.
@@ -43,6 +44,26 @@ def check_fill(
         raise ValueError(
             f'{str(path)!r} has a learned fill of {sorted(theirs)}, the '
             f'network of {sorted(ours)}; check `model.fill`'
+        )
+
+
+def check_predictors(
+    bank: AdapterBank, tensors: Mapping[str, Tensor], path: str | Path
+) -> None:
+    """Refuse a file whose predictors have other numbers."""
+    ours = {
+        f'{PREDICTORS}{name}': value.shape
+        for name, value in bank.predictors.state_dict().items()
+    }
+    theirs = {
+        name: value.shape
+        for name, value in tensors.items()
+        if name.startswith(PREDICTORS)
+    }
+    if ours != theirs:
+        raise ValueError(
+            f'{str(path)!r} predicts what is absent by other modules than '
+            'this network; give the config that it was trained with'
         )
 
 

@@ -9,6 +9,7 @@ from mmengine.model import BaseModule, ModuleList, PretrainedInit
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
+from ...context import told_to
 from ...values import first_line, listed, naming, part, whole
 from ..utils.building import build_part
 from ..utils.constant_streams import ConstantStreams
@@ -92,15 +93,27 @@ class MultiStreamBackbone(BaseModule):
         Raises:
             ValueError: if the number of channels differs.
         """
-        streams = [
-            levels_of(self.constant.run([self.streams[m]], [m], image))
-            for m, image in enumerate(split_images(x, self.in_channels))
-        ]
+        images = split_images(x, self.in_channels)
+        impute = told_to(self)
+        if impute is None:
+            streams = [self._stream(m, x) for m, x in enumerate(images)]
+        else:
+            streams = impute(lambda m: self._stream(m, images[m]))
         levels = zip(*streams, strict=True)
         return tuple(
             fusion(list(level))
             for fusion, level in zip(self.fusions, levels, strict=True)
         )
+
+
+    def _stream(self, m: int, image: Tensor) -> Sequence[Tensor]:
+        """Return the levels of one stream."""
+        return levels_of(self.constant.run([self.streams[m]], [m], image))
+
+    def stream_levels(self, x: Tensor) -> list[Sequence[Tensor]]:
+        """Return the levels of every stream, before fusion."""
+        images = split_images(x, self.in_channels)
+        return [self._stream(m, image) for m, image in enumerate(images)]
 
 
 def split_images(x: Tensor, in_channels: list[int]) -> tuple[Tensor, ...]:

@@ -11,12 +11,14 @@ from mmengine.dist import get_rank
 from torch import Tensor
 
 from ...adapters import adapted, add_biases, drop_norms
+from ...context import telling
 from ...fill import fill_absent, parse_fill
 from ...modality import Modality, Stack
 from ...present import of_samples
 from ...sampling import Sampler, build_sampler
 from ...values import naming
 from ..adapting import attach_from_config
+from ..imputers import FeatureImputer
 from ..losses import Output, mend_cross_entropy
 from ..utils.constant_streams import ConstantStreams
 from ..utils.side_losses import collecting_losses
@@ -29,6 +31,7 @@ from .stack_checks import (
     preprocessor_config,
     with_named_parts,
 )
+from .predicting import FEATURES, Imputing, add_imputer
 from .step_counter import StepCounter
 from .teaching import build_teacher, is_labelled, run, student_losses
 
@@ -57,6 +60,10 @@ class MissingModalityMixin:
         adapter: ``dict(type='ScaleShift', sites=None, combinations=None)``:
             freeze the whole network and adapt it; further keys as in
             :func:`mmseg_missing.adapters.attach`.
+        imputer: ``dict(type='FeatureImputer', rank=8)``: predict the
+            features of absent streams, which then do not run; see
+            :class:`~mmseg_missing.models.imputers.FeatureImputer`. Needs
+            ``adapter``.
         folded: ``dict(combination=..., biases=[...], norms=[...],
             fill=...)``: build the plain network that takes a folded
             checkpoint; ``fill`` holds the learned vectors, where there are
@@ -84,6 +91,7 @@ class MissingModalityMixin:
         sampler: str | Mapping[str, Any] | None = None,
         fill: str | Mapping[str, str] = 'zero',
         adapter: Mapping[str, Any] | None = None,
+        imputer: Mapping[str, Any] | None = None,
         folded: Mapping[str, Any] | None = None,
         teacher: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
         data_preprocessor: Mapping[str, Any] | None = None,
@@ -117,6 +125,7 @@ class MissingModalityMixin:
             attach_from_config(self, stack, adapter, within=ENCODERS)
         self._find_parts()
         self._learn_fill()
+        add_imputer(self, self._banks, imputer)
         self.teacher = build_teacher(self, teacher)
         self.sampler = self._build_sampler(sampler)
         self.steps = StepCounter(stack)
@@ -158,6 +167,14 @@ class MissingModalityMixin:
             for part in self.modules()
             if isinstance(part, ConstantStreams)
         )
+
+    @property
+    def imputer(self) -> FeatureImputer | None:
+        """What predicts features of absent streams, if anything does."""
+        for bank in self._banks:
+            if FEATURES in bank.predictors:
+                return bank.predictors[FEATURES]
+        return None
 
     def _learn_fill(self) -> None:
         """Let the bank learn the vectors of ``learned`` fills."""
@@ -300,6 +317,9 @@ class MissingModalityMixin:
                 blocks.enter_context(
                     bank.bypassed() if bare else bank.told(present)
                 )
+            if not bare and self.imputer and not present.all():
+                told = Imputing(self.imputer, present)
+                blocks.enter_context(telling({self.backbone: told}))
             for streams in () if bare or self.training else self._constant:
                 blocks.enter_context(
                     streams.reusing(present, self.fill, self._banks)
