@@ -12,6 +12,7 @@ from torch.utils.data import Dataset
 
 from ..adapters import adapted
 from ..adapters.fitting.closed_form import fit_rows
+from ..adapters.fitting.ridge import StreamMoments, ridge_maps
 from ..evaluation.batches import CompleteImages, image_order, restrict
 
 
@@ -78,4 +79,57 @@ def fit_segmentor(
     for numbers in found.values():
         broadcast(numbers)
     root.adapters.write_all(found, 0 if is_start else seen)
+    return seen
+
+
+@torch.no_grad()
+def fit_imputer(
+    model: nn.Module,
+    dataset: Dataset,
+    num_batches: int,
+    batch_size: int,
+    seed: int = 0,
+) -> int:
+    """Start an imputer of features at the best linear maps, without labels.
+
+    Means and deviations of all channels, and ridge regression from each
+    stream to each other, cut down to the imputer's rank. Ranks agree: they
+    take what the first found.
+
+    Args:
+        model: A ``MissingModalitySegmentor`` with an imputer, the base
+            loaded.
+        dataset: Of training.
+        num_batches: How many batches of it to look at, at most.
+        batch_size: Images of a batch.
+        seed: Of the order of the images and of the positions in them.
+
+    Returns:
+        How many images were seen.
+
+    Raises:
+        ValueError: no image that has everything.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    levels = model.imputer.levels
+    moments = [StreamMoments(generator) for _ in levels]
+    chosen = image_order(len(dataset), seed)[: num_batches * batch_size]
+    seen, was_training = 0, model.training
+    model.eval()
+    with model.imputer_bank.bypassed():
+        for batch in CompleteImages(dataset, chosen, batch_size):
+            inputs = model.data_preprocessor(batch, False)['inputs']
+            streams = model.backbone.stream_levels(inputs)
+            seen += len(inputs)
+            for found, maps in zip(moments, zip(*streams)):
+                found.see(maps)
+    model.train(was_training)
+    for level, found in zip(levels, moments):
+        num_streams = len(level.mean)
+        mean, std, correlation = found.statistics(num_streams)
+        level.mean.copy_(mean)
+        level.std.copy_(std)
+        level.start(ridge_maps(correlation, num_streams))
+        for tensor in level.state_dict().values():
+            broadcast(tensor)
     return seen

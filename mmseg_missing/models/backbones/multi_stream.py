@@ -105,7 +105,6 @@ class MultiStreamBackbone(BaseModule):
             for fusion, level in zip(self.fusions, levels, strict=True)
         )
 
-
     def _stream(self, m: int, image: Tensor) -> Sequence[Tensor]:
         """Return the levels of one stream."""
         return levels_of(self.constant.run([self.streams[m]], [m], image))

@@ -10,7 +10,7 @@ import torch
 from mmengine.dist import get_rank
 from torch import Tensor
 
-from ...adapters import adapted, add_biases, drop_norms
+from ...adapters import AdapterBank, adapted, add_biases, drop_norms
 from ...context import telling
 from ...fill import fill_absent, parse_fill
 from ...modality import Modality, Stack
@@ -23,6 +23,7 @@ from ..losses import Output, mend_cross_entropy
 from ..utils.constant_streams import ConstantStreams
 from ..utils.side_losses import collecting_losses
 from .head_checks import check_heads
+from .predicting import FEATURES, Imputing, add_imputer
 from .small_images import explaining_sizes
 from .stack_checks import (
     check_in_channels,
@@ -31,7 +32,6 @@ from .stack_checks import (
     preprocessor_config,
     with_named_parts,
 )
-from .predicting import FEATURES, Imputing, add_imputer
 from .step_counter import StepCounter
 from .teaching import build_teacher, is_labelled, run, student_losses
 
@@ -171,9 +171,15 @@ class MissingModalityMixin:
     @property
     def imputer(self) -> FeatureImputer | None:
         """What predicts features of absent streams, if anything does."""
+        bank = self.imputer_bank
+        return None if bank is None else bank.predictors[FEATURES]
+
+    @property
+    def imputer_bank(self) -> AdapterBank | None:
+        """The adapters with which the imputer trains."""
         for bank in self._banks:
             if FEATURES in bank.predictors:
-                return bank.predictors[FEATURES]
+                return bank
         return None
 
     def _learn_fill(self) -> None:

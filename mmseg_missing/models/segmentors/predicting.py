@@ -51,7 +51,7 @@ def build_imputer(
         raise ValueError(
             f'the streams of {type(backbone).__name__} see each other from '
             'the first level on, so none can be predicted as a whole; take '
-            "`MultiStreamBackbone`, or leave `model.imputer` out and set "
+            '`MultiStreamBackbone`, or leave `model.imputer` out and set '
             "`model.fill='predicted'`"
         )
     with naming('model.imputer'):
@@ -89,5 +89,7 @@ class Imputing:
             run: Gives the levels of a stream.
         """
         used = self.present.any(0).tolist()
-        streams = [run(m) if is_used else None for m, is_used in enumerate(used)]
+        streams = [
+            run(m) if is_used else None for m, is_used in enumerate(used)
+        ]
         return self.imputer(streams, self.present)

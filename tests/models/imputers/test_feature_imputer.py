@@ -1,0 +1,207 @@
+"""Features of absent streams, predicted."""
+
+import pytest
+import torch
+from mmengine.registry import DefaultScope
+from mmseg.registry import MODELS
+from mmseg.structures import SegDataSample
+
+from mmseg_missing.adapters import load_adapter, save_adapter
+from mmseg_missing.adapters.fitting.ridge import StreamMoments, ridge_maps
+from mmseg_missing.models.imputers import FeatureImputer
+from mmseg_missing.models.imputers.feature_imputer import LevelImputer
+
+SIZE = (37, 43)
+STACK = [
+    {'name': 'rgb'},
+    {'name': 'depth', 'channels': 1},
+    {'name': 'thermal', 'channels': 1},
+]
+ALL, SOME = (True, True, True), (True, False, True)
+
+
+def build(**model):
+    config = {
+        'type': 'MissingModalitySegmentor',
+        'stack': STACK,
+        'backbone': {
+            'type': 'MultiStreamBackbone',
+            'backbone': {
+                'type': 'ResNetV1c',
+                'depth': 18,
+                'base_channels': 8,
+                'num_stages': 4,
+                'out_indices': (0, 1, 2, 3),
+            },
+            'in_channels': [3, 1, 1],
+        },
+        'decode_head': {
+            'type': 'FCNHead',
+            'in_channels': 64,
+            'channels': 8,
+            'num_convs': 1,
+            'num_classes': 5,
+        },
+        **model,
+    }
+    with DefaultScope.overwrite_default_scope('mmseg'):
+        return MODELS.build(config).eval()
+
+
+@pytest.fixture(scope='module')
+def base():
+    torch.manual_seed(0)
+    return build()
+
+
+@pytest.fixture
+def network(base):
+    torch.manual_seed(0)
+    model = build(adapter={'type': 'ScaleShift'}, imputer={'rank': 3})
+    model.load_state_dict(base.state_dict(), strict=False)
+    model.adapters.samples_seen += 1  # rows that are meant to be there
+    return model
+
+
+@pytest.fixture
+def moved(network):
+    """One whose imputer predicts something that depends on the image."""
+    with torch.no_grad():
+        for level in network.imputer.levels:
+            level.leave.normal_(0, 0.3)
+            level.bias.normal_()
+            level.mix.normal_(0, 0.1)
+            level.add.fill_(0.5)
+    return network
+
+
+def samples(*present):
+    found = []
+    for flags in present:
+        sample = SegDataSample()
+        sample.set_metainfo(
+            {'present': flags, 'ori_shape': SIZE, 'img_shape': SIZE}
+        )
+        found.append(sample)
+    return found
+
+
+@torch.no_grad()
+def run(model, x, *present):
+    return model(x, samples(*present), mode='tensor')
+
+
+def test_all_present_is_the_base_bit_for_bit(base, moved):
+    x = torch.randn(2, 5, *SIZE)
+    assert torch.equal(run(moved, x, ALL, ALL), run(base, x, ALL, ALL))
+    mixed = run(moved, x, ALL, SOME)
+    assert torch.equal(mixed[0], run(base, x, ALL, ALL)[0])
+
+
+def test_each_sample_by_itself_and_nothing_absent_is_read(moved):
+    present = [ALL, SOME, (False, False, True), (True, True, False)]
+    x = torch.randn(4, 5, *SIZE)
+    together = run(moved, x, *present)
+    for i, flags in enumerate(present):
+        torch.testing.assert_close(
+            run(moved, x[i : i + 1], flags)[0], together[i]
+        )
+    spoilt = x.clone()
+    spoilt[1, 3] = spoilt[2, :4] = spoilt[3, 4] = float('nan')
+    assert torch.equal(run(moved, spoilt, *present), together)
+
+
+def test_absent_streams_do_not_run(moved):
+    ran = []
+    for m, stream in enumerate(moved.backbone.streams):
+        stream.register_forward_hook(lambda *_, m=m: ran.append(m))
+    x = torch.randn(2, 5, *SIZE)
+    run(moved, x, SOME, (True, False, False))
+    assert ran == [0, 2]
+
+
+def test_what_is_there_tells_what_is_predicted(moved):
+    """Features of another image in the slot change the result."""
+    x = torch.randn(2, 5, *SIZE)
+    first = run(moved, x, SOME, SOME)[0]
+    with torch.no_grad():
+        for level in moved.imputer.levels:
+            level.leave.zero_()
+            level.add.zero_()
+    assert not torch.allclose(first, run(moved, x, SOME, SOME)[0])
+
+
+def test_only_imputer_and_rows_learn(network):
+    network.train()
+    x = torch.randn(2, 5, *SIZE)
+    out = network(x, samples(SOME, SOME), mode='tensor')
+    out.square().mean().backward()
+    moved = {n for n, p in network.named_parameters() if p.grad is not None}
+    assert moved and all(n.startswith('adapters.') for n in moved)
+    assert any('predictors.features.levels.3.leave' in n for n in moved)
+    assert any('.rows.' in n for n in moved)
+
+
+def test_file_keeps_it(moved, base, tmp_path):
+    path = tmp_path / 'adapter.safetensors'
+    save_adapter(moved, path, {'fill': moved.fill, 'root': ''})
+    torch.manual_seed(1)
+    other = build(adapter={'type': 'ScaleShift'}, imputer={'rank': 3})
+    other.load_state_dict(base.state_dict(), strict=False)
+    load_adapter(other, path)
+    x = torch.randn(1, 5, *SIZE)
+    assert torch.equal(run(other, x, SOME), run(moved, x, SOME))
+    for imputer in (None, {'rank': 2}):
+        plain = build(adapter={'type': 'ScaleShift'}, imputer=imputer)
+        plain.load_state_dict(base.state_dict(), strict=False)
+        with pytest.raises(ValueError, match='predict'):
+            load_adapter(plain, path)
+
+
+def test_needs_adapters_and_streams_apart():
+    with pytest.raises(ValueError, match=r'set `model\.adapter`'):
+        build(imputer={})
+    cmnext = {
+        'type': 'CMNeXt',
+        'embed_dims': (8, 8, 16, 64),
+        'depths': (1, 1, 1, 1),
+        'num_heads': (1, 1, 2, 2),
+        'in_channels': [3, 1, 1],
+    }
+    with pytest.raises(ValueError, match='see each other'):
+        build(backbone=cmnext, imputer={}, adapter={'type': 'ScaleShift'})
+
+
+@pytest.mark.parametrize('value', [{'rank': 0}, {'prompts': -1}, {'rnk': 2}])
+def test_bad_values_are_named(value):
+    with pytest.raises((TypeError, ValueError), match=r'model\.imputer'):
+        build(imputer=value, adapter={'type': 'ScaleShift'})
+
+
+def test_starts_at_the_ridge_maps():
+    """With enough rank the start is the linear map between streams."""
+    torch.manual_seed(0)
+    x = torch.randn(4, 3, 9, 9)
+    maps = [x, 2 * x.flip(1) + 1]
+    moments = StreamMoments(torch.Generator().manual_seed(0))
+    moments.see(maps)
+    mean, std, correlation = moments.statistics(2)
+    level = LevelImputer(3, 2, rank=6, prompts=0)
+    level.mean.copy_(mean)
+    level.std.copy_(std)
+    level.start(ridge_maps(correlation, 2, penalty=1e-6))
+    for m, (there, gone) in enumerate([maps, maps[::-1]]):
+        present = torch.zeros(4, 2, dtype=torch.bool)
+        present[:, m] = True
+        known = [torch.zeros_like(x)] * 2
+        known[m] = there
+        with torch.no_grad():
+            predicted = level.decode(level.encode(known, present), 1 - m)
+        torch.testing.assert_close(predicted, gone, rtol=1e-2, atol=2e-2)
+
+
+def test_counts():
+    imputer = FeatureImputer([24, 40], 2, rank=4, prompts=0)
+    # Two maps and a bias per stream, one depth-wise filter, per level.
+    expected = sum(2 * (2 * 4 * c + c) + 4 * 9 for c in (24, 40))
+    assert sum(p.numel() for p in imputer.parameters()) == expected
