@@ -30,6 +30,7 @@ from mmseg_missing.apis.starting import (
     check_folder,
     check_start,
     resumes,
+    set_base,
 )
 from mmseg_missing.engine import (
     check_numbers,
@@ -60,6 +61,9 @@ def parse_args() -> argparse.Namespace:
         '--amp', action='store_true', help='automatic mixed precision'
     )
     parser.add_argument(
+        '--base', help='checkpoint that the adapters of the config stand on'
+    )
+    parser.add_argument(
         '--modalities',
         help='train a dedicated network for this combination, as rgb+depth',
     )
@@ -75,6 +79,8 @@ def main() -> None:
     check_numbers(cfg)
     if args.modalities is not None:
         keep_modalities(cfg, args.modalities)
+    if args.base is not None:
+        set_base(cfg, args.base)
     apply_runner_arguments(cfg, args)
     cfg.resume = args.resume or cfg.get('resume', False)
     if args.amp and not torch.cuda.is_available():
