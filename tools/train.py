@@ -39,10 +39,6 @@ from mmseg_missing.startup.start import (
     resumes,
     set_base,
 )
-from mmseg_missing.startup.validation import (
-    check_validation,
-    drop_idle_validation,
-)
 
 if TYPE_CHECKING:
     from mmengine.runner import Runner
@@ -93,7 +89,6 @@ def main() -> None:
         cfg.optim_wrapper.type = 'AmpOptimWrapper'
         cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
     check_start(cfg)
-    drop_idle_validation(cfg)
     with locked(cfg.work_dir, is_first_process(cfg.launcher)):
         runner = build_runner(cfg)
         look_at(runner)
@@ -107,7 +102,6 @@ def look_at(runner: Runner) -> None:
     dataset = runner.train_loop.dataloader.dataset
     check_classes(network, dataset)
     check_folder(runner.cfg)
-    check_validation(runner)
     base, is_adapted = base_of(runner.cfg), has_adapter(runner.cfg)
     if is_adapted:
         runner.logger.info(adapter_share(network))
