@@ -133,9 +133,9 @@ class NamingRunner(Runner):
 
     def build_param_scheduler(self, scheduler):
         """Name `param_scheduler`; a short run may end in its warm-up."""
-        if isinstance(scheduler, (list, tuple)):
-            scheduler = [s for s in scheduler if self._begins(s)]
         with self._naming('param_scheduler'):
+            if isinstance(scheduler, (list, tuple)):
+                scheduler = [s for s in scheduler if self._begins(s)]
             return super().build_param_scheduler(scheduler)
 
     def _begins(self, scheduler: Any) -> bool:

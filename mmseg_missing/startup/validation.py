@@ -25,7 +25,7 @@ def drop_idle_validation(cfg: Config) -> None:
     """
     train = cfg.get('train_cfg') or {}
     last = train.get('max_epochs') or train.get('max_iters') or 0
-    if train.get('val_begin', 1) > last:
+    if (train.get('val_begin') or 1) > last:
         for key in cfg.keys() & set(SECTIONS):
             cfg[key] = None
 
