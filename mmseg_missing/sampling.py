@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 from .modality import Stack
-from .present import as_present, keys
+from .present import Key, as_present, keys
 from .values import listed, real, whole
 
 # Samples mostly have everything, or one of a few patterns.
@@ -75,8 +75,8 @@ class Sampler:
         for place, modality in enumerate(stack):
             self._kept[place] = modality.sensor in kept
         self._left = stack.present(stack.combinations()) | self._kept
-        self._allowed: set[int] | None = None
-        self._options: dict[int, Any] = {}
+        self._allowed: set[Key] | None = None
+        self._options: dict[Key, Any] = {}
 
     def allow(self, combinations: Collection[str]) -> None:
         """Draw nothing but these from now on, or all that a sample has.
@@ -129,7 +129,7 @@ class Sampler:
             drawn.append(self._draw(options, turn))
         return torch.stack(drawn)
 
-    def _find(self, key: int, present: Tensor) -> Any:
+    def _find(self, key: Key, present: Tensor) -> Any:
         """Return the options of a sample, found once for each ``present``."""
         if key not in self._options:
             if len(self._options) >= MAX_KEPT:
@@ -225,7 +225,7 @@ class RoundRobinSampler(Sampler):
         seed: int = 0,
     ) -> None:
         super().__init__(stack, keep, seed)
-        self._named: dict[int, str] | None = None
+        self._named: dict[Key, str] | None = None
         if combinations is not None:
             names = listed('model.sampler.combinations', combinations, str)
             self._named = dict(zip(keys(stack.present(names)), names))
@@ -251,7 +251,7 @@ class RoundRobinSampler(Sampler):
             '`model.adapter.combinations` and `model.sampler.combinations`',
         )
 
-    def _check(self, allowed: Collection[int], reason: str) -> None:
+    def _check(self, allowed: Collection[Key], reason: str) -> None:
         for key, name in (self._named or {}).items():
             if key not in allowed:
                 raise ValueError(
@@ -313,11 +313,11 @@ class BernoulliSampler(Sampler):
         )
         self._sensor = [sensors.index(str(m.sensor)) for m in stack]
 
-    def _prepare(self, choices: Tensor) -> tuple[Tensor, set[int]]:
+    def _prepare(self, choices: Tensor) -> tuple[Tensor, set[Key]]:
         """Return the largest choice, and the keys of all of them."""
         return choices[0], set(keys(choices))
 
-    def _draw(self, options: tuple[Tensor, set[int]], turn: Turn) -> Tensor:
+    def _draw(self, options: tuple[Tensor, set[Key]], turn: Turn) -> Tensor:
         largest, allowed = options
         generator, size = turn.generator(), (TRIES, len(self._rate))
         for _ in range(1000 // TRIES):

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from ..context import telling, told_to
 from ..modality import Stack
-from ..present import Flags, as_present, count, keys
+from ..present import Flags, Key, as_present, checked_keys, count, places
 from ..torch_versions import is_compiling
 from .adapter import Adapter
 from .rows import ROW_MODES, parse_rows
@@ -93,10 +93,10 @@ class AdapterBank(nn.Module):
             'samples_seen', torch.zeros(len(self.rows.names), dtype=torch.long)
         )
         # Where they lie in counts over all combinations.
-        places = keys(stack.present(self.rows.names))
-        self.register_buffer('_keys', torch.tensor(places), persistent=False)
+        where = places(stack.present(self.rows.names))
+        self.register_buffer('_places', where, persistent=False)
         self._warned: set[str] = set()
-        self._checked: set[int] = set()
+        self._checked: set[Key] = set()
         self._checked_at: tuple[int, int] | None = None
         # The network around; a tuple hides it from nn.Module.
         self.frozen: tuple[nn.Module, ...] = ()
@@ -164,9 +164,15 @@ class AdapterBank(nn.Module):
             ]
         )
 
-    def numbers(self, present: Tensor) -> Tensor:
-        """Return (n, width): identity plus row, for each of (n, M)."""
-        rows, index = self.rows.unique(present)
+    def numbers(self, present: Tensor | Iterable[Flags]) -> Tensor:
+        """Return (n, width): identity plus row, for each sample.
+
+        Args: as :meth:`told`.
+        """
+        return self._numbers(checked_keys(present, self.stack))
+
+    def _numbers(self, samples: Sequence[Key]) -> Tensor:
+        rows, index = self.rows.unique(samples)
         rows = self.rows.anchored(self.identity) + rows
         numbers = self.method.admit(rows, self.identity)
         return numbers if index is None else numbers.index_select(0, index)
@@ -224,10 +230,10 @@ class AdapterBank(nn.Module):
         Raises:
             ValueError: a sample with nothing, or a wrong number of flags.
         """
-        present = as_present(present, self.stack)
+        samples = checked_keys(present, self.stack)
         if not (self.training or is_compiling()):
-            self._warn_untrained(present)
-        numbers = self.numbers(present).split(self.widths, dim=1)
+            self._warn_untrained(samples)
+        numbers = self._numbers(samples).split(self.widths, dim=1)
         with telling({self: self._call._replace(numbers=numbers)}):
             yield
 
@@ -270,22 +276,18 @@ class AdapterBank(nn.Module):
         Args:
             counts: As :func:`mmseg_missing.present.count` returns them.
         """
-        return counts.index_select(0, self._keys)
+        return counts.index_select(0, self._places)
 
-    def _warn_untrained(self, present: Tensor) -> None:
+    def _warn_untrained(self, samples: Sequence[Key]) -> None:
         """Warn once of each combination that nothing repairs."""
         state = version_of(self.samples_seen)
         if state != self._checked_at:  # rows were trained or loaded since
             self._checked_at, self._checked = state, set()
-        unknown = {
-            key: place
-            for place, key in enumerate(keys(present))
-            if key not in self._checked
-        }
+        unknown = set(samples) - self._checked
         if not unknown:
             return
-        self._checked |= set(unknown)
-        asked = present[[*unknown.values()]]
+        self._checked |= unknown
+        asked = torch.tensor([*unknown], device='cpu')
         served = compress(self.stack.names_of(asked), self._serves(asked))
         names = set(self.stack.names_of(asked)) - {self.stack.full, *served}
         for name in sorted(names - self._warned):

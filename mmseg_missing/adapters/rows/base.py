@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ...modality import Stack
-from ...present import keys
+from ...present import Key, keys, places
 from ...values import listed
 
 
@@ -62,7 +62,6 @@ class Rows(nn.Module):
         # in it, mean the same in every checkpoint.
         learned = set(names)
         self.names = tuple(n for n in stack.subsets() if n in learned)
-        [self._full] = keys(stack.present(stack.full))
         # Part of every graph, with gradient zero: without it a batch that
         # misses nothing has no graph, GradScaler finds no gradient, and the
         # other ranks of DDP wait for ever.
@@ -70,10 +69,10 @@ class Rows(nn.Module):
 
     def forward(self, present: Tensor) -> Tensor:
         """Return each sample's row, (n, width), for (n, M) bool."""
-        rows, index = self.unique(present)
+        rows, index = self.unique(keys(present))
         return rows if index is None else rows.index_select(0, index)
 
-    def unique(self, present: Tensor) -> tuple[Tensor, Tensor | None]:
+    def unique(self, samples: Sequence[Key]) -> tuple[Tensor, Tensor | None]:
         """Return each row once, (k, width), and where each sample's lies.
 
         None is for one after the other. Only what is drawn enters the graph:
@@ -81,22 +80,21 @@ class Rows(nn.Module):
         it.
 
         Args:
-            present: (n, M) bool.
+            samples: n combinations, each with M flags.
         """
-        samples = keys(present)
-        firsts = {key: i for i, key in reversed([*enumerate(samples)])}
-        drawn = [key for key in dict.fromkeys(samples) if self.has(key)]
+        kinds = list(dict.fromkeys(samples))
+        drawn = [key for key in kinds if self.has(key)]
         rows = []
         if drawn:
             # Sums over rows must not be rounded to half precision.
             with torch.autocast(self.anchor.device.type, enabled=False):
-                rows.append(self.compute(present[[firsts[k] for k in drawn]]))
-        if drawn == samples:
+                rows.append(self.compute(drawn))
+        if len(drawn) == len(samples):
             return rows[0], None
-        if len(drawn) < len(firsts):  # the last one is constant zero
+        if len(drawn) < len(kinds):  # the last one is constant zero
             rows.append(self.anchor.new_zeros(1, self.width))
-        places = {key: place for place, key in enumerate(drawn)}
-        index = [places.get(key, len(drawn)) for key in samples]
+        order = {key: place for place, key in enumerate(drawn)}
+        index = [order.get(key, len(drawn)) for key in samples]
         return torch.cat(rows), torch.tensor(index, device=self.anchor.device)
 
     def anchored(self, numbers: Tensor) -> Tensor:
@@ -104,20 +102,16 @@ class Rows(nn.Module):
         always = torch.ones((), dtype=torch.bool, device=numbers.device)
         return torch.where(always, numbers, self.anchor)
 
-    def has(self, key: int) -> bool:
-        """Say whether the combination with this key has a row.
+    def has(self, combination: Key) -> bool:
+        """Say whether a combination, M flags, has a row.
 
         The row of another one is constant zero. Default: all that miss
         something have one.
         """
-        return key != self._full
+        return not all(combination)
 
-    def compute(self, present: Tensor) -> Tensor:
-        """Return (n, width) for combinations that :meth:`has` a row.
-
-        Args:
-            present: (n, M) bool.
-        """
+    def compute(self, combinations: Sequence[Key]) -> Tensor:
+        """Return (n, width) for combinations that :meth:`has` a row."""
         raise NotImplementedError
 
     def served(self, seen: Tensor, asked: Tensor) -> Tensor:
@@ -130,8 +124,7 @@ class Rows(nn.Module):
         Returns:
             (n,) bool.
         """
-        known = set(keys(seen))
-        return torch.tensor([k in known for k in keys(asked)], device='cpu')
+        return torch.isin(places(asked), places(seen))
 
     def stored(self, seen: Collection[str]) -> dict[str, str]:
         """Return what a file holds: its name there, and its parameter."""

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ...modality import Stack
-from ...present import keys
+from ...present import Key, keys
 from .base import Rows
 
 
@@ -31,13 +31,13 @@ class TableRows(Rows):
         )
         self._names = dict(zip(keys(stack.present(self.names)), self.names))
 
-    def has(self, key: int) -> bool:
+    def has(self, combination: Key) -> bool:
         """Say whether the table has a row for it."""
-        return key in self._names
+        return combination in self._names
 
-    def compute(self, present: Tensor) -> Tensor:
+    def compute(self, combinations: Sequence[Key]) -> Tensor:
         """Return the rows, (n, width)."""
-        return torch.stack([self.table[self._names[k]] for k in keys(present)])
+        return torch.stack([self.table[self._names[c]] for c in combinations])
 
     def stored(self, seen: Collection[str]) -> dict[str, str]:
         """Return one entry per trained combination."""
