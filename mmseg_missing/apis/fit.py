@@ -20,7 +20,7 @@ from ..startup.adapter_configs import adapter_config, has_adapter
 from ..startup.checks import require
 from ..startup.classes import check_classes
 from ..startup.looking import held_out, mean_ious
-from ..startup.sentences import naming_section, saying
+from ..startup.sentences import naming_section
 from .model import configure
 
 # Keys of the config.
@@ -87,12 +87,9 @@ def fit(
     batches, kept = held_out(len(dataset), batches, size, seed)
     ((name, root),) = adapted(model)
     names = present or root.adapters.rows.names
-    with saying(f'{out} was not written, start it again'):
-        before = mean_ious(model, dataset, kept, names)
-        seen = fit_segmentor(
-            model, dataset, batches, size, by, present, seed=seed
-        )
-        after = mean_ious(model, dataset, kept, names)
+    before = mean_ious(model, dataset, kept, names)
+    seen = fit_segmentor(model, dataset, batches, size, by, present, seed=seed)
+    after = mean_ious(model, dataset, kept, names)
     extra = {'fill': model.fill, 'root': name, 'fitted_by': by}
     written = tuple(save_adapter(root, out, extra))
     return Fitted(written, seen, len(kept), before, after)

@@ -21,7 +21,6 @@ from ..evaluation import ConditionTable, Report, check_writable
 from ..evaluation.protocols import conditions, run_protocol
 from ..startup.checks import require
 from ..startup.classes import check_classes
-from ..startup.sentences import saying
 from .model import AdapterFiles, configure, load_weights
 from .runner import build_runner
 
@@ -78,7 +77,6 @@ def score(
         The report; for another protocol than ``EMM`` its table.
 
     Raises:
-        KeyboardInterrupt: with a sentence that says what is left.
         ValueError: files that do not belong together.
     """
     cfg = copy.deepcopy(cfg)
@@ -98,14 +96,12 @@ def score(
     load_weights(network, found, checkpoint, adapter)
     check_classes(network, loader.dataset, found, checkpoint)
     show_progress(runner, len(loader))
-    with saying('nothing was scored, start it again'):
-        if protocol != 'EMM':
-            states = conditions(
-                protocol, network.stack.names, faults, severities
-            )
-            return run_protocol(runner, protocol, states, out)
-        runner.test()
-        return _report_of(runner)
+    if protocol != 'EMM':
+        names = network.stack.names
+        states = conditions(protocol, names, faults, severities)
+        return run_protocol(runner, protocol, states, out)
+    runner.test()
+    return _report_of(runner)
 
 
 def choose(

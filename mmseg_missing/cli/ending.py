@@ -6,7 +6,8 @@ import os
 import shlex
 import shutil
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from contextvars import copy_context
 
 from ..compat import require_stack
@@ -34,6 +35,20 @@ def run_tool(main: Callable[[], None]) -> None:
         if os.environ.get('MMSEG_MISSING_DEBUG'):
             raise
         _end(last_line(error))
+
+
+@contextmanager
+def saying(left: str | Callable[[], str]) -> Iterator[None]:
+    """Let Ctrl-C in this block say what is left of the work.
+
+    Args:
+        left: Such as ``nothing was written``, or what tells it then.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        said = left if isinstance(left, str) else left()
+        raise KeyboardInterrupt(said) from None
 
 
 def say_next(*arguments: object, why: str = '') -> None:

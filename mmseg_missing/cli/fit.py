@@ -38,7 +38,7 @@ from .arguments import (
     at_least,
     verb_parser,
 )
-from .ending import say_next
+from .ending import say_next, saying
 
 
 def parser() -> argparse.ArgumentParser:
@@ -95,17 +95,18 @@ def main(argv: Sequence[str] | None = None) -> None:
         print(plan(cfg, args))
         return
     check_writable(Path(args.out).parent)
-    fitted = fit(
-        cfg,
-        args.checkpoint,
-        args.out,
-        args.by,
-        args.batches,
-        args.present,
-        args.sites,
-        args.device,
-        args.seed,
-    )
+    with saying(f'{args.out} was not written, start it again'):
+        fitted = fit(
+            cfg,
+            args.checkpoint,
+            args.out,
+            args.by,
+            args.batches,
+            args.present,
+            args.sites,
+            args.device,
+            args.seed,
+        )
     compare(fitted)
     size = Path(args.out).stat().st_size / 2**20
     print(

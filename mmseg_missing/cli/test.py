@@ -36,7 +36,7 @@ from .arguments import (
     dumped,
     verb_parser,
 )
-from .ending import say_next
+from .ending import say_next, saying
 
 
 def parser() -> argparse.ArgumentParser:
@@ -113,18 +113,19 @@ def main(argv: Sequence[str] | None = None) -> None:
     if args.dry_run:
         print(plan(cfg, args))
         return
-    score(
-        cfg,
-        args.checkpoint,
-        args.adapter,
-        present=args.present,
-        fill=args.fill,
-        tta=args.tta,
-        protocol=args.protocol,
-        faults=args.faults,
-        severities=args.severities,
-        out=args.out,
-    )
+    with saying('nothing was scored, start it again'):
+        score(
+            cfg,
+            args.checkpoint,
+            args.adapter,
+            present=args.present,
+            fill=args.fill,
+            tta=args.tta,
+            protocol=args.protocol,
+            faults=args.faults,
+            severities=args.severities,
+            out=args.out,
+        )
     what_next(cfg, args)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import linecache
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -90,20 +90,6 @@ def naming_section(section: str, config: str | Path | None) -> Iterator[None]:
         raise ValueError(
             f'{name}, `{section}`: {text}; check this section'
         ) from error
-
-
-@contextmanager
-def saying(left: str | Callable[[], str]) -> Iterator[None]:
-    """Let Ctrl-C in this block say what is left of the work.
-
-    Args:
-        left: Such as ``nothing was written``, or what tells it then.
-    """
-    try:
-        yield
-    except KeyboardInterrupt:
-        said = left if isinstance(left, str) else left()
-        raise KeyboardInterrupt(said) from None
 
 
 def _is_own(error: Exception) -> bool:

@@ -20,13 +20,12 @@ from mmseg_missing.cli.arguments import (
     apply_runner_arguments,
     at_least,
 )
-from mmseg_missing.cli.ending import run_tool
+from mmseg_missing.cli.ending import run_tool, saying
 from mmseg_missing.modality import Stack
 from mmseg_missing.startup.sentences import (
     DEBUG,
     last_line,
     naming_section,
-    saying,
 )
 
 TRACEBACK = """Caught KeyError in DataLoader worker process 0.
