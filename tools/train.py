@@ -3,50 +3,18 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
-from typing import TYPE_CHECKING
 
 import torch
-from mmengine.dist import is_main_process
 
-from mmseg_missing.apis.adapter_configs import has_adapter
-
-# The stack comes in below this: it says what to install.
-from mmseg_missing.apis.checks import require
-from mmseg_missing.apis.classes import check_classes, compare_classes
 from mmseg_missing.apis.cli import (
     add_runner_arguments,
     apply_runner_arguments,
-    build_runner,
     run_tool,
-    saying,
 )
 from mmseg_missing.apis.dedicated import keep_modalities
-from mmseg_missing.apis.looking import unpredicted
-from mmseg_missing.apis.model import load_config, load_weights, network_of
-from mmseg_missing.apis.starting import (
-    adapter_share,
-    base_of,
-    check_folder,
-    check_start,
-    resumes,
-    set_base,
-)
-from mmseg_missing.engine import (
-    check_numbers,
-    find_checkpoint,
-    is_first_process,
-    locked,
-)
-from mmseg_missing.engine.checkpoints import read_checkpoint
-
-if TYPE_CHECKING:
-    from mmengine.runner import Runner
-    from torch import nn
-    from torch.utils.data import Dataset
-
-# Keys of the config.
-NEEDED = ('train_dataloader', 'train_cfg', 'optim_wrapper')
+from mmseg_missing.apis.model import load_config
+from mmseg_missing.apis.starting import set_base
+from mmseg_missing.apis.train import check_training, train
 
 
 def parse_args() -> argparse.Namespace:
@@ -74,9 +42,7 @@ def parse_args() -> argparse.Namespace:
 def main() -> None:
     args = parse_args()
     cfg = load_config(args.config, args.cfg_options)
-    for key in NEEDED:
-        require(cfg, key)
-    check_numbers(cfg)
+    check_training(cfg)
     if args.modalities is not None:
         keep_modalities(cfg, args.modalities)
     if args.base is not None:
@@ -88,55 +54,7 @@ def main() -> None:
     if args.amp:
         cfg.optim_wrapper.type = 'AmpOptimWrapper'
         cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
-    check_start(cfg)
-    with locked(cfg.work_dir, is_first_process(cfg.launcher)):
-        runner = build_runner(cfg)
-        look_at(runner)
-        with saying(lambda: what_is_left(runner)):
-            runner.train()
-
-
-def look_at(runner: Runner) -> None:
-    """Compare classes, and tell what the adapters are and stand on."""
-    network = network_of(runner.model)
-    dataset = runner.train_loop.dataloader.dataset
-    check_classes(network, dataset)
-    check_folder(runner.cfg)
-    base, is_adapted = base_of(runner.cfg), has_adapter(runner.cfg)
-    if is_adapted:
-        runner.logger.info(adapter_share(network))
-    # A hook and MMEngine say what is wrong with a path.
-    if resumes(runner.cfg) or not (base and Path(base).is_file()):
-        return
-    found = read_checkpoint(base)
-    classes = dataset.metainfo.get('classes') or ()
-    # Where the head learns on, another number of classes is none's fault.
-    learns = runner.cfg.model.get('adapter') is None
-    compare_classes(found, classes, base, learns)
-    if is_adapted:
-        load_weights(network, found, base)
-        warn_of_unpredicted(runner, network, dataset)
-
-
-def warn_of_unpredicted(
-    runner: Runner, network: nn.Module, dataset: Dataset
-) -> None:
-    """Say which classes the base never predicts; adapters do not add them."""
-    never = unpredicted(network, dataset) if is_main_process() else []
-    if never:
-        runner.logger.warning(
-            f'on 16 training images the base never predicts '
-            f'{", ".join(never)}, which they show; adapters hardly teach '
-            'what the base does not know: train the base longer first'
-        )
-
-
-def what_is_left(runner: Runner) -> str:
-    """Say from where a run that was stopped goes on."""
-    last = find_checkpoint(runner.work_dir)
-    if last is None:
-        return 'no checkpoint was written yet, start it again'
-    return f'--resume continues from {last}'
+    train(cfg)
 
 
 if __name__ == '__main__':
