@@ -6,15 +6,15 @@ import argparse
 
 import torch
 
-from mmseg_missing.apis.cli import (
+from mmseg_missing.apis.model import load_config
+from mmseg_missing.apis.train import check_training, train, what_is_left
+from mmseg_missing.cli.arguments import (
     add_runner_arguments,
     apply_runner_arguments,
-    run_tool,
 )
-from mmseg_missing.apis.dedicated import keep_modalities
-from mmseg_missing.apis.model import load_config
-from mmseg_missing.apis.starting import set_base
-from mmseg_missing.apis.train import check_training, train
+from mmseg_missing.cli.ending import run_tool, saying
+from mmseg_missing.startup.dedicated import keep_modalities
+from mmseg_missing.startup.start import set_base
 
 
 def parse_args() -> argparse.Namespace:
@@ -54,7 +54,8 @@ def main() -> None:
     if args.amp:
         cfg.optim_wrapper.type = 'AmpOptimWrapper'
         cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
-    train(cfg)
+    with saying(lambda: what_is_left(cfg.work_dir)):
+        train(cfg)
 
 
 if __name__ == '__main__':

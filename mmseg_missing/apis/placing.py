@@ -14,9 +14,9 @@ from rich.progress import track
 from torch import nn
 
 from ..adapters import adapted
-from ..analysis import EvenImages, Sensitivity, build_probe
-from ..analysis.placement import combine, write_sites
-from .checks import require
+from ..importance import EvenImages, Sensitivity, build_probe
+from ..importance.placement import combine, write_sites
+from ..startup.checks import require
 
 # As it was measured (docs/results/adapters.md, "Where").
 BY, IMAGES, BATCH, BATCHES = 'l1', 200, 8, 16

@@ -14,17 +14,18 @@ from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
 
 from ..adapters import adapted
-from ..analysis.variants import without_adapter
+from ..benchmark.variants import without_adapter
 from ..engine import locked
 from ..engine.checkpoints import read_checkpoint
-from ..evaluation import Report, bar_chart, check_writable
-from .checks import check_kinds, require
-from .deriving import check_repairable, derive
+from ..evaluation import Report, check_writable
+from ..startup.checks import check_kinds, require
+from ..startup.deriving import check_repairable, derive
+from ..startup.sentences import naming_section
+from ..startup.start import adapter_share, count_base
+from ..visualization.bar_chart import bar_chart
 from .model import configure, load_config, load_weights
 from .placing import choose_places
-from .sentences import naming_section
 from .stages import Stamp, forget, metric_config, score_stage, train_stage
-from .starting import adapter_share, count_base
 from .train import check_training
 from .verdict import repair_table, verdict
 
@@ -247,11 +248,10 @@ class Plan:
         folder, inputs = self.folder, [self.checkpoint]
         if self.room is not None:
             self._place()
-            inputs.append(folder / PLACES)
+            inputs.append(folder / 'places' / PLACES)
         self._write_config()
         plain = deepcopy(self.cfg)
-        plain.model = without_adapter(plain.model)
-        plain.custom_hooks = []
+        plain.model, plain.custom_hooks = without_adapter(plain.model), []
         before = score_stage(
             plain,
             self.checkpoint,
@@ -286,13 +286,12 @@ class Plan:
 
     def _place(self) -> None:
         """Choose the sites, and build the network that adapts them alone."""
-        path = self.folder / PLACES
-        combinations = self.cfg.model.adapter.get('combinations')
-        room = {'room': self.room, 'combinations': combinations}
-        stamp = Stamp(self.folder / 'placed.json', room, [self.checkpoint])
+        path = check_writable(self.folder / 'places') / PLACES
+        names = self.cfg.model.adapter.get('combinations')
+        room = {'room': self.room, 'combinations': names}
+        stamp = Stamp(path.parent, room, [self.checkpoint])
         if not (path.is_file() and stamp.result()):
-            args = self.network, self.cfg, self.room, path, combinations
-            choose_places(*args)
+            choose_places(self.network, self.cfg, self.room, path, names)
             stamp.write({'sites': str(path)})
         self.cfg.model.adapter.sites = str(path)
         self.network = self._build(read_checkpoint(self.checkpoint))
@@ -302,6 +301,7 @@ class Plan:
             f'# Adapters of {self.config}, written by its repair.\n'
             f'{self.cfg.pretty_text}'
         )
+        self.cfg = load_config(self.config_file)
 
 
 def _check_scoring(cfg: Config) -> None:

@@ -24,16 +24,22 @@ from mmengine.runner import Runner
 from ..engine import find_checkpoint
 from ..engine.atomic import write_atomically
 from ..engine.checkpoints import read_checkpoint
+from ..engine.network import network_of
 from ..engine.resume import POINTER
 from ..evaluation import CombinationIoUMetric, Report
-from .checks import require
-from .classes import check_classes
-from .cli import build_runner
-from .model import configure, load_weights, network_of
-from .starting import NETWORK_FILE
+from ..startup.checks import require
+from ..startup.classes import check_classes
+from ..startup.start import NETWORK_FILE
+from .model import configure, load_weights
+from .runner import build_runner
 from .train import train
 
-TRAINED, SCORED = 'train.json', 'score.json'
+STAMP = 'stage.json'
+# Sections of a config that a test does not need.
+TRAINING = (
+    *('train_cfg', 'train_dataloader', 'optim_wrapper', 'param_scheduler'),
+    *('val_cfg', 'val_dataloader', 'val_evaluator', 'base', 'load_from'),
+)
 # Keys of a config that say where and how loudly, not what.
 VOLATILE = ('work_dir', 'log_level', 'experiment_name', 'launcher', 'resume')
 
@@ -67,7 +73,7 @@ def train_stage(
         ValueError: the folder holds another training.
     """
     folder = Path(folder)
-    stamp = Stamp(folder / TRAINED, cfg, inputs)
+    stamp = Stamp(folder, cfg, inputs)
     last, done = find_checkpoint(folder), stamp.result()
     if last is not None and done is None:
         raise ValueError(
@@ -112,13 +118,15 @@ def score_stage(
     folder, found = Path(folder), read_checkpoint(checkpoint)
     cfg = deepcopy(cfg)
     configure(cfg, found, adapter)
-    stamp = Stamp(folder / SCORED, cfg, (checkpoint, adapter))
+    for key in TRAINING:
+        cfg[key] = None
+    stamp = Stamp(folder, cfg, (checkpoint, adapter))
     done = stamp.result()
     if done is not None:
         print(f'{title}: finished before, reused')
         return Report.from_json(done['report'])
     cfg = _prepared(cfg, folder, title, quiet)
-    cfg.load_from, cfg.resume = None, False
+    cfg.resume = False
     metric_config(cfg)['out_dir'] = str(folder)
     with _warnings_of(quiet):
         runner = build_runner(cfg)
@@ -134,12 +142,10 @@ def score_stage(
 
 def forget(folder: str | Path) -> None:
     """Let every stage in and below a folder run again."""
-    for stamp in Path(folder).rglob(SCORED):
-        stamp.unlink()
-    for stamp in Path(folder).rglob(TRAINED):
+    for stamp in Path(folder).rglob(STAMP):
         for path in stamp.parent.glob('*.pth'):
             path.unlink()
-        for name in (POINTER, NETWORK_FILE, TRAINED):
+        for name in (POINTER, NETWORK_FILE, STAMP):
             (stamp.parent / name).unlink(missing_ok=True)
 
 
@@ -147,21 +153,21 @@ class Stamp:
     """What a stage is of, kept in a file beside what came out.
 
     Args:
-        path: Of the file.
+        folder: Of the stage alone.
         cfg: All that is configured.
         inputs: Files, told apart by their content; addresses by themselves.
     """
 
     def __init__(
         self,
-        path: Path,
+        folder: Path,
         cfg: Config | Mapping[str, Any],
         inputs: Sequence[str | Path | None] = (),
     ) -> None:
         settings = cfg.to_dict() if isinstance(cfg, Config) else dict(cfg)
         for key in VOLATILE:
             settings.pop(key, None)
-        self.path = path
+        self.path = folder / STAMP
         # As it will be read again.
         text = json.dumps(settings, default=str)
         self.of = {

@@ -12,19 +12,20 @@ from torch.utils.data import Dataset
 
 from ..engine import check_numbers, find_checkpoint, is_first_process, locked
 from ..engine.checkpoints import read_checkpoint
-from .adapter_configs import has_adapter
-from .checks import require
-from .classes import check_classes, compare_classes
-from .cli import build_runner, saying
-from .looking import unpredicted
-from .model import load_weights, network_of
-from .starting import (
+from ..engine.network import network_of
+from ..startup.adapter_configs import has_adapter
+from ..startup.checks import require
+from ..startup.classes import check_classes, compare_classes
+from ..startup.looking import unpredicted
+from ..startup.start import (
     adapter_share,
     base_of,
     check_folder,
     check_start,
     resumes,
 )
+from .model import load_weights
+from .runner import build_runner
 
 # Keys of the config.
 NEEDED = ('train_dataloader', 'train_cfg', 'optim_wrapper')
@@ -52,7 +53,6 @@ def train(cfg: Config) -> Runner:
         The Runner, at its end.
 
     Raises:
-        KeyboardInterrupt: with a sentence that says how to go on.
         ValueError: nothing for adapters to stand on, the folder of another
             network, or of a training that is running.
     """
@@ -60,8 +60,7 @@ def train(cfg: Config) -> Runner:
     with locked(cfg.work_dir, is_first_process(cfg.launcher)):
         runner = build_runner(cfg)
         look_at(runner)
-        with saying(lambda: what_is_left(runner)):
-            runner.train()
+        runner.train()
     return runner
 
 
@@ -100,9 +99,9 @@ def warn_of_unpredicted(
         )
 
 
-def what_is_left(runner: Runner) -> str:
+def what_is_left(folder: str | Path) -> str:
     """Say from where a run that was stopped goes on."""
-    last = find_checkpoint(runner.work_dir)
+    last = find_checkpoint(folder)
     if last is None:
         return 'no checkpoint was written yet, start it again'
     return f'--resume continues from {last}'

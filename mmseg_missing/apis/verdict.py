@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from ..comparison.render import markdown_table
 from ..evaluation import Report
-from ..evaluation.comparison_tables import markdown_table
 from ..evaluation.tables import plain_table
 
 

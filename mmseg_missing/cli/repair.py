@@ -5,8 +5,9 @@ from __future__ import annotations
 import argparse
 import sys
 
-from ..apis.cli import ConfigOptions, add_trust, at_least, run_tool, saying
 from ..apis.repair import Repaired, plan_repair
+from .arguments import add_config_options, add_trust, at_least
+from .ending import run_tool, saying
 
 EXAMPLE = """\
 example:
@@ -63,14 +64,7 @@ def make_parser() -> argparse.ArgumentParser:
     add('--teacher', action='store_true', help='the base teaches as well')
     add('--fresh', action='store_true', help='repeat what is finished')
     add('--dry-run', action='store_true', help='say what would be done')
-    add(
-        '--cfg-options',
-        nargs='+',
-        action=ConfigOptions,
-        default={},
-        metavar='KEY=VALUE',
-        help='override keys of the derived config',
-    )
+    add_config_options(parser)
     add_trust(parser)
     return parser
 
