@@ -68,7 +68,12 @@ class Repaired:
 
 
 def repair(
-    config: str | Path, checkpoint: str | Path, **options: Any
+    config: str | Path,
+    checkpoint: str | Path,
+    work_dir: str | Path | None = None,
+    fresh: bool = False,
+    quiet: bool = True,
+    **choices: Any,
 ) -> Repaired:
     """Train adapters for all combinations, and score before and after.
 
@@ -78,15 +83,17 @@ def repair(
     Args:
         config: Config of the base.
         checkpoint: Its weights.
-        **options: See :func:`plan_repair`; besides ``fresh`` (begin anew)
-            and ``quiet`` (bars instead of logs, the default).
+        work_dir: For everything; default: see :func:`plan_repair`.
+        fresh: Begin anew.
+        quiet: Show bars instead of logs.
+        **choices: See :func:`plan_repair`.
 
     Raises:
         ValueError: see :func:`plan_repair`; or the folder holds the repair
             of something else.
     """
-    fresh, quiet = options.pop('fresh', False), options.pop('quiet', True)
-    return plan_repair(config, checkpoint, **options).run(fresh, quiet)
+    plan = plan_repair(config, checkpoint, work_dir, **choices)
+    return plan.run(fresh, quiet)
 
 
 def plan_repair(
@@ -180,7 +187,10 @@ class Plan:
         budget: float | None = None,
     ) -> None:
         self.config, self.checkpoint = str(config), str(checkpoint)
-        self.folder, self.cfg = folder, cfg
+        self.folder = folder
+        # By this name it is known from now on.
+        name = str(self.config_file)
+        self.cfg = Config(cfg.to_dict(), cfg.text, name)
         init_default_scope(cfg.get('default_scope', 'mmseg'))
         self.network = self._build(found)
         [(_, root)] = adapted(self.network)
@@ -249,7 +259,6 @@ class Plan:
         if self.room is not None:
             self._place()
             inputs.append(folder / 'places' / PLACES)
-        self._write_config()
         plain = deepcopy(self.cfg)
         plain.model, plain.custom_hooks = without_adapter(plain.model), []
         before = score_stage(
@@ -263,6 +272,10 @@ class Plan:
             self.cfg, folder / 'train', 'train adapters', inputs, quiet
         )
         shutil.copy(folder / 'train' / ADAPTER, folder / ADAPTER)
+        self.config_file.write_text(
+            f'# Adapters of {self.config}, written by its repair.\n'
+            f'{self.cfg.pretty_text}'
+        )
         after = score_stage(
             plain,
             self.checkpoint,
@@ -295,13 +308,6 @@ class Plan:
             stamp.write({'sites': str(path)})
         self.cfg.model.adapter.sites = str(path)
         self.network = self._build(read_checkpoint(self.checkpoint))
-
-    def _write_config(self) -> None:
-        self.config_file.write_text(
-            f'# Adapters of {self.config}, written by its repair.\n'
-            f'{self.cfg.pretty_text}'
-        )
-        self.cfg = load_config(self.config_file)
 
 
 def _check_scoring(cfg: Config) -> None:
