@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from mmengine.registry import init_default_scope
 
 from ..apis.model import configure, load_config, load_weights
+from ..apis.placing import dataset_config
 from ..engine.checkpoints import read_checkpoint
 from ..evaluation import check_writable
 from ..importance import (
@@ -263,22 +264,6 @@ def incomplete(present: list[str], stack: Stack) -> list[str] | None:
             f'--present names nothing that misses a part of {stack.full}'
         )
     return names
-
-
-def dataset_config(cfg: Config, split: str) -> dict[str, Any]:
-    """Return the data set of a split with the test pipeline.
-
-    Raises:
-        ValueError: the config has no such split, or wraps its data set.
-    """
-    dataset = dict(require(cfg, f'{split}_dataloader.dataset'))
-    if 'pipeline' not in dataset:
-        raise ValueError(
-            f'`{split}_dataloader.dataset` is a {dataset.get("type")} without '
-            'a `pipeline` to replace; give a plain data set by --cfg-options'
-        )
-    pipeline = require(cfg, 'test_dataloader.dataset.pipeline')
-    return {**dataset, 'pipeline': pipeline}
 
 
 def describe(args: argparse.Namespace, images: EvenImages) -> dict[str, Any]:

@@ -17,7 +17,7 @@ import torch
 from mmengine.config import Config
 
 from ..apis.model import load_config, load_weights
-from ..apis.train import check_training, train
+from ..apis.train import check_training, train, what_is_left
 from ..engine import find_checkpoint
 from ..engine.checkpoints import read_checkpoint
 from ..startup.adapter_configs import has_adapter
@@ -32,7 +32,7 @@ from ..startup.plan import (
     schedule,
     writes,
 )
-from ..startup.start import base_of, check_start, resumes
+from ..startup.start import base_of, check_start, resumes, set_base
 from .arguments import (
     add_config,
     add_dry_run,
@@ -41,7 +41,7 @@ from .arguments import (
     dumped,
     verb_parser,
 )
-from .ending import say_next
+from .ending import say_next, saying
 
 
 def parser() -> argparse.ArgumentParser:
@@ -55,6 +55,11 @@ def parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         '--amp', action='store_true', help='automatic mixed precision'
+    )
+    parser.add_argument(
+        '--base',
+        metavar='FILE',
+        help='checkpoint that the adapters of the config stand on',
     )
     parser.add_argument(
         '--modalities',
@@ -73,6 +78,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     check_training(cfg)
     if args.modalities is not None:
         keep_modalities(cfg, args.modalities)
+    if args.base is not None:
+        set_base(cfg, args.base)
     apply_runner_arguments(cfg, args)
     cfg.resume = args.resume or cfg.get('resume', False)
     if args.amp and not torch.cuda.is_available():
@@ -83,7 +90,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     if args.dry_run:
         print(plan(cfg))
         return
-    train(cfg)
+    with saying(lambda: what_is_left(cfg.work_dir)):
+        train(cfg)
     what_next(cfg, args)
 
 
