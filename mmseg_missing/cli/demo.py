@@ -1,4 +1,4 @@
-"""Train, lose sensors, repair: the whole path on built-in scenes."""
+"""Train, lose sensors, repair: all of it on built-in scenes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Repair a trained network for missing sensors, with no second config."""
+"""Repair a trained network for missing sensors by adapters."""
 
 from __future__ import annotations
 
