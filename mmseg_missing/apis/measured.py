@@ -8,9 +8,9 @@ from typing import Any
 
 from mmengine.fileio import load
 
-from ..startup.deriving import shipped_config
+from ..startup.config_files import shipped
 
-FILE = 'adapters.yml'
+FILE = 'configs/adapters.yml'
 
 
 @dataclass(frozen=True)
@@ -81,7 +81,7 @@ class Run:
 
 def load_runs() -> list[Run]:
     """Return all that was measured."""
-    found: dict[str, dict[str, Any]] = load(str(shipped_config(FILE)))
+    found: dict[str, dict[str, Any]] = load(str(shipped(FILE)))
     return [
         Run(**run, group=name, **{key: group[key] for key in SHARED})
         for name, group in found.items()

@@ -3,33 +3,41 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
-from mmengine.registry import init_default_scope
-from mmseg.registry import MODELS
 
 from ..adapters import adapted
 from ..benchmark.variants import without_adapter
 from ..engine import locked
 from ..engine.checkpoints import read_checkpoint
 from ..evaluation import Report, check_writable
-from ..startup.checks import check_kinds, require
+from ..startup.checks import check_kinds
 from ..startup.deriving import check_repairable, derive
-from ..startup.sentences import naming_section
+from ..startup.plan import (
+    build_data,
+    build_network,
+    data_facts,
+    network_facts,
+    reads,
+    schedule,
+    writes,
+)
 from ..startup.start import adapter_share, count_base
 from ..visualization.bar_chart import bar_chart
 from .model import configure, load_config, load_weights
 from .placing import choose_places
-from .stages import Stamp, forget, metric_config, score_stage, train_stage
+from .score import check_scoring, metric_of
+from .stages import Stamp, forget, score_stage, train_stage
 from .train import check_training
 from .verdict import repair_table, verdict
 
 ADAPTER, PLACES = 'adapter.safetensors', 'sites.json'
+RESULTS = ('table.txt', 'table.md', 'chart.png')
 
 
 @dataclass(frozen=True)
@@ -154,7 +162,8 @@ def plan_repair(
     cfg.merge_from_dict(dict(options or {}))
     check_kinds(cfg)
     check_training(cfg)
-    _check_scoring(cfg)
+    check_scoring(cfg)
+    metric_of(cfg)
     if names is not None:
         cfg.test_cfg.present = [*names, stack.full]
     folder = work_dir or Path('work_dirs') / f'{Path(config).stem}-repaired'
@@ -191,7 +200,6 @@ class Plan:
         # By this name it is known from now on.
         name = str(self.config_file)
         self.cfg = Config(cfg.to_dict(), cfg.text, name)
-        init_default_scope(cfg.get('default_scope', 'mmseg'))
         self.network = self._build(found)
         [(_, root)] = adapted(self.network)
         self.bank = root.adapters
@@ -201,45 +209,30 @@ class Plan:
             self.room = room if room < self.bank.rows.width else None
 
     def _build(self, found: Mapping[str, Any]) -> Any:
-        with naming_section('model', self.config):
-            network = MODELS.build(self.cfg.model)
+        network = build_network(self.cfg)
         load_weights(network, found, self.checkpoint)
         return network
 
-    @property
-    def epochs(self) -> str:
-        """For how long adapters learn, in words."""
-        loop = self.cfg.train_cfg
-        if loop.get('max_epochs') is not None:
-            return f'{loop.max_epochs} epochs'
-        return f'{loop.max_iters} iterations'
-
-    def describe(self) -> str:
+    def facts(self) -> Iterator[tuple[str, str]]:
         """Say what would be trained, and what would be written where."""
-        names = self.bank.rows.names
-        places = f'all {len(self.bank.sites)} that adapters know'
-        size = adapter_share(self.network)
+        yield from network_facts(self.network)
         if self.room is not None:
-            places = (
-                f'the most important of {len(self.bank.sites)}, chosen on '
-                'training images'
+            yield (
+                'budget',
+                f'of these the most important sites, {self.room:,} numbers '
+                'at most; which, training images tell',
             )
-            size = f'adapters: at most {self.room:,} numbers a combination'
-        return '\n'.join(
-            [
-                f'base          {self.checkpoint} ({self.config})',
-                f'combinations  {len(names)}: {", ".join(names)}',
-                f'sites         {places}',
-                f'numbers       {size.removeprefix("adapters: ")}',
-                f'rows          {self.bank.row_mode}',
-                f'training      {self.epochs} at a learning rate of '
-                f'{self.cfg.optim_wrapper.optimizer.lr:g}, batch '
-                f'{self.cfg.train_dataloader.batch_size}',
-                f'files         {self.folder}/: {self.config_file.name}, '
-                f'{ADAPTER}, table.txt, table.md, chart.png; before/, '
-                'train/, after/',
-            ]
-        )
+        cfg, folder = self.cfg, self.folder
+        data = build_data(cfg, 'train')
+        yield from data_facts(data, 'train', cfg.train_dataloader)
+        rate = cfg.optim_wrapper.optimizer.lr
+        yield 'training', f'{schedule(cfg)} at a learning rate of {rate:g}'
+        yield 'scores', 'the test split, before and after'
+        yield reads(self.config, self.checkpoint)
+        names = self.config_file.name, ADAPTER, *RESULTS
+        places = ['places'] if self.room is not None else []
+        stages = [f'{name}/' for name in (*places, 'before', 'train', 'after')]
+        yield writes(*(folder / n for n in names), *stages)
 
     @property
     def config_file(self) -> Path:
@@ -291,7 +284,7 @@ class Plan:
             before,
             after,
             adapter_share(self.network),
-            self.epochs,
+            schedule(self.cfg),
             trained.seconds,
         )
         _write_results(repaired)
@@ -308,20 +301,6 @@ class Plan:
             stamp.write({'sites': str(path)})
         self.cfg.model.adapter.sites = str(path)
         self.network = self._build(read_checkpoint(self.checkpoint))
-
-
-def _check_scoring(cfg: Config) -> None:
-    """Refuse a config that scores no combinations.
-
-    Raises:
-        ValueError: it lacks a section, or has another loop or metric.
-    """
-    require(cfg, 'test_dataloader')
-    if require(cfg, 'test_cfg').get('type', 'TestLoop') == 'TestLoop':
-        raise ValueError(
-            "scores of combinations need `test_cfg.type='CombinationTestLoop'`"
-        )
-    metric_config(cfg)
 
 
 def _write_results(repaired: Repaired) -> None:

@@ -1,4 +1,11 @@
-"""Say which adapters to train for so many numbers and hours, and why."""
+"""Say which adapters to train for so many numbers and hours, and why.
+
+It goes by what this project measured, and says what nobody did.
+
+Example:
+  mmseg-missing recommend --share 0.2% --hours 1 --modalities 4
+  mmseg-missing recommend NAME --run work_dirs/NAME --share 0.5% --hours 3
+"""
 
 from __future__ import annotations
 
@@ -7,49 +14,57 @@ import textwrap
 from collections.abc import Sequence
 
 from ..apis.recommend import Recommendation, recommend
-from .arguments import at_least
-from .ending import run_tool
+from ..startup.config_files import find_config
+from .arguments import at_least, verb_parser
 from .repair import share
 
-EXAMPLE = """\
-example:
-  mmseg-missing recommend --share 0.2% --hours 1 --modalities 4
-  mmseg-missing recommend configs/mine/net.py --run work_dirs/net \\
-      --share 0.5% --hours 3
-"""
 
-
-def make_parser() -> argparse.ArgumentParser:
-    """Return the parser of the command."""
-    parser = argparse.ArgumentParser(
-        prog='mmseg-missing recommend',
-        description=__doc__,
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of this verb."""
+    parser = verb_parser('recommend', __doc__)
     add = parser.add_argument
-    add('config', nargs='?', help='of the base, so that its sizes count')
+    add(
+        'config',
+        nargs='?',
+        type=find_config,
+        help='of the base, so that its sizes count',
+    )
     add(
         '--share',
         type=share,
         default='1%',
         help='what adapters of one combination may add, default: 1%%',
     )
-    add('--hours', type=float, default=1.0, help='to train, default: 1')
+    add(
+        '--hours',
+        type=float,
+        default=1.0,
+        metavar='H',
+        help='to train, default: 1',
+    )
     add(
         '--modalities',
         type=at_least(2),
         default=3,
+        metavar='M',
         help='how many, where there is no config; default: 3',
     )
-    add('--run', help='work folder of the base, so that its seconds count')
-    add('--analysis', help='folder of analyze, whose sites are ranked')
+    add(
+        '--run',
+        metavar='DIR',
+        help='work folder of the base, so that its seconds count',
+    )
+    add(
+        '--analysis',
+        metavar='DIR',
+        help='what `analyze` wrote, so that its sites count',
+    )
     return parser
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Run the command."""
-    args = make_parser().parse_args(argv)
+    """Print the recommendation."""
+    args = parser().parse_args(argv)
     found = recommend(
         args.share,
         args.hours,
@@ -58,7 +73,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         args.run,
         args.analysis,
     )
-    print(in_words(found, args.config or 'CONFIG'))
+    print(in_words(found, str(args.config or 'CONFIG')))
 
 
 def in_words(found: Recommendation, config: str) -> str:
@@ -72,7 +87,8 @@ def in_words(found: Recommendation, config: str) -> str:
             parts.append(
                 f'EPOCHS is {found.times:.2g} times the epochs of your base.'
             )
-    parts += ['Or, with no second config:', f'  {found.command(config)}']
+    what = 'or, with no second config' if found.adapter else 'next'
+    parts += [f'{what}:', f'  {found.command(config)}']
     return '\n'.join(parts)
 
 
@@ -82,7 +98,3 @@ def _wrapped(title: str, sentences: Sequence[str]) -> list[str]:
         for text in sentences
     ]
     return [f'{title}:', *lines, '']
-
-
-if __name__ == '__main__':
-    run_tool(main)

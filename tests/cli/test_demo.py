@@ -33,7 +33,7 @@ def tiny(tmp_path, monkeypatch, forgetting):
     monkeypatch.setattr(demo, 'DEDICATED', {'thermal': names['thermal']})
     monkeypatch.setattr(deriving, 'LEAST', 1)
     monkeypatch.setattr(
-        demo, 'shipped_config', lambda name: tmp_path / Path(name).name
+        demo, 'find_config', lambda name: tmp_path / f'{name}.py'
     )
     for place in ('yapf.yapflib.yapf_api', 'mmengine.config.config'):
         monkeypatch.setattr(
@@ -60,6 +60,6 @@ def test_once_and_again(capsys, monkeypatch):
         raise AssertionError('it ran again')
 
     monkeypatch.setattr(stages, 'train', never)
-    monkeypatch.setattr(stages, 'build_runner', never)
+    monkeypatch.setattr(stages, 'score', never)
     demo.main(['--work-dir', 'work'])
     assert table in capsys.readouterr().out
