@@ -28,16 +28,14 @@ from ..startup.plan import (
     writes,
 )
 from ..startup.start import adapter_share, count_base
-from ..visualization.bar_chart import bar_chart
 from .model import configure, load_config, load_weights
 from .placing import choose_places
 from .score import check_scoring, metric_of
 from .stages import Stamp, forget, score_stage, train_stage
 from .train import check_training
-from .verdict import repair_table, verdict
+from .verdict import FILES, verdict, write_results
 
 ADAPTER, PLACES = 'adapter.safetensors', 'sites.json'
-RESULTS = ('table.txt', 'table.md', 'chart.png')
 
 
 @dataclass(frozen=True)
@@ -164,6 +162,11 @@ def plan_repair(
     check_training(cfg)
     check_scoring(cfg)
     metric_of(cfg)
+    if budget is not None and cfg.model.adapter.type != 'ScaleShift':
+        raise ValueError(
+            f'--budget counts the numbers of ScaleShift, not of '
+            f'{cfg.model.adapter.type}; leave one of them out'
+        )
     if names is not None:
         cfg.test_cfg.present = [*names, stack.full]
     folder = work_dir or Path('work_dirs') / f'{Path(config).stem}-repaired'
@@ -229,7 +232,7 @@ class Plan:
         yield 'training', f'{schedule(cfg)} at a learning rate of {rate:g}'
         yield 'scores', 'the test split, before and after'
         yield reads(self.config, self.checkpoint)
-        names = self.config_file.name, ADAPTER, *RESULTS
+        names = self.config_file.name, ADAPTER, *FILES
         places = ['places'] if self.room is not None else []
         stages = [f'{name}/' for name in (*places, 'before', 'train', 'after')]
         yield writes(*(folder / n for n in names), *stages)
@@ -248,7 +251,7 @@ class Plan:
             return self._run(quiet)
 
     def _run(self, quiet: bool) -> Repaired:
-        folder, inputs = self.folder, [self.checkpoint]
+        folder, inputs = self.folder, [self.checkpoint, *self._start()]
         if self.room is not None:
             self._place()
             inputs.append(folder / 'places' / PLACES)
@@ -287,8 +290,13 @@ class Plan:
             schedule(self.cfg),
             trained.seconds,
         )
-        _write_results(repaired)
+        write_results(folder, before, after)
         return repaired
+
+    def _start(self) -> list[str]:
+        """Return the adapter file that rows start from, if it is one."""
+        inits = [hook.get('init') for hook in self.cfg.custom_hooks]
+        return [init for init in inits if init and Path(init).is_file()]
 
     def _place(self) -> None:
         """Choose the sites, and build the network that adapts them alone."""
@@ -301,17 +309,3 @@ class Plan:
             stamp.write({'sites': str(path)})
         self.cfg.model.adapter.sites = str(path)
         self.network = self._build(read_checkpoint(self.checkpoint))
-
-
-def _write_results(repaired: Repaired) -> None:
-    """Write the table, as text and Markdown, and the chart."""
-    folder, before = repaired.folder, repaired.before
-    table = repair_table(before, repaired.after)
-    note = f'{before.settings}, {before.combinations[0].images} images'
-    (folder / 'table.txt').write_text(f'{note}\n{table}\n')
-    (folder / 'table.md').write_text(
-        f'{note}.\n\n{repair_table(before, repaired.after, markdown=True)}\n'
-    )
-    series = {'base': before.miou, 'repaired': repaired.after.miou}
-    figure = bar_chart(series, 'Before and after the repair', note)
-    figure.savefig(folder / 'chart.png', dpi=150)

@@ -13,7 +13,8 @@ import argparse
 import textwrap
 from collections.abc import Sequence
 
-from ..apis.recommend import Recommendation, recommend
+from ..apis.recommend import recommend
+from ..apis.recommendation import Recommendation
 from ..startup.config_files import find_config
 from .arguments import at_least, verb_parser
 from .repair import share

@@ -156,6 +156,13 @@ def test_a_budget_for_everything_needs_no_places(files, tmp_path):
     assert not (tmp_path / 'work').exists()
 
 
+def test_a_budget_is_of_scale_and_shift(files):
+    options = {'model.adapter.type': 'LowRank'}
+    assert plan_repair(TINY, files.base, options=options)
+    with pytest.raises(ValueError, match='counts the numbers of ScaleShift'):
+        plan_repair(TINY, files.base, budget=0.01, options=options)
+
+
 def test_best_places_that_fit():
     assert fitting([3.0, 1.0, 2.0, 0.0], [4, 1, 4, 1], 9) == [0, 1, 2]
     assert fitting([3.0, 1.0, 2.0], [4, 1, 4], 7) == [0, 1]
