@@ -3,31 +3,37 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
-from mmengine.registry import init_default_scope
-from mmseg.registry import MODELS
 
 from ..adapters import adapted
 from ..benchmark.variants import without_adapter
 from ..engine import locked
 from ..engine.checkpoints import read_checkpoint
 from ..evaluation import Report, check_writable
-from ..startup.checks import check_kinds, require
+from ..startup.checks import check_kinds
 from ..startup.deriving import check_repairable, derive
-from ..startup.sentences import naming_section
+from ..startup.plan import (
+    build_data,
+    build_network,
+    data_facts,
+    network_facts,
+    reads,
+    schedule,
+    writes,
+)
 from ..startup.start import adapter_share, count_base
-from ..visualization.bar_chart import bar_chart
 from .model import configure, load_config, load_weights
 from .placing import choose_places
-from .stages import Stamp, forget, metric_config, score_stage, train_stage
+from .score import check_scoring, metric_of
+from .stages import Stamp, forget, score_stage, train_stage
 from .train import check_training
-from .verdict import repair_table, verdict
+from .verdict import FILES, verdict, write_results
 
 ADAPTER, PLACES = 'adapter.safetensors', 'sites.json'
 
@@ -154,7 +160,13 @@ def plan_repair(
     cfg.merge_from_dict(dict(options or {}))
     check_kinds(cfg)
     check_training(cfg)
-    _check_scoring(cfg)
+    check_scoring(cfg)
+    metric_of(cfg)
+    if budget is not None and cfg.model.adapter.type != 'ScaleShift':
+        raise ValueError(
+            f'--budget counts the numbers of ScaleShift, not of '
+            f'{cfg.model.adapter.type}; leave one of them out'
+        )
     if names is not None:
         cfg.test_cfg.present = [*names, stack.full]
     folder = work_dir or Path('work_dirs') / f'{Path(config).stem}-repaired'
@@ -191,7 +203,6 @@ class Plan:
         # By this name it is known from now on.
         name = str(self.config_file)
         self.cfg = Config(cfg.to_dict(), cfg.text, name)
-        init_default_scope(cfg.get('default_scope', 'mmseg'))
         self.network = self._build(found)
         [(_, root)] = adapted(self.network)
         self.bank = root.adapters
@@ -201,45 +212,30 @@ class Plan:
             self.room = room if room < self.bank.rows.width else None
 
     def _build(self, found: Mapping[str, Any]) -> Any:
-        with naming_section('model', self.config):
-            network = MODELS.build(self.cfg.model)
+        network = build_network(self.cfg)
         load_weights(network, found, self.checkpoint)
         return network
 
-    @property
-    def epochs(self) -> str:
-        """For how long adapters learn, in words."""
-        loop = self.cfg.train_cfg
-        if loop.get('max_epochs') is not None:
-            return f'{loop.max_epochs} epochs'
-        return f'{loop.max_iters} iterations'
-
-    def describe(self) -> str:
+    def facts(self) -> Iterator[tuple[str, str]]:
         """Say what would be trained, and what would be written where."""
-        names = self.bank.rows.names
-        places = f'all {len(self.bank.sites)} that adapters know'
-        size = adapter_share(self.network)
+        yield from network_facts(self.network)
         if self.room is not None:
-            places = (
-                f'the most important of {len(self.bank.sites)}, chosen on '
-                'training images'
+            yield (
+                'budget',
+                f'of these the most important sites, {self.room:,} numbers '
+                'at most; which, training images tell',
             )
-            size = f'adapters: at most {self.room:,} numbers a combination'
-        return '\n'.join(
-            [
-                f'base          {self.checkpoint} ({self.config})',
-                f'combinations  {len(names)}: {", ".join(names)}',
-                f'sites         {places}',
-                f'numbers       {size.removeprefix("adapters: ")}',
-                f'rows          {self.bank.row_mode}',
-                f'training      {self.epochs} at a learning rate of '
-                f'{self.cfg.optim_wrapper.optimizer.lr:g}, batch '
-                f'{self.cfg.train_dataloader.batch_size}',
-                f'files         {self.folder}/: {self.config_file.name}, '
-                f'{ADAPTER}, table.txt, table.md, chart.png; before/, '
-                'train/, after/',
-            ]
-        )
+        cfg, folder = self.cfg, self.folder
+        data = build_data(cfg, 'train')
+        yield from data_facts(data, 'train', cfg.train_dataloader)
+        rate = cfg.optim_wrapper.optimizer.lr
+        yield 'training', f'{schedule(cfg)} at a learning rate of {rate:g}'
+        yield 'scores', 'the test split, before and after'
+        yield reads(self.config, self.checkpoint)
+        names = self.config_file.name, ADAPTER, *FILES
+        places = ['places'] if self.room is not None else []
+        stages = [f'{name}/' for name in (*places, 'before', 'train', 'after')]
+        yield writes(*(folder / n for n in names), *stages)
 
     @property
     def config_file(self) -> Path:
@@ -255,7 +251,7 @@ class Plan:
             return self._run(quiet)
 
     def _run(self, quiet: bool) -> Repaired:
-        folder, inputs = self.folder, [self.checkpoint]
+        folder, inputs = self.folder, [self.checkpoint, *self._start()]
         if self.room is not None:
             self._place()
             inputs.append(folder / 'places' / PLACES)
@@ -291,11 +287,16 @@ class Plan:
             before,
             after,
             adapter_share(self.network),
-            self.epochs,
+            schedule(self.cfg),
             trained.seconds,
         )
-        _write_results(repaired)
+        write_results(folder, before, after)
         return repaired
+
+    def _start(self) -> list[str]:
+        """Return the adapter file that rows start from, if it is one."""
+        inits = [hook.get('init') for hook in self.cfg.custom_hooks]
+        return [init for init in inits if init and Path(init).is_file()]
 
     def _place(self) -> None:
         """Choose the sites, and build the network that adapts them alone."""
@@ -308,31 +309,3 @@ class Plan:
             stamp.write({'sites': str(path)})
         self.cfg.model.adapter.sites = str(path)
         self.network = self._build(read_checkpoint(self.checkpoint))
-
-
-def _check_scoring(cfg: Config) -> None:
-    """Refuse a config that scores no combinations.
-
-    Raises:
-        ValueError: it lacks a section, or has another loop or metric.
-    """
-    require(cfg, 'test_dataloader')
-    if require(cfg, 'test_cfg').get('type', 'TestLoop') == 'TestLoop':
-        raise ValueError(
-            "scores of combinations need `test_cfg.type='CombinationTestLoop'`"
-        )
-    metric_config(cfg)
-
-
-def _write_results(repaired: Repaired) -> None:
-    """Write the table, as text and Markdown, and the chart."""
-    folder, before = repaired.folder, repaired.before
-    table = repair_table(before, repaired.after)
-    note = f'{before.settings}, {before.combinations[0].images} images'
-    (folder / 'table.txt').write_text(f'{note}\n{table}\n')
-    (folder / 'table.md').write_text(
-        f'{note}.\n\n{repair_table(before, repaired.after, markdown=True)}\n'
-    )
-    series = {'base': before.miou, 'repaired': repaired.after.miou}
-    figure = bar_chart(series, 'Before and after the repair', note)
-    figure.savefig(folder / 'chart.png', dpi=150)

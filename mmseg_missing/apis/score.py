@@ -133,7 +133,8 @@ def augment(cfg: Config) -> None:
 
 def show_progress(runner: Runner, num_batches: int) -> None:
     """Show a bar where a person watches, else a line with the ETA."""
-    if sys.stdout.isatty() and is_main_process():
+    has_bar = any(isinstance(hook, ProgressBarHook) for hook in runner.hooks)
+    if sys.stdout.isatty() and is_main_process() and not has_bar:
         runner.register_hook(ProgressBarHook('scoring'))
     for hook in runner.hooks:
         if isinstance(hook, LoggerHook):

@@ -19,19 +19,13 @@ from pathlib import Path
 from typing import Any
 
 from mmengine.config import Config
-from mmengine.runner import Runner
 
 from ..engine import find_checkpoint
 from ..engine.atomic import write_atomically
-from ..engine.checkpoints import read_checkpoint
-from ..engine.network import network_of
 from ..engine.resume import POINTER
-from ..evaluation import CombinationIoUMetric, Report
-from ..startup.checks import require
-from ..startup.classes import check_classes
+from ..evaluation import Report
 from ..startup.start import NETWORK_FILE
-from .model import configure, load_weights
-from .runner import build_runner
+from .score import score
 from .train import train
 
 STAMP = 'stage.json'
@@ -80,8 +74,9 @@ def train_stage(
             f'{str(folder)!r} holds another training{stamp.difference()}; '
             'give another --work-dir, or --fresh to replace it'
         )
-    done = done or {'seconds': 0.0, 'is_finished': False}
-    if last is not None and done['is_finished']:
+    if last is None or done is None:
+        done = {'seconds': 0.0, 'is_finished': False}
+    if done['is_finished']:
         print(f'{title}: finished before, reused')
         return Trained(last, done['seconds'], True)
     cfg = _prepared(cfg, folder, title, quiet)
@@ -115,9 +110,7 @@ def score_stage(
         adapter: Adapter file.
         quiet: A bar instead of a log.
     """
-    folder, found = Path(folder), read_checkpoint(checkpoint)
-    cfg = deepcopy(cfg)
-    configure(cfg, found, adapter)
+    folder, cfg = Path(folder), deepcopy(cfg)
     for key in TRAINING:
         cfg[key] = None
     stamp = Stamp(folder, cfg, (checkpoint, adapter))
@@ -126,16 +119,8 @@ def score_stage(
         print(f'{title}: finished before, reused')
         return Report.from_json(done['report'])
     cfg = _prepared(cfg, folder, title, quiet)
-    cfg.resume = False
-    metric_config(cfg)['out_dir'] = str(folder)
     with _warnings_of(quiet):
-        runner = build_runner(cfg)
-        network = network_of(runner.model)
-        load_weights(network, found, checkpoint, adapter)
-        data = runner.test_loop.dataloader.dataset
-        check_classes(network, data, found, checkpoint)
-        runner.test()
-    report = _report_of(runner)
+        report = score(cfg, checkpoint, adapter, out=folder)
     stamp.write({'report': report.to_json()})
     return report
 
@@ -241,28 +226,3 @@ def _warnings_of(quiet: bool) -> Iterator[None]:
         if quiet:
             warnings.simplefilter('ignore')
         yield
-
-
-def metric_config(cfg: Config) -> Any:
-    """Return the config of the metric whose report is kept.
-
-    Raises:
-        ValueError: there is none.
-    """
-    found = require(cfg, 'test_evaluator')
-    for metric in found if isinstance(found, (list, tuple)) else [found]:
-        if 'CombinationIoUMetric' in str(metric.get('type')):
-            return metric
-    raise ValueError(
-        'a report takes the scores of CombinationIoUMetric; add '
-        "dict(type='CombinationIoUMetric') to the list `test_evaluator`"
-    )
-
-
-def _report_of(runner: Runner) -> Report:
-    [report] = [
-        metric.report
-        for metric in runner.test_evaluator.metrics
-        if isinstance(metric, CombinationIoUMetric)
-    ]
-    return report

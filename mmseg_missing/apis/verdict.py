@@ -2,9 +2,25 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 from ..comparison.render import markdown_table
 from ..evaluation import Report
 from ..evaluation.tables import plain_table
+from ..visualization.bar_chart import bar_chart
+
+FILES = ('table.txt', 'table.md', 'chart.png')
+
+
+def write_results(folder: Path, before: Report, after: Report) -> None:
+    """Write the table, as text and Markdown, and the chart."""
+    note = f'{before.settings}, {before.combinations[0].images} images'
+    text, page, chart = (folder / name for name in FILES)
+    text.write_text(f'{note}\n{repair_table(before, after)}\n')
+    page.write_text(f'{note}.\n\n{repair_table(before, after, True)}\n')
+    series = {'base': before.miou, 'repaired': after.miou}
+    figure = bar_chart(series, 'Before and after the repair', note)
+    figure.savefig(chart, dpi=150)
 
 
 def repair_table(before: Report, after: Report, markdown: bool = False) -> str:

@@ -32,8 +32,8 @@ class _Help(argparse.RawDescriptionHelpFormatter):
             for action in actions
             if action.required
         ]
-        words = ' '.join(word.strip() for word in needed)
-        super().add_usage(f'%(prog)s {words} [options]', [], [], prefix)
+        words = ['%(prog)s', *(word.strip() for word in needed), '[options]']
+        super().add_usage(' '.join(words), [], [], prefix)
 
     def _written(self, action: argparse.Action) -> str:
         default = (action.metavar or action.dest).upper()

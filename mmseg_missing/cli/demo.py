@@ -1,9 +1,16 @@
-"""Train, lose sensors, repair: all of it on built-in scenes."""
+"""Train, lose sensors, repair: all of it on built-in scenes.
+
+About ten minutes on two CPU cores. Stopped, it goes on where it was.
+
+Example:
+  mmseg-missing demo
+"""
 
 from __future__ import annotations
 
 import argparse
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +23,7 @@ from ..apis.stages import forget, score_stage, train_stage
 from ..evaluation import check_writable
 from ..evaluation.measures import recovered_fraction
 from ..evaluation.tables import plain_table
-from ..startup.deriving import shipped_config
+from ..startup.config_files import find_config
 from ..visualization.bar_chart import bar_chart
 from ..visualization.pictures import (
     colorize_label,
@@ -24,7 +31,8 @@ from ..visualization.pictures import (
     contact_sheet,
     write_picture,
 )
-from .ending import run_tool, saying
+from .arguments import verb_parser
+from .ending import say_next, saying
 
 BASE = 'cmnext_small_1xb8-12e_scenes-rgbdt-64x96'
 DEDICATED = {
@@ -34,31 +42,26 @@ DEDICATED = {
 # What each row of the pictures still has.
 ROWS = ('depth+thermal', 'rgb+thermal', 'rgb', 'depth', 'thermal')
 ZOOM = 2
-EXAMPLE = """\
-example:
-  mmseg-missing demo --work-dir work_dirs/demo
-It takes about ten minutes on two CPU cores; stopped, it goes on where it was.
-"""
 
 
-def make_parser() -> argparse.ArgumentParser:
-    """Return the parser of the command."""
-    parser = argparse.ArgumentParser(
-        prog='mmseg-missing demo',
-        description=__doc__,
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of this verb."""
+    parser = verb_parser('demo', __doc__)
+    parser.add_argument(
+        '--work-dir',
+        default='work_dirs/demo',
+        metavar='DIR',
+        help='default: work_dirs/demo',
     )
-    parser.add_argument('--work-dir', default='work_dirs/demo')
     parser.add_argument(
         '--fresh', action='store_true', help='repeat what is finished'
     )
     return parser
 
 
-def main(argv: list[str] | None = None) -> None:
+def main(argv: Sequence[str] | None = None) -> None:
     """Run the demo."""
-    args = make_parser().parse_args(argv)
+    args = parser().parse_args(argv)
     folder = check_writable(args.work_dir)
     if args.fresh:
         forget(folder)
@@ -69,7 +72,7 @@ def main(argv: list[str] | None = None) -> None:
 def run(folder: Path) -> None:
     """Train, repair, and compare with networks for one sensor each."""
     start = time.time()
-    config = shipped_config(f'cmnext/{BASE}.py')
+    config = find_config(BASE)
     base = train_stage(load_config(config), folder / BASE, 'train the base')
     repaired = repair(
         config,
@@ -79,7 +82,7 @@ def run(folder: Path) -> None:
     )
     dedicated, seconds = {}, 0.0
     for modality, name in DEDICATED.items():
-        cfg = load_config(shipped_config(f'cmnext/{name}.py'))
+        cfg = load_config(find_config(name))
         title = f'train a network for {modality}'
         alone = train_stage(cfg, folder / name, title)
         report = score_stage(
@@ -98,10 +101,17 @@ def run(folder: Path) -> None:
         f'{repaired.summary} Of what networks trained for one sensor alone '
         f'have over the base ({seconds:.0f} s of training) it recovers the '
         f'fraction {fraction:.2f}. Table, chart and pictures are in {folder}; '
-        f'this took {time.time() - start:.0f} s. Next, see what another fill '
-        'does:\n\n'
-        f'  mmseg-missing test {config.stem} {base.checkpoint} \\\n'
-        f'    --adapter {repaired.adapter} --fill black'
+        f'this took {time.time() - start:.0f} s.'
+    )
+    say_next(
+        'test',
+        config.stem,
+        base.checkpoint,
+        '--adapter',
+        repaired.adapter,
+        '--fill',
+        'black',
+        why='another fill',
     )
 
 
@@ -168,7 +178,3 @@ def _zoomed(picture: np.ndarray | None) -> np.ndarray | None:
     if picture is None:
         return None
     return picture.repeat(ZOOM, axis=0).repeat(ZOOM, axis=1)
-
-
-if __name__ == '__main__':
-    run_tool(main)

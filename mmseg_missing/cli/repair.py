@@ -1,21 +1,31 @@
-"""Repair a trained network for missing sensors by adapters."""
+"""Repair a trained network for missing sensors by adapters.
+
+Adapters learn all that may be missing in one run, and the network is scored
+before and after. Stop it when you like: the same command goes on.
+
+Example:
+  mmseg-missing repair NAME work_dirs/NAME/epoch_30.pth
+  mmseg-missing repair NAME work_dirs/NAME/epoch_30.pth --budget 0.5% \\
+    --combinations rgb depth --dry-run
+"""
 
 from __future__ import annotations
 
 import argparse
 import sys
+from collections.abc import Sequence
 
-from ..apis.repair import Repaired, plan_repair
-from .arguments import add_config_options, add_trust, at_least
-from .ending import run_tool, saying
-
-EXAMPLE = """\
-example:
-  mmseg-missing repair configs/mine/net.py work_dirs/net/epoch_30.pth
-  mmseg-missing repair configs/mine/net.py work_dirs/net/epoch_30.pth \\
-      --combinations rgb depth --budget 0.5% --dry-run
-Stop it when you like: the same command goes on.
-"""
+from ..apis.repair import plan_repair
+from ..startup.plan import plan_text
+from .arguments import (
+    add_config,
+    add_config_options,
+    add_dry_run,
+    add_trust,
+    at_least,
+    verb_parser,
+)
+from .ending import say_next, saying
 
 
 def share(text: str) -> float:
@@ -31,47 +41,57 @@ def share(text: str) -> float:
     return value
 
 
-def make_parser() -> argparse.ArgumentParser:
-    """Return the parser of the command."""
-    parser = argparse.ArgumentParser(
-        prog='mmseg-missing repair',
-        description=__doc__,
-        epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of this verb."""
+    parser = verb_parser('repair', __doc__)
+    add_config(parser, 'config of the base: name or file')
     add = parser.add_argument
-    add('config', help='config of the base')
     add('checkpoint', help='its checkpoint')
-    add('--work-dir', help='default: work_dirs/<config>-repaired')
     add(
         '--combinations',
         nargs='+',
+        metavar='P',
         help='what to learn, as rgb+depth; default: all that miss something',
     )
     add(
         '--budget',
         type=share,
-        help='what adapters of one combination may add, as 0.5%%: the most '
-        'important sites; default: all sites',
+        metavar='SHARE',
+        help='what the adapters of one combination may add, as 0.5%%, at the '
+        'most important sites; default: at all sites',
     )
     add(
         '--epochs',
         type=at_least(1),
-        help="default: two thirds of the base's, 12 to 100",
+        metavar='N',
+        help="default: two thirds of the base's, from 12 to 100",
     )
-    add('--rows', choices=['table', 'additive', 'hyper'], help='row mode')
-    add('--init', help='moments, or an adapter file to start from')
+    add(
+        '--rows',
+        choices=['table', 'additive', 'hyper'],
+        help='default: additive from three modalities on',
+    )
+    add(
+        '--init',
+        metavar='START',
+        help='where rows start: moments, or an adapter file',
+    )
     add('--teacher', action='store_true', help='the base teaches as well')
+    add(
+        '--work-dir',
+        metavar='DIR',
+        help='default: work_dirs/<config>-repaired',
+    )
     add('--fresh', action='store_true', help='repeat what is finished')
-    add('--dry-run', action='store_true', help='say what would be done')
+    add_dry_run(parser)
     add_config_options(parser)
     add_trust(parser)
     return parser
 
 
-def main(argv: list[str] | None = None) -> None:
-    """Run the command."""
-    args = make_parser().parse_args(argv)
+def main(argv: Sequence[str] | None = None) -> None:
+    """Repair, and say what came of it."""
+    args = parser().parse_args(argv)
     plan = plan_repair(
         args.config,
         args.checkpoint,
@@ -84,30 +104,27 @@ def main(argv: list[str] | None = None) -> None:
         args.rows,
         args.cfg_options,
     )
-    print(plan.describe())
     if args.dry_run:
-        print('\nNothing was trained; leave out --dry-run to begin.')
+        print(plan_text(plan.facts()))
         return
     with saying('what is finished is kept, and the same command goes on'):
         repaired = plan.run(args.fresh, quiet=sys.stdout.isatty())
-    print(f'\n{(repaired.folder / "table.txt").read_text()}')
-    print(f'{repaired.summary}\n')
-    print(what_next(repaired, args.config, args.checkpoint))
-
-
-def what_next(repaired: Repaired, config: str, checkpoint: str) -> str:
-    """Return the commands that use the adapter file."""
-    worst = repaired.before.worst
-    files = f'{config} {checkpoint}'
-    return (
-        f'{repaired.folder} has the adapter file, its config, the table and '
-        'the chart. Next, use it, or fold it into a plain network for one '
-        'combination:\n\n'
-        f'  mmseg-missing predict {files} --adapter {repaired.adapter}\n'
-        f'  mmseg-missing fold {files} {repaired.folder}/{worst}.pth '
-        f'--adapter {repaired.adapter} --combination {worst}'
+    folder, worst = repaired.folder, repaired.before.worst
+    print(f'\n{(folder / "table.txt").read_text()}')
+    print(
+        f'{repaired.summary}\n{folder} has the adapter file, its config, the '
+        'table and the chart.'
     )
-
-
-if __name__ == '__main__':
-    run_tool(main)
+    files = args.config, args.checkpoint
+    adapter = '--adapter', repaired.adapter
+    frame = f'--{repaired.before.modalities[0]}', 'FRAME', '--out', 'mask.png'
+    say_next('predict', *files, *adapter, *frame, why='the mask of a frame')
+    say_next(
+        'fold',
+        *files,
+        folder / f'{worst}.pth',
+        *adapter,
+        '--combination',
+        worst,
+        why=f'a plain network for {worst}',
+    )

@@ -64,6 +64,18 @@ def find_config(name: str | Path) -> Path:
     )
 
 
+def short_name(path: str | Path) -> str:
+    """Return the name by which a config is found, or else its path."""
+    stem = Path(path).stem
+    if Path(path).suffix == '.py' and not Path(stem).exists():
+        try:
+            if find_config(stem).resolve() == Path(path).resolve():
+                return stem
+        except FileNotFoundError:
+            pass
+    return str(path)
+
+
 def _folders() -> Iterator[Path]:
     """Yield where configs lie, each once."""
     seen = set()

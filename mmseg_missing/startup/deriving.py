@@ -12,28 +12,14 @@ from mmengine.config import Config
 from ..modality import Stack
 from .adapter_configs import has_adapter
 from .checks import require
+from .config_files import shipped
 
 # What all configs of adapters share, and small networks besides.
-RECIPE = '_base_/adapt.py'
+RECIPE = 'configs/_base_/adapt.py'
 # Measured were 12 epochs on a base of 12, 20 on 30 and 10 on 15
 # (docs/results/adapters.md, nyuv2_small.md, networks.md).
 SHARE, LEAST, MOST = 2 / 3, 12, 100
 HYPER_RATE = 3  # times the rate of other rows; docs/results/adapters.md
-
-
-def shipped_config(name: str) -> Path:
-    """Return a file of ``configs``, in the sources or in the wheel.
-
-    Raises:
-        FileNotFoundError: there is none.
-    """
-    package = Path(__file__).parents[1]
-    for folder in (package / '.mim' / 'configs', package.parent / 'configs'):
-        if (folder / name).is_file():
-            return folder / name
-    raise FileNotFoundError(
-        f'this installation has no configs/{name}; install the package again'
-    )
 
 
 def check_repairable(cfg: Config) -> Stack:
@@ -45,7 +31,7 @@ def check_repairable(cfg: Config) -> Stack:
     if has_adapter(cfg):
         raise ValueError(
             f'{cfg.filename!r} has adapters already; give the config of '
-            'their base, or train them: tools/train.py CONFIG --base FILE'
+            'their base, or train them: mmseg-missing train CONFIG --base FILE'
         )
     stack = Stack(require(cfg, 'model.stack'))
     if len(stack.sensors) < 2:
@@ -85,7 +71,7 @@ def derive(
     Raises:
         ValueError: epochs for a schedule in iterations.
     """
-    recipe = Config.fromfile(str(shipped_config(RECIPE)))
+    recipe = Config.fromfile(str(shipped(RECIPE)))
     small = recipe.adapt_small
     cfg = deepcopy(cfg)
     cfg.base, cfg.load_from, cfg.resume = str(base), None, False

@@ -63,7 +63,7 @@ def test_what_is_finished_is_kept(repaired, files, tmp_path, monkeypatch):
     def never(*args, **options):
         raise AssertionError('it ran again')
 
-    monkeypatch.setattr(stages, 'build_runner', never)
+    monkeypatch.setattr(stages, 'score', never)
     monkeypatch.setattr(stages, 'train', never)
     again = repair(TINY, files.base, tmp_path / 'work', epochs=2)
     assert again == repaired
@@ -152,8 +152,15 @@ def test_a_budget_for_everything_needs_no_places(files, tmp_path):
     assert plan.room is None
     plan = plan_repair(TINY, files.base, tmp_path / 'work', budget=0.01)
     assert plan.room == 1830
-    assert 'at most 1,830' in plan.describe()
+    assert '1,830 numbers at most' in dict(plan.facts())['budget']
     assert not (tmp_path / 'work').exists()
+
+
+def test_a_budget_is_of_scale_and_shift(files):
+    options = {'model.adapter.type': 'LowRank'}
+    assert plan_repair(TINY, files.base, options=options)
+    with pytest.raises(ValueError, match='counts the numbers of ScaleShift'):
+        plan_repair(TINY, files.base, budget=0.01, options=options)
 
 
 def test_best_places_that_fit():
@@ -163,10 +170,11 @@ def test_best_places_that_fit():
 
 
 def test_plan_in_words(files, tmp_path):
-    said = plan_repair(TINY, files.base, teacher=True, rows='hyper').describe()
-    assert '12 epochs at a learning rate of 0.03, batch 2' in said
-    assert '6: rgb+depth, rgb+thermal, depth+thermal, rgb' in said
-    assert 'work_dirs/tiny-repaired/' in said
+    plan = plan_repair(TINY, files.base, teacher=True, rows='hyper')
+    said = dict(plan.facts())
+    assert said['training'] == '12 epochs at a learning rate of 0.03'
+    assert said['learnt'].startswith('6 combinations: rgb+depth, rgb+thermal')
+    assert 'work_dirs/tiny-repaired/adapter.safetensors' in said['writes']
     assert list(tmp_path.iterdir()) == []
 
 

@@ -1,7 +1,6 @@
 """Stages run once, and again where what they stand on changed."""
 
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import torch
@@ -27,17 +26,12 @@ def ran(monkeypatch):
         torch.save({'state_dict': {'a': torch.zeros(1)}}, path)
         (path.parent / 'last_checkpoint').write_text(path.name)
 
-    def build_runner(cfg):
-        data = SimpleNamespace(dataloader=SimpleNamespace(dataset=None))
-        return SimpleNamespace(
-            model=None, test_loop=data, test=lambda: ran.append(cfg)
-        )
+    def score(cfg, *args, out):
+        ran.append(cfg)
+        return REPORT
 
     monkeypatch.setattr(stages, 'train', train)
-    monkeypatch.setattr(stages, 'build_runner', build_runner)
-    monkeypatch.setattr(stages, '_report_of', lambda runner: REPORT)
-    for name in ('network_of', 'load_weights', 'check_classes', 'configure'):
-        monkeypatch.setattr(stages, name, lambda *args: None)
+    monkeypatch.setattr(stages, 'score', score)
     return ran
 
 

@@ -7,12 +7,13 @@ import pytest
 
 from mmseg_missing.apis import stages
 from mmseg_missing.cli import demo
+from mmseg_missing.startup import deriving
 
 TINY = Path(__file__).parents[1] / 'configs/tiny.py'
 ALONE = """
 _base_ = {base!r}
-modalities = [_base_.modalities[{index}]]
-model = dict(stack=modalities, backbone=dict(in_channels=[{channels}]))
+modalities = [_base_.modalities[2]]
+model = dict(stack=modalities, backbone=dict(in_channels=[1]))
 train_dataloader = dict(dataset=dict(modalities=modalities))
 test_dataloader = dict(dataset=dict(modalities=modalities))
 """
@@ -25,15 +26,14 @@ def tiny(tmp_path, monkeypatch, forgetting):
         demo.BASE: f'_base_ = {str(TINY)!r}\n'
         'test_dataloader = dict(dataset=dict(num_scenes=5))\n'
     }
-    for index, name in enumerate(demo.DEDICATED.values()):
-        channels = 1 if index else 3
-        texts[name] = ALONE.format(
-            base=str(TINY), index=index, channels=channels
-        )
+    names = demo.DEDICATED
+    texts[names['thermal']] = ALONE.format(base=str(TINY))
     for name, text in texts.items():
         (tmp_path / f'{name}.py').write_text(text)
+    monkeypatch.setattr(demo, 'DEDICATED', {'thermal': names['thermal']})
+    monkeypatch.setattr(deriving, 'LEAST', 1)
     monkeypatch.setattr(
-        demo, 'shipped_config', lambda name: tmp_path / Path(name).name
+        demo, 'find_config', lambda name: tmp_path / f'{name}.py'
     )
     for place in ('yapf.yapflib.yapf_api', 'mmengine.config.config'):
         monkeypatch.setattr(
@@ -60,6 +60,6 @@ def test_once_and_again(capsys, monkeypatch):
         raise AssertionError('it ran again')
 
     monkeypatch.setattr(stages, 'train', never)
-    monkeypatch.setattr(stages, 'build_runner', never)
+    monkeypatch.setattr(stages, 'score', never)
     demo.main(['--work-dir', 'work'])
     assert table in capsys.readouterr().out

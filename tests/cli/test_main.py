@@ -79,7 +79,7 @@ def test_help_fits_a_screen(capsys, monkeypatch, verb):
     assert text.startswith(f'usage: mmseg-missing {verb} ')
     assert text.count('\n') <= LINES
     assert all(len(line) <= WIDTH for line in text.splitlines())
-    assert f'  mmseg-missing {verb} ' in text.lower().partition('example')[2]
+    assert f'\n  mmseg-missing {verb}' in text.partition('Example:')[2]
 
 
 @pytest.mark.parametrize('kind', CONVERTERS)

@@ -3,10 +3,9 @@
 from pathlib import Path
 
 import pytest
-from mmengine.config import Config
 
 from mmseg_missing.apis.model import load_config
-from mmseg_missing.startup.deriving import derive, shipped_config
+from mmseg_missing.startup.deriving import derive
 
 ROOT = Path(__file__).parents[2]
 TINY = ROOT / 'tests/configs/tiny.py'
@@ -86,9 +85,3 @@ def test_schedules_in_iterations():
     assert 'convert_to_iter_based' not in found.param_scheduler[0]
     with pytest.raises(ValueError, match='counts iterations'):
         derive(cfg, 'base.pth', epochs=3)
-
-
-def test_recipe_is_shipped():
-    assert Config.fromfile(str(shipped_config('_base_/adapt.py'))).adapt_small
-    with pytest.raises(FileNotFoundError, match=r'configs/nowhere\.py'):
-        shipped_config('nowhere.py')
