@@ -41,7 +41,7 @@ def guess_splits(
         origin = Guess(None, SURE, 'folders say it')
     else:
         found = dict.fromkeys(names, 'train')
-        origin = Guess(None, A_GUESS, 'nothing says it')
+        origin = Guess(None, A_GUESS, 'no folder or list names the splits')
     return _completed(found, origin)
 
 
@@ -65,7 +65,7 @@ def _completed(
     reason = '; '.join([origin.reason, *notes])
     confidence = origin.confidence
     if notes:
-        confidence = LIKELY if told else A_GUESS
+        confidence = LIKELY if confidence == SURE else A_GUESS
     return found, Guess(found, confidence, reason)
 
 
