@@ -9,7 +9,7 @@ from mmseg.registry import DATASETS
 from stages import Trained
 
 from mmseg_missing.apis import Inferencer
-from mmseg_missing.evaluation.pictures import (
+from mmseg_missing.visualization.pictures import (
     colorize_label,
     colorize_modality,
     contact_sheet,

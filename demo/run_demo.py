@@ -13,14 +13,10 @@ from prettytable import PrettyTable
 from stages import Trained, forget, score, train
 
 from mmseg_missing.adapters import read_adapter
-from mmseg_missing.apis.cli import run_tool
+from mmseg_missing.cli.ending import run_tool
 from mmseg_missing.engine.checkpoints import read_state
-from mmseg_missing.evaluation import (
-    Report,
-    bar_chart,
-    check_writable,
-    recovered_fraction,
-)
+from mmseg_missing.evaluation import Report, check_writable, recovered_fraction
+from mmseg_missing.visualization import bar_chart
 
 BASE = 'cmnext_small_1xb8-12e_scenes-rgbdt-64x96'
 ADAPTED = 'cmnext_small-ssf_1xb8-12e_scenes-rgbdt-64x96'

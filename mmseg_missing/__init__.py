@@ -16,10 +16,16 @@ __all__ = ['__version__']
 _NEEDS_STACK = {
     'analysis',
     'apis',
+    'benchmark',
+    'cli',
+    'comparison',
     'datasets',
     'engine',
     'evaluation',
+    'importance',
     'models',
+    'startup',
+    'visualization',
 }
 
 if stack_installed():

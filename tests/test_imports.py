@@ -12,7 +12,7 @@ import mmseg_missing
 PACKAGE = Path(mmseg_missing.__file__).parent
 FILES = sorted(PACKAGE.rglob('*.py'))
 
-COMMON = {'compat', 'data_pickle', 'version'}
+COMMON = {'compat', 'data_pickle', 'moved', 'version'}
 CORE = {
     'modality',
     'context',
@@ -24,18 +24,36 @@ CORE = {
     'torch_versions',
     'values',
 }
-STACKED = {'models', 'datasets', 'engine', 'evaluation', 'analysis'}
+# From the bottom up. A floor may use what lies below it, its rooms not each
+# other, but for BESIDE.
+FLOORS = (
+    {'visualization'},
+    {'models', 'datasets', 'engine', 'evaluation'},
+    {'comparison', 'importance', 'benchmark'},
+    {'startup'},
+    {'apis'},
+    {'cli'},
+)
+BESIDE = {'engine': {'evaluation'}, 'importance': {'benchmark'}}
+STACKED = set().union(*FLOORS)
 OWN = {
     **{part: CORE | {'version'} for part in CORE},
-    **{part: CORE | COMMON | {part} for part in STACKED},
-    'apis': CORE | COMMON | STACKED | {'apis'},
+    **{
+        room: CORE
+        | COMMON
+        | {room}
+        | BESIDE.get(room, set())
+        | set().union(*FLOORS[:level])
+        for level, floor in enumerate(FLOORS)
+        for room in floor
+    },
     '__init__': STACKED | COMMON,
+    'analysis': {'moved'},
     'compat': {'data_pickle'},
     'data_pickle': set(),
+    'moved': set(),
     'version': set(),
 }
-OWN['engine'] |= {'evaluation'}
-OWN['analysis'] |= {'evaluation'}
 
 CORE_FOREIGN = {'torch', 'safetensors'}
 STACK = {'mmcv', 'mmengine', 'mmseg'}

@@ -8,8 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 from mmengine.registry import init_default_scope
 
+from mmseg_missing.apis.model import configure, load_config, load_weights
+from mmseg_missing.cli.arguments import add_config_options, add_trust, at_least
+from mmseg_missing.cli.ending import run_tool
+from mmseg_missing.engine.checkpoints import read_checkpoint
+from mmseg_missing.evaluation import check_writable
+
 # The stack comes in below this: it says what to install.
-from mmseg_missing.analysis import (
+from mmseg_missing.importance import (
     CRITERIA,
     UNITS,
     EvenImages,
@@ -19,16 +25,7 @@ from mmseg_missing.analysis import (
     build_probe,
     networks_of,
 )
-from mmseg_missing.apis.checks import check_device, require
-from mmseg_missing.apis.cli import (
-    add_config_options,
-    add_trust,
-    at_least,
-    run_tool,
-)
-from mmseg_missing.apis.model import configure, load_config, load_weights
-from mmseg_missing.engine.checkpoints import read_checkpoint
-from mmseg_missing.evaluation import check_writable
+from mmseg_missing.startup.checks import check_device, require
 
 if TYPE_CHECKING:
     from mmengine.config import Config

@@ -11,8 +11,10 @@ from typing import Any
 import torch
 from torch import nn
 
+from mmseg_missing.apis.model import configure, load_config, load_weights
+
 # The stack comes in below this: it says what to install.
-from mmseg_missing.analysis import (
+from mmseg_missing.benchmark import (
     KINDS,
     MEASURED_BY,
     MEASURED_IN_TURN,
@@ -21,16 +23,11 @@ from mmseg_missing.analysis import (
     Variants,
     cost_table,
 )
-from mmseg_missing.apis.checks import check_device, require
-from mmseg_missing.apis.cli import (
-    add_config_options,
-    add_trust,
-    at_least,
-    run_tool,
-)
-from mmseg_missing.apis.model import configure, load_config, load_weights
+from mmseg_missing.cli.arguments import add_config_options, add_trust, at_least
+from mmseg_missing.cli.ending import run_tool
 from mmseg_missing.engine.checkpoints import read_checkpoint
 from mmseg_missing.evaluation import check_writable
+from mmseg_missing.startup.checks import check_device, require
 
 
 def parse_args() -> argparse.Namespace:

@@ -7,12 +7,13 @@ import cv2
 from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS
 
-from mmseg_missing.analysis.loading import loading_table, time_steps
-from mmseg_missing.apis.checks import require
-from mmseg_missing.apis.cli import add_config_options, at_least, run_tool
 from mmseg_missing.apis.model import read_config
+from mmseg_missing.benchmark.loading import loading_table, time_steps
+from mmseg_missing.cli.arguments import add_config_options, at_least
+from mmseg_missing.cli.ending import run_tool
 from mmseg_missing.datasets.transforms.file_format import file_list
 from mmseg_missing.datasets.transforms.reading import read_array
+from mmseg_missing.startup.checks import require
 
 
 def parse_args() -> argparse.Namespace:

@@ -8,16 +8,17 @@ from mmengine.registry import init_default_scope
 from mmengine.utils import track_iter_progress
 from mmseg.registry import DATASETS
 
-from mmseg_missing.apis.checks import require
-from mmseg_missing.apis.cli import add_config_options, at_least, run_tool
 from mmseg_missing.apis.model import read_config
-from mmseg_missing.evaluation.pictures import (
+from mmseg_missing.cli.arguments import add_config_options, at_least
+from mmseg_missing.cli.ending import run_tool
+from mmseg_missing.modality import Stack
+from mmseg_missing.startup.checks import require
+from mmseg_missing.visualization.pictures import (
     colorize_label,
     colorize_modality,
     contact_sheet,
     write_picture,
 )
-from mmseg_missing.modality import Stack
 
 
 def parse_args() -> argparse.Namespace:

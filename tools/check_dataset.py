@@ -14,9 +14,9 @@ from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS
 from rich.progress import track
 
-from mmseg_missing.apis.checks import require
-from mmseg_missing.apis.cli import add_config_options, at_least, run_tool
 from mmseg_missing.apis.model import read_config
+from mmseg_missing.cli.arguments import add_config_options, at_least
+from mmseg_missing.cli.ending import run_tool
 from mmseg_missing.datasets.checks import (
     SampleChecks,
     Summary,
@@ -27,6 +27,7 @@ from mmseg_missing.datasets.checks import (
     summary_tables,
 )
 from mmseg_missing.datasets.manifest import LeftOutWarning
+from mmseg_missing.startup.checks import require
 
 SPLITS = ('train', 'val', 'test')
 

@@ -5,15 +5,14 @@ import shlex
 import sys
 from pathlib import Path
 
-from mmseg_missing.apis.cli import run_tool
 from mmseg_missing.apis.training import (
     is_finished,
     train_and_test,
     work_folder,
 )
-from mmseg_missing.evaluation import (
+from mmseg_missing.cli.ending import run_tool
+from mmseg_missing.comparison import (
     Comparison,
-    check_writable,
     compare,
     comparison_table,
     find_base,
@@ -21,6 +20,7 @@ from mmseg_missing.evaluation import (
     find_runs,
     write_comparison,
 )
+from mmseg_missing.evaluation import check_writable
 
 TOOLS = Path(__file__).parent
 

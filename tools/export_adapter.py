@@ -5,11 +5,12 @@ from pathlib import Path
 
 from mmseg_missing.adapters import adapted, save_adapter
 from mmseg_missing.apis import init_model
-from mmseg_missing.apis.checks import require
-from mmseg_missing.apis.cli import add_trust, run_tool
 from mmseg_missing.apis.model import load_config
-from mmseg_missing.apis.starting import adapter_share
+from mmseg_missing.cli.arguments import add_trust
+from mmseg_missing.cli.ending import run_tool
 from mmseg_missing.evaluation import check_writable
+from mmseg_missing.startup.checks import require
+from mmseg_missing.startup.start import adapter_share
 
 
 def parse_args() -> argparse.Namespace:

@@ -17,24 +17,19 @@ from mmseg_missing.adapters import (
     load_base,
     save_adapter,
 )
-from mmseg_missing.adapters.closed_form import FITS
-from mmseg_missing.adapters.norm_statistics import find_batch_norms
-from mmseg_missing.apis.adapter_configs import adapter_config, has_adapter
-from mmseg_missing.apis.checks import check_device, require
-from mmseg_missing.apis.classes import check_classes
-from mmseg_missing.apis.cli import (
-    add_config_options,
-    add_trust,
-    at_least,
-    run_tool,
-    saying,
-)
-from mmseg_missing.apis.looking import held_out, mean_ious
+from mmseg_missing.adapters.fitting.closed_form import FITS
+from mmseg_missing.adapters.fitting.norm_statistics import find_batch_norms
 from mmseg_missing.apis.model import configure, load_config
-from mmseg_missing.apis.sentences import naming_section
+from mmseg_missing.cli.arguments import add_config_options, add_trust, at_least
+from mmseg_missing.cli.ending import run_tool, saying
 from mmseg_missing.engine.checkpoints import read_checkpoint
 from mmseg_missing.engine.fitting import fit_segmentor
 from mmseg_missing.evaluation import check_writable
+from mmseg_missing.startup.adapter_configs import adapter_config, has_adapter
+from mmseg_missing.startup.checks import check_device, require
+from mmseg_missing.startup.classes import check_classes
+from mmseg_missing.startup.looking import held_out, mean_ious
+from mmseg_missing.startup.sentences import naming_section
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

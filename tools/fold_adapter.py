@@ -8,10 +8,11 @@ import torch
 from mmseg_missing import __version__
 from mmseg_missing.adapters import fold_network
 from mmseg_missing.apis import init_model
-from mmseg_missing.apis.checks import require
-from mmseg_missing.apis.cli import add_trust, run_tool
 from mmseg_missing.apis.model import configure, load_config
+from mmseg_missing.cli.arguments import add_trust
+from mmseg_missing.cli.ending import run_tool
 from mmseg_missing.evaluation import check_writable
+from mmseg_missing.startup.checks import require
 
 
 def parse_args() -> argparse.Namespace:

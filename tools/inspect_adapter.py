@@ -7,7 +7,7 @@ from pathlib import Path
 from prettytable import PrettyTable
 
 from mmseg_missing.adapters import read_adapter
-from mmseg_missing.apis.cli import run_tool
+from mmseg_missing.cli.ending import run_tool
 
 
 def parse_args() -> argparse.Namespace:

@@ -9,28 +9,32 @@ from typing import TYPE_CHECKING
 from mmengine.dist import is_main_process
 from mmengine.hooks import LoggerHook
 
-# The stack comes in below this: it says what to install.
-from mmseg_missing.apis.checks import require
-from mmseg_missing.apis.classes import check_classes
-from mmseg_missing.apis.cli import (
-    add_runner_arguments,
-    apply_runner_arguments,
-    build_runner,
-    run_tool,
-    saying,
-)
-from mmseg_missing.apis.dedicated import keep_modalities
 from mmseg_missing.apis.model import (
     configure,
     load_config,
     load_weights,
-    network_of,
 )
-from mmseg_missing.apis.protocols import PROTOCOLS, conditions, run_protocol
+from mmseg_missing.apis.runner import build_runner
+from mmseg_missing.cli.arguments import (
+    add_runner_arguments,
+    apply_runner_arguments,
+)
+from mmseg_missing.cli.ending import run_tool, saying
 from mmseg_missing.corruptions import FAULTS, SEVERITIES
 from mmseg_missing.engine.checkpoints import read_checkpoint
 from mmseg_missing.engine.hooks import ProgressBarHook
+from mmseg_missing.engine.network import network_of
 from mmseg_missing.evaluation import check_writable
+from mmseg_missing.evaluation.protocols import (
+    PROTOCOLS,
+    conditions,
+    run_protocol,
+)
+
+# The stack comes in below this: it says what to install.
+from mmseg_missing.startup.checks import require
+from mmseg_missing.startup.classes import check_classes
+from mmseg_missing.startup.dedicated import keep_modalities
 
 if TYPE_CHECKING:
     from mmengine.config import Config, ConfigDict

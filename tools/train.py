@@ -9,28 +9,13 @@ from typing import TYPE_CHECKING
 import torch
 from mmengine.dist import is_main_process
 
-from mmseg_missing.apis.adapter_configs import has_adapter
-
-# The stack comes in below this: it says what to install.
-from mmseg_missing.apis.checks import require
-from mmseg_missing.apis.classes import check_classes, compare_classes
-from mmseg_missing.apis.cli import (
+from mmseg_missing.apis.model import load_config, load_weights
+from mmseg_missing.apis.runner import build_runner
+from mmseg_missing.cli.arguments import (
     add_runner_arguments,
     apply_runner_arguments,
-    build_runner,
-    run_tool,
-    saying,
 )
-from mmseg_missing.apis.dedicated import keep_modalities
-from mmseg_missing.apis.looking import unpredicted
-from mmseg_missing.apis.model import load_config, load_weights, network_of
-from mmseg_missing.apis.starting import (
-    adapter_share,
-    base_of,
-    check_folder,
-    check_start,
-    resumes,
-)
+from mmseg_missing.cli.ending import run_tool, saying
 from mmseg_missing.engine import (
     check_numbers,
     find_checkpoint,
@@ -38,6 +23,21 @@ from mmseg_missing.engine import (
     locked,
 )
 from mmseg_missing.engine.checkpoints import read_checkpoint
+from mmseg_missing.engine.network import network_of
+from mmseg_missing.startup.adapter_configs import has_adapter
+
+# The stack comes in below this: it says what to install.
+from mmseg_missing.startup.checks import require
+from mmseg_missing.startup.classes import check_classes, compare_classes
+from mmseg_missing.startup.dedicated import keep_modalities
+from mmseg_missing.startup.looking import unpredicted
+from mmseg_missing.startup.start import (
+    adapter_share,
+    base_of,
+    check_folder,
+    check_start,
+    resumes,
+)
 
 if TYPE_CHECKING:
     from mmengine.runner import Runner

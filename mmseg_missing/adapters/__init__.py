@@ -1,5 +1,6 @@
 """Adapters for any torch network; needs torch and safetensors only."""
 
+from .adapter import Adapter
 from .attach import (
     adapted,
     attach,
@@ -9,23 +10,21 @@ from .attach import (
     method_options,
 )
 from .bank import AdapterBank
-from .base import Adapter
-from .file import (
-    annotate_adapter,
-    load_adapter,
-    read_adapter,
-    save_adapter,
-)
-from .fold import add_biases, fold
-from .fold_network import fold_network
-from .fold_norms import drop_norms, find_foldable_norms, fold_norms
-from .frozen import (
+from .base_state import (
     adapter_prefixes,
     base_state,
     check_finite,
     fingerprint,
     load_base,
 )
+from .file import (
+    annotate_adapter,
+    load_adapter,
+    read_adapter,
+    save_adapter,
+)
+from .fold import add_biases, fold, fold_network
+from .fold_norms import drop_norms, find_foldable_norms, fold_norms
 from .library import load_adapters, read_rows
 from .methods import (
     METHODS,

@@ -9,8 +9,8 @@ from typing import Any
 from torch import nn
 
 from ..modality import Stack
+from .adapter import Adapter, modulate
 from .bank import AdapterBank
-from .base import Adapter, modulate
 from .methods import ScaleShift
 from .sites import exactly, find_sites
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from ..context import telling, told_to
 from ..modality import Stack
 from ..torch_versions import is_compiling
-from .base import Adapter
+from .adapter import Adapter
 from .rows import ROW_MODES, parse_rows
 
 

@@ -14,10 +14,10 @@ from torch import Tensor, nn
 from ..version import __version__
 from .attach import BANK
 from .bank import AdapterBank
+from .base_state import fingerprint
 from .file_checks import FILL, check_metadata
 from .file_format import MOST_BYTES, SUM, Content, Damaged, encode
 from .file_match import check_fill, check_same
-from .frozen import fingerprint
 from .sites import by_name
 
 # Version 1 has no sum over its content, and patterns where 2 has names.

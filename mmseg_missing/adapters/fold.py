@@ -1,4 +1,7 @@
-"""Dissolve the adapters of one combination into the base's weights."""
+"""Dissolve the adapters of one combination into the base's weights.
+
+What is left is a plain network for this combination, at the base's speed.
+"""
 
 from __future__ import annotations
 
@@ -6,12 +9,13 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 from torch.nn.utils.parametrize import is_parametrized
 
-from .attach import BANK, detach
-from .sites import Site
+from .attach import BANK, adapted, detach
+from .fold_norms import find_foldable_norms, fold_norms
+from .sites import Site, layer_named
 
 
 @torch.no_grad()
@@ -150,26 +154,54 @@ def add_biases(root: nn.Module, names: Iterable[str]) -> None:
         layer.bias = nn.Parameter(zeros, requires_grad=False)
 
 
-def layer_named(root: nn.Module, name: str) -> nn.Module:
-    """Return a layer that a folded file names.
-
-    Raises:
-        ValueError: ``root`` lacks it.
-    """
-    layer: Any = root
-    for part in name.split('.'):
-        layer = layer._modules.get(part) if layer is not None else None
-    if layer is None:
-        raise ValueError(
-            f'{type(root).__name__} has no layer {name!r}; the folded '
-            'file was made from another network'
-        )
-    return layer
-
-
 def _out_features(layer: nn.Module) -> int:
     """Return how many channels ``layer`` gives; transposed ones differ."""
     for key in ('out_channels', 'out_features'):
         if hasattr(layer, key):
             return getattr(layer, key)
     return len(layer.weight)
+
+
+def fold_network(
+    network: nn.Module, combination: str, image: Tensor | None = None
+) -> dict[str, Any]:
+    """Dissolve all adapters, and BatchNorms, into other weights, in place.
+
+    Args:
+        network: Itself or parts of it have adapters; it ends in evaluation
+            mode.
+        combination: What will be present, such as ``rgb``.
+        image: An input of any values with which ``network`` runs, to see
+            which convolution each BatchNorm follows; None keeps them.
+
+    Returns:
+        What a segmentor needs as ``folded`` to take the weights.
+
+    Raises:
+        ValueError: no adapters, or see :func:`fold`.
+    """
+    roots = list(adapted(network))
+    if not roots:
+        raise ValueError('there are no adapters to fold; give --adapter')
+    stack = roots[0][1].adapters.stack
+    fill = {
+        name: vector.tolist()
+        for _, root in roots
+        for name, vector in (root.adapters.fill or {}).items()
+    }
+    biases = [
+        f'{name}.{layer}' if name else layer
+        for name, root in roots
+        for layer in fold(root, combination)
+    ]
+    norms = {}
+    network.eval()
+    if image is not None:
+        image = image.requires_grad_()
+        norms = find_foldable_norms(network, lambda: network(image))
+    return {
+        'combination': stack.format(stack.parse(combination)),
+        'biases': biases + fold_norms(network, norms),
+        'norms': list(norms),
+        'fill': fill,
+    }

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.parametrize import is_parametrized
 
-from .fold import layer_named
+from .sites import layer_named
 
 CONVS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 

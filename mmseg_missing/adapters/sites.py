@@ -269,3 +269,20 @@ def _inside(name: str, within: tuple[str, ...]) -> bool:
         not child or name == child or name.startswith(child + '.')
         for child in within
     )
+
+
+def layer_named(root: nn.Module, name: str) -> nn.Module:
+    """Return a layer that a folded file names.
+
+    Raises:
+        ValueError: ``root`` lacks it.
+    """
+    layer: Any = root
+    for part in name.split('.'):
+        layer = layer._modules.get(part) if layer is not None else None
+    if layer is None:
+        raise ValueError(
+            f'{type(root).__name__} has no layer {name!r}; the folded '
+            'file was made from another network'
+        )
+    return layer

@@ -22,7 +22,7 @@ from ..datasets.pipeline import complete_pipeline
 from ..datasets.transforms.encoding import find_encoder
 from ..datasets.transforms.file_format import is_nodata, nodata_in_unit
 from ..modality import Modality, Stack
-from .checks import require
+from ..startup.checks import require
 from .model import AdapterFiles, init_model
 
 LOADERS = ('LoadModalities', 'LoadLabel')

@@ -14,7 +14,6 @@ from typing import Any, TypeAlias
 
 import torch
 from mmengine.config import Config
-from mmengine.model import is_model_wrapper
 from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
 from torch import nn
@@ -29,16 +28,16 @@ from ..adapters import (
     read_adapter,
 )
 from ..engine.checkpoints import read_checkpoint
-from .adapter_configs import (
+from ..startup.adapter_configs import (
     adapter_config,
     adapter_of,
     check_folded,
     has_adapter,
     rows_of,
 )
-from .checks import check_device, check_kinds, require
-from .classes import compare_classes, stated_classes
-from .sentences import naming_section
+from ..startup.checks import check_device, check_kinds, require
+from ..startup.classes import compare_classes, stated_classes
+from ..startup.sentences import naming_section
 
 # One adapter file, several that are joined into a table, or none.
 AdapterFiles: TypeAlias = str | Path | Sequence[str | Path] | None
@@ -230,12 +229,6 @@ def _load_rows(
         )
     check_finite(rows, path)
     model.load_state_dict(rows, strict=False)
-
-
-def network_of(model: nn.Module) -> nn.Module:
-    """Return the segmentor inside of wrappers for DDP and augmentation."""
-    model = model.module if is_model_wrapper(model) else model
-    return getattr(model, 'module', model)
 
 
 def _joined(state: Mapping[str, torch.Tensor]) -> bool:

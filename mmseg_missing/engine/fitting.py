@@ -13,7 +13,7 @@ from torch import nn
 from torch.utils.data import Dataset
 
 from ..adapters import adapted
-from ..adapters.closed_form import fit_rows
+from ..adapters.fitting.closed_form import fit_rows
 
 
 def fit_segmentor(
@@ -45,7 +45,8 @@ def fit_segmentor(
         How many images were seen.
 
     Raises:
-        ValueError: see :func:`mmseg_missing.adapters.closed_form.fit_rows`.
+        ValueError: see :func:`~mmseg_missing.adapters.fitting.closed_form.
+            fit_rows`.
     """
     ((_, root),) = adapted(model)
     seen = 0

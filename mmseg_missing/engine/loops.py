@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 from mmengine.dist import get_world_size
-from mmengine.model import BaseTTAModel, is_model_wrapper
+from mmengine.model import BaseTTAModel
 from mmengine.runner import Runner, TestLoop, ValLoop, autocast
 from mmengine.structures import BaseDataElement
 from mmseg.registry import LOOPS
@@ -21,7 +21,8 @@ from mmseg_missing.finite import is_finite
 from mmseg_missing.modality import Stack
 from mmseg_missing.values import flag
 
-from .failures import parse_failure
+from ..evaluation.failures import parse_failure
+from .network import unwrapped
 from .pictures import draw_per_combination
 from .watching import check_watched
 
@@ -46,7 +47,7 @@ class _CombinationLoop:
         super().__init__(runner, dataloader, evaluator, fp16=fp16)
         _check_sampler(self.dataloader.sampler)
         model = runner.model
-        self.model = model.module if is_model_wrapper(model) else model
+        self.model = unwrapped(model)
         self.is_augmented = isinstance(self.model, BaseTTAModel)
         network = self.model.module if self.is_augmented else self.model
         _check_network(network)
@@ -217,7 +218,7 @@ class CombinationTestLoop(_CombinationLoop, TestLoop):
             folded for.
         failure: ``RMM 0.75`` (a rate) or ``NM low`` (``mid``, ``high``): the
             protocols of arXiv:2503.18445; see
-            :mod:`mmseg_missing.corruptions.benchmark`.
+            :mod:`mmseg_missing.corruptions.protocols`.
 
     Attributes:
         combinations: Names of the combinations that are scored.

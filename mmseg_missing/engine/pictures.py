@@ -13,8 +13,8 @@ from mmengine.runner import Runner
 from mmseg.engine import SegVisualizationHook
 from mmseg.structures import SegDataSample
 
-from mmseg_missing.evaluation.pictures import colorize_modality
 from mmseg_missing.modality import Stack
+from mmseg_missing.visualization.pictures import colorize_modality
 
 
 def draw_per_combination(hooks: list[Hook], stack: Stack) -> None:

@@ -1,14 +1,11 @@
-"""Where reports and comparisons go: JSON, tables and charts."""
+"""Where reports go: JSON, a table and a chart."""
 
 from __future__ import annotations
 
 import tempfile
 from pathlib import Path
 
-from .chart import bar_chart
-from .comparison import Comparison
-from .comparison_chart import tradeoff_chart
-from .comparison_tables import comparison_markdown
+from ..visualization.bar_chart import bar_chart
 from .report import Report
 from .tables import csv_table
 
@@ -47,23 +44,3 @@ def write_report(report: Report, folder: str | Path) -> None:
         {'mIoU': report.miou}, 'mIoU per combination', report.settings
     )
     chart.savefig(folder / 'report.png', dpi=150)
-
-
-def write_comparison(
-    comparison: Comparison, folder: str | Path, command: str
-) -> None:
-    """Write a comparison as JSON, Markdown and PNG chart.
-
-    Args:
-        comparison: What is written.
-        folder: For comparison.json, comparison.md and comparison.png.
-        command: Which wrote it, for the page.
-
-    Raises:
-        OSError: the folder cannot be written.
-    """
-    folder = check_writable(folder)
-    (folder / 'comparison.json').write_text(comparison.to_json() + '\n')
-    page = comparison_markdown(comparison, command)
-    (folder / 'comparison.md').write_text(page)
-    tradeoff_chart(comparison).savefig(folder / 'comparison.png', dpi=150)

@@ -16,7 +16,7 @@ from torch import Tensor
 from ..values import listed, void_label
 from .confusion import check_rule, confusion_matrix
 from .files import check_writable, write_report
-from .protocols import check_missing_rate
+from .measures import check_missing_rate
 from .report import CombinationScores, Report
 from .tables import class_table, summary_table
 

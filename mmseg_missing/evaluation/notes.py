@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
-from .protocols import sensor_groups
+from .measures import sensor_groups
 
 if TYPE_CHECKING:
     from .report import Report

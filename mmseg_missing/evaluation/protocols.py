@@ -1,181 +1,161 @@
-"""Measures over combinations, from ``{'rgb+depth': mIoU, ...}``."""
+"""Score a network under the conditions of a protocol, one after the other."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+import copy
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Any
 
-from ..modality import Modality, Stack
-from ..values import real
+from mmengine.dist import is_main_process
+from mmengine.runner import Runner
+
+from ..corruptions import FAULTS, NM_LEVELS, RMM_RATES, SEVERITIES, check_fault
+from . import CombinationIoUMetric, ConditionTable, Report
+
+PROTOCOLS = ('EMM', 'RMM', 'NM', 'faults')
+CLEAN = 'clean'
 
 
-def named_stack(
-    modalities: Sequence[str] | Stack, sensors: Sequence[str] = ()
-) -> Stack:
-    """Return a stack that knows names and sensors, and nothing else.
+@dataclass(frozen=True)
+class Condition:
+    """One state of the data.
 
     Args:
-        modalities: Names in stack order; a stack is returned as it is.
-        sensors: One per modality; empty: each modality is its own.
+        row: Of the table; empty: the combinations are the rows.
+        column: Of the table.
+        failure: Of ``CombinationTestLoop``.
+        fault: Of ``CorruptModality``.
+    """
+
+    row: str
+    column: str
+    failure: str | None = None
+    fault: Mapping[str, Any] | None = None
+
+    @property
+    def name(self) -> str:
+        """How reports call it."""
+        return self.failure or ', '.join(filter(None, (self.row, self.column)))
+
+
+def conditions(
+    protocol: str,
+    modalities: Sequence[str],
+    faults: Sequence[str] = tuple(FAULTS),
+    severities: Sequence[int] = SEVERITIES,
+) -> list[Condition]:
+    """Return the conditions of a protocol besides ``EMM``, which has none.
+
+    ``NM`` and ``faults`` start with the clean data.
+
+    Args:
+        protocol: ``RMM``, ``NM`` or ``faults``.
+        modalities: Names; each suffers the faults by itself.
+        faults: Of the protocol ``faults``.
+        severities: Of the same.
 
     Raises:
-        ValueError: another number of sensors than of modalities.
+        ValueError: unknown protocol, fault or severity.
     """
-    if isinstance(modalities, Stack):
-        return modalities
-    if len(sensors or modalities) != len(modalities):
+    clean = Condition('', CLEAN)
+    if protocol == 'RMM':
+        return [Condition('', str(r), f'RMM {r}') for r in RMM_RATES]
+    if protocol == 'NM':
+        return [clean, *(Condition('', n, f'NM {n}') for n in NM_LEVELS)]
+    if protocol == 'faults':
+        return [
+            clean,
+            *(
+                _fault(*chosen)
+                for chosen in product(faults, modalities, severities)
+            ),
+        ]
+    raise ValueError(
+        f'no conditions for the protocol {protocol!r}; use RMM, NM or faults'
+    )
+
+
+def _fault(fault: str, modality: str, severity: int) -> Condition:
+    check_fault(fault, severity)
+    step = {'fault': fault, 'modality': modality, 'severity': severity}
+    return Condition(
+        row=f'{fault} on {modality}',
+        column=f'severity {severity}',
+        fault={'type': 'CorruptModality', **step},
+    )
+
+
+def run_protocol(
+    runner: Runner,
+    protocol: str,
+    states: Sequence[Condition],
+    out: str | Path | None = None,
+) -> ConditionTable:
+    """Test once per condition, and print and write the table.
+
+    Args:
+        runner: Ready to test, with a ``CombinationTestLoop``; faults enter
+            the pipeline of its test data after loading.
+        protocol: Its name, for the table.
+        states: Of :func:`conditions`.
+        out: Folder for the table; None: it is only printed.
+
+    Raises:
+        ValueError: no ``CombinationIoUMetric``.
+    """
+    loop = runner.test_loop
+    reports: dict[tuple[str, str], Report] = {}
+    for number, state in enumerate(states):
+        if state.fault:
+            loop.dataloader = runner.build_dataloader(
+                with_fault(runner.cfg.test_dataloader, state.fault)
+            )
+        clean = state.column == CLEAN
+        loop.set_failure(state.failure, '' if clean else state.name)
+        if number:
+            loop.run()
+        else:
+            runner.test()
+        reports[state.row, state.column] = _report(loop.evaluator.metrics)
+    table = ConditionTable.from_reports(protocol, reports)
+    runner.logger.info(f'\n{table.to_text()}')
+    if out and is_main_process():
+        table.write(out)
+    return table
+
+
+def with_fault(
+    dataloader: Mapping[str, Any], fault: Mapping[str, Any]
+) -> Mapping[str, Any]:
+    """Return the config with the fault as a step after loading.
+
+    Raises:
+        ValueError: a data set without a pipeline of its own.
+    """
+    dataloader = copy.deepcopy(dataloader)
+    pipeline = dataloader['dataset'].get('pipeline')
+    if not pipeline:
         raise ValueError(
-            f'expected one sensor for each of {"+".join(modalities)}, got '
-            f'{list(sensors)}'
+            'faults enter `test_dataloader.dataset.pipeline`, and this data '
+            'set has none; put CorruptModality into its parts'
         )
-    pairs = zip(modalities, sensors or modalities, strict=True)
-    return Stack([Modality(name, sensor=sensor) for name, sensor in pairs])
-
-
-def sensor_groups(stack: Stack) -> list[str]:
-    """Return the modalities of each sensor, such as ``aolp+dolp``."""
-    return [
-        '+'.join(m.name for m in stack if m.sensor == sensor)
-        for sensor in stack.sensors
+    loads = [
+        index + 1
+        for index, step in enumerate(pipeline)
+        if step['type'].endswith('LoadModalities')
     ]
+    pipeline.insert(max(loads, default=0), dict(fault))
+    return dataloader
 
 
-def combination_names(modalities: Sequence[str] | Stack) -> tuple[str, ...]:
-    """Return the combinations of whole sensors, larger ones first.
-
-    Args:
-        modalities: The stack, or names of which each is its own sensor.
-    """
-    return named_stack(modalities).combinations()
-
-
-def failing(stack: Stack, names: Collection[str]) -> Stack:
-    """Return what fails by itself, where ``names`` were scored.
-
-    Sensors do; where all subsets were asked for, modalities do.
-    """
-    return stack.apart() if set(stack.subsets()) <= set(names) else stack
-
-
-def scope(stack: Stack, names: Collection[str]) -> str:
-    """Return which combinations ``names`` are, for tables.
-
-    It is empty where each modality is its own sensor.
-    """
-    if len(stack.sensors) == len(stack):
-        return ''
-    if set(stack.subsets()) <= set(names):
-        return 'all subsets'
-    if set(names) <= set(stack.combinations()):
-        return 'whole sensors'
-    return 'sensors split'
-
-
-def check_missing_rate(p: float) -> float:
-    """Return ``p``; raise where E(p) is not defined."""
-    return real('missing_rates', p, least=0, below=1)
-
-
-def mean_miou(miou: Mapping[str, float]) -> float:
-    """Return the plain mean over the combinations, the full one included.
-
-    Raises:
-        ValueError: no combination.
-    """
-    _check_any(miou)
-    return sum(miou.values()) / len(miou)
-
-
-def worst_combination(miou: Mapping[str, float]) -> str:
-    """Return the name of the combination with the lowest score.
-
-    Raises:
-        ValueError: no combination.
-    """
-    _check_any(miou)
-    return min(miou, key=miou.__getitem__)
-
-
-def chances(stack: Stack, p: float) -> dict[str, float]:
-    """Return how often each combination of whole sensors is left.
-
-    p^(S-s) (1-p)^s, with s of S sensors left; they sum to 1 - p^S.
-
-    Args:
-        stack: The modalities and their sensors.
-        p: Each sensor fails by itself with this probability.
-    """
-    found = {}
-    for name in stack.combinations():
-        flags = zip(stack, stack.parse(name), strict=True)
-        left = len({m.sensor for m, is_left in flags if is_left})
-        found[name] = p ** (len(stack.sensors) - left) * (1 - p) ** left
-    return found
-
-
-def expected_miou(
-    miou: Mapping[str, float], modalities: Sequence[str] | Stack, p: float
-) -> float:
-    """Return E(p): each sensor fails by itself with probability ``p``.
-
-    E(p) = sum over C of p^(S-|C|) (1-p)^|C| mIoU(C) / (1 - p^S), over the
-    2^S - 1 non-empty sets C of the S sensors.
-
-    Args:
-        miou: Score of every combination of whole sensors.
-        modalities: The stack, or names of which each is its own sensor.
-        p: In [0, 1).
-
-    Raises:
-        ValueError: a combination lacks, or ``p`` is out of range.
-
-    Source: EMM of the robustness benchmark, arXiv:2503.18445, where each
-    modality has a sensor of its own.
-    """
-    weights = chances(named_stack(modalities), check_missing_rate(p))
-    _check_scored(miou, weights)
-    total = sum(weight * miou[name] for name, weight in weights.items())
-    return total / sum(weights.values())
-
-
-def recovered_fraction(
-    adapted: Mapping[str, float],
-    pretrained: Mapping[str, float],
-    dedicated: Mapping[str, float],
-) -> float:
-    """Return how much of the gap to dedicated networks adaptation closed.
-
-    A ratio of sums over the combinations of ``dedicated``: fractions of
-    single combinations explode where the gap is small. 1 is as good as
-    networks trained for these combinations alone.
-
-    Raises:
-        ValueError: a combination lacks, or there is no gap to close.
-    """
-    _check_any(dedicated)
-    _check_scored(adapted, dedicated)
-    _check_scored(pretrained, dedicated)
-    gained = sum(adapted[name] - pretrained[name] for name in dedicated)
-    gap = sum(dedicated[name] - pretrained[name] for name in dedicated)
-    if gap <= 0:
-        raise ValueError(
-            'a recovered fraction needs dedicated networks that are better '
-            f'than the pretrained one, got a summed gap of {gap:.2f} points'
-        )
-    return gained / gap
-
-
-def _check_any(miou: Mapping[str, float]) -> None:
-    """Raise ValueError if there is no score at all."""
-    if not miou:
-        raise ValueError('expected the mIoU of one combination or more')
-
-
-def _check_scored(miou: Mapping[str, float], names: Collection[str]) -> None:
-    """Raise ValueError if one of ``names`` has no score."""
-    missing = [name for name in names if name not in miou]
-    if missing:
-        raise ValueError(
-            f'no mIoU of {", ".join(missing)}, only of '
-            f'{", ".join(miou) or "nothing"}; evaluate these combinations '
-            'too (`present`)'
-        )
+def _report(metrics: Sequence[Any]) -> Report:
+    for metric in metrics:
+        if isinstance(metric, CombinationIoUMetric):
+            return metric.report
+    raise ValueError(
+        'a protocol needs the scores of CombinationIoUMetric; set '
+        '`test_evaluator`'
+    )

@@ -21,8 +21,7 @@ from .confusion import (
     never_predicted,
     pixel_accuracy,
 )
-from .notes import notes_on
-from .protocols import (
+from .measures import (
     check_missing_rate,
     combination_names,
     expected_miou,
@@ -32,6 +31,7 @@ from .protocols import (
     scope,
     worst_combination,
 )
+from .notes import notes_on
 
 # What text that is no report raises while it is read.
 WRONG_FIELDS = (

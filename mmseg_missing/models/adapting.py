@@ -12,7 +12,7 @@ from ..adapters import METHODS, Adapter, attach, method_options
 from ..modality import Modality, Stack
 from ..values import listed
 from ..values import part as checked_part
-from .building import build_part
+from .utils.building import build_part
 
 for _method in METHODS:
     MODELS.register_module(module=_method)

@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from mmseg_missing.adapters.base import Call
+from mmseg_missing.adapters.adapter import Call
 from mmseg_missing.adapters.methods.affine import (
     SMALLEST_SCALE,
     affine,

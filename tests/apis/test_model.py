@@ -7,10 +7,10 @@ from torch.testing import assert_close
 from mmseg_missing.adapters import read_adapter, save_adapter
 from mmseg_missing.adapters.file_format import encode
 from mmseg_missing.apis import init_model
-from mmseg_missing.apis.adapter_configs import adapter_config, has_adapter
-from mmseg_missing.apis.classes import compare_classes
 from mmseg_missing.apis.model import load_config, load_weights
 from mmseg_missing.engine.checkpoints import read_checkpoint
+from mmseg_missing.startup.adapter_configs import adapter_config, has_adapter
+from mmseg_missing.startup.classes import compare_classes
 
 WRAPPED = {
     'type': 'AdaptedBackbone',

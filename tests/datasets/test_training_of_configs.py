@@ -13,8 +13,8 @@ import torch
 from mmseg.registry import DATASETS
 
 import mmseg_missing
-from mmseg_missing.apis.cli import build_runner
 from mmseg_missing.apis.model import load_config
+from mmseg_missing.apis.runner import build_runner
 from mmseg_missing.engine.checkpoints import read_state
 
 ROOT = Path(mmseg_missing.__file__).parents[1] / 'configs'

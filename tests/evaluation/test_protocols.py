@@ -1,104 +1,53 @@
-"""Measures over combinations."""
-
 import pytest
 
-from mmseg_missing.evaluation import (
-    expected_miou,
-    mean_miou,
-    recovered_fraction,
-    worst_combination,
+from mmseg_missing.evaluation.protocols import conditions, with_fault
+
+
+def test_rates_and_levels_of_the_benchmark():
+    rmm, nm = (conditions(name, ['rgb']) for name in ('RMM', 'NM'))
+    assert [c.failure for c in rmm] == ['RMM 0.75', 'RMM 0.5', 'RMM 0.25']
+    assert [c.failure for c in nm] == [None, 'NM low', 'NM mid', 'NM high']
+
+
+def test_every_fault_on_every_modality():
+    states = conditions('faults', ['rgb', 'depth'])
+    assert len(states) == 1 + 9 * 2 * 5 == len({s.name for s in states})
+    few = conditions('faults', ['rgb'], ['fog'], [2, 4])
+    assert [s.name for s in few[1:]] == [
+        'fog on rgb, severity 2',
+        'fog on rgb, severity 4',
+    ]
+
+
+@pytest.mark.parametrize(
+    ('arguments', 'said'),
+    [
+        (('XYZ', ['rgb']), "'XYZ'"),
+        (('faults', ['rgb'], ['snow']), "'snow'"),
+        (('faults', ['rgb'], ['fog'], [6]), 'got 6'),
+    ],
 )
-from mmseg_missing.evaluation.protocols import (
-    chances,
-    combination_names,
-    failing,
-    named_stack,
-    scope,
+def test_unknown(arguments, said):
+    with pytest.raises(ValueError, match=said):
+        conditions(*arguments)
+
+
+@pytest.mark.parametrize(
+    ('steps', 'place'),
+    [
+        (['LoadModalities', 'LoadLabel', 'PackModalities'], 1),
+        (['mmseg.LoadModalities', 'PackModalities'], 1),
+        (['PackModalities'], 0),
+    ],
 )
-
-MIOU = {'rgb+depth': 60.0, 'rgb': 40.0, 'depth': 20.0}
-
-
-def test_mean_and_worst():
-    assert mean_miou(MIOU) == 40
-    assert worst_combination(MIOU) == 'depth'
-    with pytest.raises(ValueError, match='one combination or more'):
-        mean_miou({})
+def test_faults_come_right_after_loading(steps, place):
+    loader = {'dataset': {'pipeline': [{'type': name} for name in steps]}}
+    fault = {'type': 'CorruptModality'}
+    pipeline = with_fault(loader, fault)['dataset']['pipeline']
+    assert pipeline.index(fault) == place
+    assert len(loader['dataset']['pipeline']) == len(steps)
 
 
-def test_expected_by_hand():
-    # p = 0.2: both 0.64, each alone 0.16, none 0.04 (never happens here).
-    expected = (0.64 * 60 + 0.16 * 40 + 0.16 * 20) / 0.96
-    assert expected_miou(MIOU, ['rgb', 'depth'], 0.2) == pytest.approx(
-        expected
-    )
-
-
-def test_expected_weights_sum_to_one():
-    names = ('a+b+c', 'a+b', 'a+c', 'b+c', 'a', 'b', 'c')
-    same = dict.fromkeys(names, 7.0)
-    for p in (0, 0.05, 0.5, 0.9):
-        assert expected_miou(same, 'abc', p) == pytest.approx(7)
-
-
-def test_expected_needs_every_combination_and_a_rate():
-    with pytest.raises(ValueError, match='no mIoU of depth, only of rgb'):
-        expected_miou({'rgb+depth': 1, 'rgb': 1}, ['rgb', 'depth'], 0.1)
-    with pytest.raises(
-        ValueError, match='`missing_rates` must be below 1, got 1'
-    ):
-        expected_miou(MIOU, ['rgb', 'depth'], 1)
-
-
-def test_recovered_fraction_is_a_ratio_of_sums():
-    dedicated = {'rgb': 50.0, 'depth': 21.0}
-    adapted = {'rgb+depth': 60.0, 'rgb': 48.0, 'depth': 22.0}
-    # (8 + 2) / (10 + 1), not the mean of 8 / 10 and 2 / 1.
-    fraction = recovered_fraction(adapted, MIOU, dedicated)
-    assert fraction == pytest.approx(10 / 11)
-
-
-def test_recovered_fraction_refuses():
-    with pytest.raises(ValueError, match='no mIoU of depth'):
-        recovered_fraction({'rgb': 1}, MIOU, {'rgb': 50, 'depth': 30})
-    with pytest.raises(ValueError, match=r'gap of -1\.00'):
-        recovered_fraction(MIOU, MIOU, {'rgb': 39})
-
-
-# rgb and aolp are one camera's.
-CAMERA = named_stack(['rgb', 'aolp', 'nir'], ['camera', 'camera', 'nir'])
-
-
-def test_sensors_fail_and_not_modalities():
-    miou = {'rgb+aolp+nir': 60.0, 'rgb+aolp': 40.0, 'nir': 20.0}
-    assert combination_names(CAMERA) == tuple(miou)
-    # As two modalities do: both 0.64, each alone 0.16, none 0.04.
-    expected = (0.64 * 60 + 0.16 * 40 + 0.16 * 20) / 0.96
-    assert expected_miou(miou, CAMERA, 0.2) == pytest.approx(expected)
-    # What cannot occur does not count, even if it was scored.
-    assert expected_miou(
-        {**miou, 'rgb+nir': 0.0}, CAMERA, 0.2
-    ) == pytest.approx(expected)
-
-
-def test_chances_of_what_is_left():
-    left = chances(named_stack('abc'), 0.25)
-    assert left['a+b'] == pytest.approx(0.25 * 0.75**2)
-    assert left['c'] == pytest.approx(0.25**2 * 0.75)
-    assert sum(left.values()) == pytest.approx(1 - 0.25**3)
-
-
-def test_scope_of_what_was_scored():
-    every = CAMERA.combinations()
-    assert scope(CAMERA.apart(), CAMERA.subsets()) == ''
-    assert scope(CAMERA, every) == scope(CAMERA, ['nir']) == 'whole sensors'
-    assert scope(CAMERA, CAMERA.subsets()) == 'all subsets'
-    assert scope(CAMERA, [*every, 'rgb']) == 'sensors split'
-    assert failing(CAMERA, every) == CAMERA
-    assert failing(CAMERA, [*every, 'rgb']) == CAMERA
-    assert failing(CAMERA, CAMERA.subsets()) == CAMERA.apart()
-
-
-def test_one_sensor_for_each_modality():
-    with pytest.raises(ValueError, match=r'each of rgb\+nir, got \[.camera'):
-        named_stack(['rgb', 'nir'], ['camera'])
+def test_no_pipeline():
+    with pytest.raises(ValueError, match='CorruptModality into its parts'):
+        with_fault({'dataset': {'datasets': []}}, {})

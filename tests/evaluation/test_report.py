@@ -11,7 +11,6 @@ import torch
 from mmseg_missing.evaluation import (
     CombinationScores,
     Report,
-    bar_chart,
     check_writable,
     class_table,
     csv_table,
@@ -19,6 +18,7 @@ from mmseg_missing.evaluation import (
     summary_table,
     write_report,
 )
+from mmseg_missing.visualization import bar_chart
 
 MATRICES = {
     'rgb+depth': [[5, 0, 0], [0, 5, 0], [0, 0, 0]],

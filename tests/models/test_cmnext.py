@@ -9,7 +9,7 @@ from torch import nn
 from torch.testing import assert_close
 
 from mmseg_missing.models import CMNeXt, SegFormerMLPHead
-from mmseg_missing.models.backbones.extra_stream import next_inputs
+from mmseg_missing.models.backbones.cmnext import next_inputs
 
 DIMS = (8, 8, 10, 16)
 

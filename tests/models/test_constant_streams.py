@@ -191,7 +191,7 @@ def test_what_is_kept_cannot_be_written_to(make_pair, make_samples, inputs):
 
 @torch.no_grad()
 def test_memory_is_bounded(make_pair, make_samples, inputs, monkeypatch):
-    module = 'mmseg_missing.models.constant_streams.MAX_BYTES'
+    module = 'mmseg_missing.models.utils.constant_streams.MAX_BYTES'
     _, model = make_pair('resnet streams')
     kept = model.backbone.constant._kept
     for width in (32, 64):

@@ -5,7 +5,7 @@ import torch
 from mmseg.registry import MODELS
 
 from mmseg_missing.models.backbones import MultiStreamBackbone
-from mmseg_missing.models.side_losses import collecting_losses
+from mmseg_missing.models.utils.side_losses import collecting_losses
 
 N, C, H, W = 2, 3, 5, 7
 

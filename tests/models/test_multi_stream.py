@@ -7,7 +7,7 @@ import torch
 from mmseg.registry import MODELS
 
 from mmseg_missing.models.backbones import MultiStreamBackbone
-from mmseg_missing.models.backbones.fit_first_conv import fit_weight
+from mmseg_missing.models.utils.first_conv import fit_weight
 
 BN = {'type': 'BN'}
 BACKBONES = {

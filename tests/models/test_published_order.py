@@ -18,14 +18,16 @@ from torch import nn
 from torch.testing import assert_close
 
 from mmseg_missing.models import CMNeXt, SegFormerMLPHead
-from mmseg_missing.models.backbones.extra_stream import ChannelLayerNorm
-from mmseg_missing.models.backbones.mit import (
+from mmseg_missing.models.backbones.cmnext import (
+    ChannelLayerNorm,
+    PoolAttention,
+)
+from mmseg_missing.models.backbones.mix_transformer import (
     EfficientAttention,
     MiTStage,
     MixFFN,
     PatchEmbed,
 )
-from mmseg_missing.models.backbones.mspa import PoolAttention
 from mmseg_missing.models.fusion.rectify import (
     CrossAttention,
     FeatureFusion,

@@ -8,16 +8,16 @@ import pytest
 import torch
 from mmseg.registry import METRICS
 
-from mmseg_missing.engine.failures import parse_failure
+from mmseg_missing.comparison import compare
+from mmseg_missing.comparison.runs import Part, Run
 from mmseg_missing.evaluation import (
     CombinationScores,
     Report,
     class_table,
-    compare,
     csv_table,
     summary_table,
 )
-from mmseg_missing.evaluation.run import Part, Run
+from mmseg_missing.evaluation.failures import parse_failure
 from mmseg_missing.modality import Modality, Stack
 
 pytestmark = pytest.mark.slow

@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from mmseg_missing.apis.cli import run_tool
+from mmseg_missing.cli.ending import run_tool
 
 TOOL = Path(__file__).parents[2] / 'tools/browse_dataset.py'
 CONFIG = """

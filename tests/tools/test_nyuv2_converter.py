@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mmseg_missing.apis.cli import run_tool
+from mmseg_missing.cli.ending import run_tool
 from mmseg_missing.datasets import NYUv2Dataset
 from mmseg_missing.datasets.transforms.reading import read_array
 

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 
-from mmseg_missing.apis.cli import run_tool
+from mmseg_missing.cli.ending import run_tool
 from mmseg_missing.datasets import SUNRGBDDataset
 
 h5py = pytest.importorskip('h5py')

@@ -15,7 +15,8 @@ import cv2
 import numpy as np
 from mmengine.utils import track_iter_progress
 
-from mmseg_missing.apis.cli import at_least, run_tool
+from mmseg_missing.cli.arguments import at_least
+from mmseg_missing.cli.ending import run_tool
 from mmseg_missing.datasets.depth import CAMERAS, DepthEncoder
 from mmseg_missing.datasets.transforms.reading import read_array
 from mmseg_missing.values import real

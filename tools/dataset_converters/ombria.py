@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 from mmengine.utils import track_iter_progress
 
-from mmseg_missing.apis.cli import run_tool
-from mmseg_missing.apis.conversion import make_folders, write_image
+from mmseg_missing.cli.convert.files import make_folders, write_image
+from mmseg_missing.cli.ending import run_tool
 from mmseg_missing.datasets.transforms.reading import read_array
 
 # Folder written, of which satellite, folder and start of the file names read

@@ -14,14 +14,14 @@ import h5py
 import numpy as np
 from mmengine.utils import track_iter_progress
 
-from mmseg_missing.apis.cli import run_tool
-from mmseg_missing.apis.conversion import (
+from mmseg_missing.cli.convert.files import (
     check_is_file,
     load_mat,
     make_folders,
     mat_fields,
     write_image,
 )
+from mmseg_missing.cli.ending import run_tool
 from mmseg_missing.datasets.transforms.reading import read_array
 
 META = 'Metadata/SUNRGBDMeta.mat'

@@ -11,7 +11,8 @@ reverse: mean=[103.53, 116.28, 123.675], std=[57.375, 57.12, 58.395].
 
 import argparse
 
-from mmseg_missing.apis.cli import add_trust, run_tool
+from mmseg_missing.cli.arguments import add_trust
+from mmseg_missing.cli.ending import run_tool
 from mmseg_missing.models.converters.cmx import cmx_from_authors, take_rgb
 from mmseg_missing.models.converters.weight_files import (
     read_weights,

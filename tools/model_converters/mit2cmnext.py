@@ -12,7 +12,8 @@ so for every stream of a `MultiStreamBackbone` over it.
 
 import argparse
 
-from mmseg_missing.apis.cli import add_trust, run_tool
+from mmseg_missing.cli.arguments import add_trust
+from mmseg_missing.cli.ending import run_tool
 from mmseg_missing.models.converters.mit import LEFT_OUT, mit_to_cmnext
 from mmseg_missing.models.converters.weight_files import (
     read_weights,

@@ -8,7 +8,8 @@ The result is for a segmentor with `MMSFormer` and `SegFormerMLPHead`:
 
 import argparse
 
-from mmseg_missing.apis.cli import add_trust, run_tool
+from mmseg_missing.cli.arguments import add_trust
+from mmseg_missing.cli.ending import run_tool
 from mmseg_missing.models.converters.mmsformer import mmsformer_from_authors
 from mmseg_missing.models.converters.weight_files import (
     read_weights,

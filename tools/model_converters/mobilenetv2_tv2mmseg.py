@@ -9,7 +9,8 @@ be those of the training, see `mobilenetv2_from_torchvision`.
 
 import argparse
 
-from mmseg_missing.apis.cli import add_trust, run_tool
+from mmseg_missing.cli.arguments import add_trust
+from mmseg_missing.cli.ending import run_tool
 from mmseg_missing.models.converters.mobilenetv2 import (
     LEFT_OUT,
     mobilenetv2_from_torchvision,

@@ -23,7 +23,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn.modules.batchnorm import _NormBase
 
 from ...torch_versions import is_compiling
-from ..base import FRESH, Call
+from ..adapter import FRESH, Call
 
 # A scale nearer to zero counts as this: y must tell x.
 SMALLEST_SCALE = 1e-3

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ...values import whole
-from ..base import Adapter, Call
+from ..adapter import Adapter, Call
 from ..sites import Site
 from .affine import add
 

@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from torch.nn.modules.conv import _ConvNd
 
 from ...values import real, settings, whole
-from ..base import Adapter, Call
+from ..adapter import Adapter, Call
 from ..sites import Site, matches
 from .affine import add
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from ..base import Adapter, Call
+from ..adapter import Adapter, Call
 from .affine import affine, as_channels, keep_invertible
 from .scale_shift import scale_layer
 

@@ -7,7 +7,6 @@ from pathlib import Path
 import torch
 from mmengine.dist import master_only
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 from torch import nn
@@ -23,6 +22,7 @@ from ...adapters import (
 from ...values import choice, whole
 from ..checkpoints import read_state
 from ..fitting import fit_segmentor
+from ..network import unwrapped
 from .finite_check_hook import FiniteCheckHook
 from .random_state_hook import get_random_state, set_random_state
 
@@ -44,7 +44,7 @@ class AdapterCheckpointHook(Hook):
         filename: Of the small file, in the work folder.
         init: Where rows start: at the ``identity``, or where ``moments`` of
             features put them, see
-            :func:`mmseg_missing.adapters.closed_form.fit_rows`.
+            :func:`mmseg_missing.adapters.fitting.closed_form.fit_rows`.
         init_batches: How many training batches these moments are of.
 
     Raises:
@@ -85,7 +85,7 @@ class AdapterCheckpointHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         """Load the base, or check the one that a resumed run brought."""
-        model = _unwrapped(runner)
+        model = unwrapped(runner.model)
         names = [name for name, _ in adapted(model)]
         if not names:
             raise ValueError(
@@ -130,7 +130,7 @@ class AdapterCheckpointHook(Hook):
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Write the trained rows beside the checkpoint."""
-        model = _unwrapped(runner)
+        model = unwrapped(runner.model)
         for name, root in adapted(model):
             if not root.adapters.trained:
                 continue
@@ -158,7 +158,7 @@ class AdapterCheckpointHook(Hook):
 
     def after_train(self, runner: Runner) -> None:
         """Refuse a run that taught nothing."""
-        for _, root in adapted(_unwrapped(runner)):
+        for _, root in adapted(unwrapped(runner.model)):
             if not root.adapters.trained:
                 raise ValueError(
                     'no adapter row saw a sample, because nothing was '
@@ -167,8 +167,3 @@ class AdapterCheckpointHook(Hook):
 
     def _path(self, runner: Runner) -> Path:
         return Path(runner.work_dir) / self.filename
-
-
-def _unwrapped(runner: Runner) -> nn.Module:
-    model = runner.model
-    return model.module if is_model_wrapper(model) else model

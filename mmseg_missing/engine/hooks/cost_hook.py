@@ -15,7 +15,6 @@ import torch
 from mmengine.dist import all_gather_object, is_main_process
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 from torch import nn
@@ -23,6 +22,7 @@ from torch import nn
 from ...adapters import adapted
 from ...evaluation import COST_FILE, Cost
 from ..atomic import write_atomically
+from ..network import unwrapped
 
 MIB = 2**20
 
@@ -90,7 +90,7 @@ class CostHook(Hook):
         if not self._is_first:
             self._memory_mib = max(self._memory_mib, _peak_mib())
         self._is_peak_foreign, self._is_first = self._is_first, False
-        self._seen.update(getattr(_unwrapped(runner), 'drawn', ()))
+        self._seen.update(getattr(unwrapped(runner.model), 'drawn', ()))
 
     def after_val(self, runner: Runner) -> None:
         """What a validation took is not what a step takes."""
@@ -120,7 +120,7 @@ class CostHook(Hook):
         return sum(all_gather_object(self._seen), Counter())
 
     def _cost(self, runner: Runner) -> Cost:
-        network = _unwrapped(runner)
+        network = unwrapped(runner.model)
         banks = [root.adapters for _, root in adapted(network)]
         on_gpu = torch.cuda.is_available()
         stack = getattr(network, 'stack', None)
@@ -171,8 +171,3 @@ def _peak_mib() -> float:
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     # Bytes on macOS, KiB elsewhere.
     return peak / (MIB if sys.platform == 'darwin' else 1024)
-
-
-def _unwrapped(runner: Runner) -> nn.Module:
-    model = runner.model
-    return model.module if is_model_wrapper(model) else model

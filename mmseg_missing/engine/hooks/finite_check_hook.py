@@ -9,12 +9,12 @@ from typing import Any
 import torch
 from mmengine.dist import all_gather_object, all_reduce
 from mmengine.hooks import Hook
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 from torch import Tensor, nn
 
 from ...finite import is_finite
+from ..network import unwrapped
 
 # Keys of a config whose numbers are all finite, but for the kind of a norm.
 LEARNING = ('model', 'optim_wrapper', 'param_scheduler')
@@ -87,7 +87,7 @@ def first_not_finite(model: nn.Module) -> str | None:
 
     A buffer may be infinite: masks of attention are.
     """
-    model = model.module if is_model_wrapper(model) else model
+    model = unwrapped(model)
     with torch.no_grad():
         for name, value in model.named_parameters():
             if not is_finite(value):

@@ -5,12 +5,12 @@ from __future__ import annotations
 import torch
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 from torch import nn
 
 from ...adapters import adapted, check_hooks, fingerprint
+from ..network import unwrapped
 from ..watching import warn_of_plain_loop
 
 
@@ -33,10 +33,10 @@ class FrozenBaseCheckHook(Hook):
 
     def before_train(self, runner: Runner) -> None:
         """Look for lost hooks and take the fingerprint."""
-        self._roots = dict(adapted(_unwrapped(runner)))
+        self._roots = dict(adapted(unwrapped(runner.model)))
         for root in self._roots.values():
             check_hooks(root)
-        if _unwrapped(runner) in self._roots.values():
+        if unwrapped(runner.model) in self._roots.values():
             warn_of_plain_loop(runner.hooks, runner.val_loop)
         self._before = self._fingerprints()
         self._fired: set[nn.Module] = set()
@@ -88,8 +88,3 @@ def _report_silent(silent: list[str], is_named: bool) -> None:
     if is_named:
         raise ValueError(f'{message}; check `model.adapter.sites`')
     print_log(f'{message}; they stay at the identity', logger='current')
-
-
-def _unwrapped(runner: Runner) -> nn.Module:
-    model = runner.model
-    return model.module if is_model_wrapper(model) else model

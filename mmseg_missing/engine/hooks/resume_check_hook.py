@@ -7,11 +7,11 @@ from collections.abc import Mapping
 
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
-from mmengine.model import is_model_wrapper
 from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 from torch import nn
 
+from ..network import unwrapped
 from ..resume import differences
 
 NAMED_KEYS = 2
@@ -39,8 +39,7 @@ class ResumeCheckHook(Hook):
         lines = differences(then, runner.cfg.pretty_text) if then else []
         for line in lines:
             _warn(line)
-        model = runner.model
-        model = model.module if is_model_wrapper(model) else model
+        model = unwrapped(runner.model)
         _check_same_network(model, checkpoint.get('state_dict', {}), lines)
 
     def before_train(self, runner: Runner) -> None:

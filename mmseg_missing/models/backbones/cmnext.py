@@ -1,15 +1,232 @@
-"""CMNeXt: one main stream, one branch for any number of others."""
+"""CMNeXt: one main stream, one branch for any number of others.
 
+The branch selects, position by position, among the other modalities; its
+blocks are MSPA. Source: Zhang et al., CVPR 2023, arXiv:2303.01480.
+"""
+
+import functools
 from collections.abc import Sequence
 
+import torch
+import torch.nn.functional as F
+from mmcv.cnn.bricks import DropPath
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
-from ..constant_streams import ConstantStreams
 from ..fusion.rectify import FeatureFusion, FeatureRectification
-from .extra_stream import ExtraStage, next_inputs
-from .mix_transformer import STRIDES, MixTransformer
-from .split import checked_channels, split_stack
+from ..utils.constant_streams import ConstantStreams
+from ..utils.split import checked_channels, split_stack
+from .mix_transformer import STRIDES, MixTransformer, patch_conv
+
+
+def box_mean(x: Tensor, size: int) -> Tensor:
+    """Mean over a centred box that is cut at the border, (n, c, h, w).
+
+    A box is separable, so rows first, then columns: 2 k reads, not k^2.
+    """
+    for kernel in ((size, 1), (1, size)):
+        padding = (kernel[0] // 2, kernel[1] // 2)
+        x = F.avg_pool2d(x, kernel, 1, padding, count_include_pad=False)
+    return x
+
+
+class PoolAttention(nn.Module):
+    """Gate each position by its surroundings at several scales.
+
+    Args:
+        dim: Channels.
+
+    Source: Zhang et al., CMNeXt, CVPR 2023, arXiv:2303.01480; pool sizes
+    from its code.
+    """
+
+    pools = (3, 7, 11)
+
+    def __init__(self, dim: int) -> None:
+        super().__init__()
+        self.local = nn.Conv2d(dim, dim, 7, padding=3, groups=dim)
+        self.mix = nn.Conv2d(dim, dim, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the gated map, (n, c, h, w) as given."""
+        y = self.local(x)
+        y = sum((box_mean(y, size) for size in self.pools), y)
+        return x + self.mix(y).sigmoid() * x
+
+
+class ConvFFN(nn.Module):
+    """MixFFN on a map: 1x1, depth-wise 3x3, GELU, 1x1."""
+
+    def __init__(self, dim: int, hidden: int) -> None:
+        super().__init__()
+        self.fc1 = nn.Conv2d(dim, hidden, 1)
+        self.dwconv = nn.Conv2d(hidden, hidden, 3, padding=1, groups=hidden)
+        self.fc2 = nn.Conv2d(hidden, dim, 1)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (n, c, h, w) to the same shape."""
+        return self.fc2(F.gelu(self.dwconv(self.fc1(x))))
+
+
+class MSPABlock(nn.Module):
+    """Pool attention, then a feed-forward beside a mix over channels.
+
+    Args:
+        dim: Channels.
+        mlp_ratio: Width of the feed-forward, in multiples of ``dim``.
+        drop_path: Rate of stochastic depth.
+
+    Source: CMNeXt; layer scale 1e-2 and the channel mix from its code.
+    """
+
+    def __init__(self, dim: int, mlp_ratio: int, drop_path: float) -> None:
+        super().__init__()
+        self.norm1 = nn.BatchNorm2d(dim)
+        self.attn = PoolAttention(dim)
+        self.norm2 = nn.BatchNorm2d(dim)
+        self.ffn = ConvFFN(dim, mlp_ratio * dim)
+        self.channel = nn.Conv1d(1, 1, 3, padding=1, bias=False)
+        self.scale1 = nn.Parameter(torch.full((dim,), 1e-2))
+        self.scale2 = nn.Parameter(torch.full((dim,), 1e-2))
+        self.drop_path = DropPath(drop_path)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (n, c, h, w) to the same shape."""
+        scale1, scale2 = self.scale1[:, None, None], self.scale2[:, None, None]
+        x = x + self.drop_path(scale1 * self.attn(self.norm1(x)))
+        gate = self.channel(x.mean((2, 3))[:, None]).sigmoid()  # (n, 1, c)
+        y = self.drop_path(scale2 * self.ffn(self.norm2(x)))
+        return gate[:, 0, :, None, None] * x + y
+
+
+class ChannelLayerNorm(nn.LayerNorm):
+    """LayerNorm over the channels of a map.
+
+    Args:
+        dim: Channels.
+
+    Source: CMNeXt, CVPR 2023, arXiv:2303.01480; epsilon from its code.
+    """
+
+    channel_dim = 1  # adapters read it
+
+    def __init__(self, dim: int) -> None:
+        super().__init__(dim, eps=1e-6)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(n, c, h, w) -> the same shape."""
+        return super().forward(x.permute(0, 2, 3, 1)).permute(0, 3, 1, 2)
+
+
+class ParallelEmbed(nn.Module):
+    """Overlapping patches of several modalities, one LayerNorm each.
+
+    Modalities of ``shared`` channels go through one convolution, any other
+    through its own.
+
+    Args:
+        in_channels: Channels of each modality's map.
+        shared: Channel count of the shared convolution.
+        dim: Channels of the outgoing maps.
+        stride: 4 for the stem (7x7 patches), 2 for later stages (3x3).
+    """
+
+    def __init__(
+        self, in_channels: list[int], shared: int, dim: int, stride: int
+    ) -> None:
+        super().__init__()
+        self.names = [
+            'shared' if c == shared else f'own{i}'
+            for i, c in enumerate(in_channels)
+        ]
+        channels = dict(zip(self.names, in_channels, strict=True))
+        self.projs = nn.ModuleDict(
+            {name: patch_conv(c, dim, stride) for name, c in channels.items()}
+        )
+        self.norms = nn.ModuleList(ChannelLayerNorm(dim) for _ in in_channels)
+
+    def forward(self, xs: list[Tensor]) -> list[Tensor]:
+        """Embed one map (n, c_i, h, w) per modality."""
+        named = zip(self.norms, self.names, xs, strict=True)
+        return [norm(self.projs[name](x)) for norm, name, x in named]
+
+
+class ScoreNet(nn.Sequential):
+    """How informative each position of one modality is, in (0, 1)."""
+
+    def __init__(self, dim: int) -> None:
+        super().__init__(
+            nn.Conv2d(dim, dim, 3, padding=1, groups=dim),
+            nn.Conv2d(dim, 1, 1),
+            nn.Sigmoid(),
+        )
+
+
+class ExtraStage(nn.Module):
+    """One level of the shared branch: embed, select, MSPA blocks, norm.
+
+    Args:
+        in_channels: Channels of each modality's map.
+        shared: Channel count of the shared convolution.
+        dim: Channels of the outgoing maps.
+        stride: 4 for the stem, 2 for later stages.
+        mlp_ratio: See :class:`MSPABlock`.
+        drop_paths: Rate of stochastic depth, one per block.
+    """
+
+    def __init__(
+        self,
+        in_channels: list[int],
+        shared: int,
+        dim: int,
+        stride: int,
+        mlp_ratio: int,
+        drop_paths: list[float],
+    ) -> None:
+        super().__init__()
+        self.embed = ParallelEmbed(in_channels, shared, dim, stride)
+        several = in_channels if len(in_channels) > 1 else []
+        self.scores = nn.ModuleList(ScoreNet(dim) for _ in several)
+        self.blocks = nn.ModuleList(
+            MSPABlock(dim, mlp_ratio, rate) for rate in drop_paths
+        )
+        self.norm = ChannelLayerNorm(dim)
+
+    def forward(self, xs: list[Tensor]) -> tuple[list[Tensor], Tensor]:
+        """Return each modality's map and the one they agreed on.
+
+        Args:
+            xs: One map (n, c_i, h, w) per modality.
+        """
+        xs = self.embed(xs)
+        if len(xs) > 1:
+            pairs = zip(self.scores, xs, strict=True)
+            xs = [x + score(x) * x for score, x in pairs]
+        x = functools.reduce(torch.maximum, xs)
+        for block in self.blocks:
+            x = block(x)
+        return xs, self.norm(x)
+
+
+def next_inputs(xs: list[Tensor], x: Tensor) -> list[Tensor]:
+    """Return what each modality hands to the next level.
+
+    Args:
+        xs: Each modality's map, (n, c, h, w).
+        x: The branch's rectified map, (n, c, h, w).
+    """
+    if len(xs) == 1:
+        return [x]
+    return [_as_published(y) + x for y in xs]
+
+
+def _as_published(x: Tensor) -> Tensor:
+    # CMNeXt's code reads its channel-first memory as channel-last here.
+    # That shuffles positions and channels, but the released weights of
+    # three and more modalities were trained with it.
+    n, c, h, w = x.shape
+    return x.reshape(n, h, w, c).permute(0, 3, 1, 2)
+
 
 MLP_RATIOS = (8, 8, 4, 4)  # of the extra branch; source: CMNeXt's code
 

@@ -9,12 +9,12 @@ from mmseg.registry import MODELS
 from torch import Tensor, nn
 
 from ...values import listed
-from ..constant_streams import ConstantStreams
 from ..fusion.rectify import FeatureFusion, FeatureRectification
-from ..weight_init import init_transformer
-from .fit_first_conv import fitted_loading
+from ..utils.constant_streams import ConstantStreams
+from ..utils.first_conv import fitted_loading
+from ..utils.split import checked_channels, split_stack
+from ..utils.weight_init import init_transformer
 from .mix_transformer import MixTransformer
-from .split import checked_channels, split_stack
 
 
 @MODELS.register_module()

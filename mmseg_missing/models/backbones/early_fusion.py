@@ -9,10 +9,10 @@ from torch import nn
 from torch.nn.functional import pad
 
 from ...torch_versions import before_loading
-from ..building import build_part
-from .fit_first_conv import fit_first_conv
+from ..utils.building import build_part
+from ..utils.first_conv import fit_first_conv
+from ..utils.split import checked_channels
 from .multi_stream import level_channels
-from .split import checked_channels
 
 
 @MODELS.register_module()

@@ -8,17 +8,17 @@ from mmengine.model import BaseModule, ModuleList
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
-from ..constant_streams import ConstantStreams
 from ..fusion.multi_scale import MultiScaleFusion
-from ..weight_init import init_transformer
-from .fit_first_conv import fitted_loading
-from .mix_transformer import MixTransformer
-from .split import (
+from ..utils.constant_streams import ConstantStreams
+from ..utils.first_conv import fitted_loading
+from ..utils.split import (
     MOST_CHANNELS,
     checked_channels,
     checked_levels,
     split_stack,
 )
+from ..utils.weight_init import init_transformer
+from .mix_transformer import MixTransformer
 
 
 @MODELS.register_module()

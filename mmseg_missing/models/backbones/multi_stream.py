@@ -10,10 +10,10 @@ from mmseg.registry import MODELS
 from torch import Tensor, nn
 
 from ...values import first_line, listed, naming, part, whole
-from ..building import build_part
-from ..constant_streams import ConstantStreams
-from .fit_first_conv import fit_first_conv, fitted_loading
-from .split import checked_channels
+from ..utils.building import build_part
+from ..utils.constant_streams import ConstantStreams
+from ..utils.first_conv import fit_first_conv, fitted_loading
+from ..utils.split import checked_channels
 
 
 @MODELS.register_module()

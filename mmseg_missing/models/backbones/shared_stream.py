@@ -14,14 +14,14 @@ from torch.nn.modules.batchnorm import _NormBase
 
 from ...context import telling, told_to
 from ...torch_versions import before_loading
-from ..building import build_part
-from .fit_first_conv import first_conv, fit_conv, fitted_loading
+from ..utils.building import build_part
+from ..utils.first_conv import first_conv, fit_conv, fitted_loading
+from ..utils.split import checked_channels
 from .multi_stream import (
     level_channels,
     levels_of,
     split_images,
 )
-from .split import checked_channels
 
 NORMS = (_NormBase, nn.GroupNorm, nn.LayerNorm)
 

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor, nn
 
 from ...values import whole
-from ..layout import map_to_tokens, tokens_to_map
+from ..utils.layout import map_to_tokens, tokens_to_map
 
 
 class FeatureRectification(nn.Module):

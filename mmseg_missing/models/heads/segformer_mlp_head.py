@@ -10,8 +10,8 @@ from mmseg.registry import MODELS
 from torch import Tensor, nn
 
 from ...values import flag, listed, naming, part, real, whole
-from ..layout import map_to_tokens, tokens_to_map
-from ..weight_init import init_transformer
+from ..utils.layout import map_to_tokens, tokens_to_map
+from ..utils.weight_init import init_transformer
 
 
 @MODELS.register_module()

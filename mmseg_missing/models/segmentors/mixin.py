@@ -16,10 +16,10 @@ from ...modality import Modality, Stack
 from ...sampling import Present, Sampler, build_sampler
 from ...values import naming, settings
 from ..adapting import attach_from_config
-from ..building import named_part
-from ..constant_streams import ConstantStreams
 from ..losses import Output, mend_cross_entropy
-from ..side_losses import collecting_losses
+from ..utils.building import named_part
+from ..utils.constant_streams import ConstantStreams
+from ..utils.side_losses import collecting_losses
 from .head_checks import check_heads
 from .small_images import explaining_sizes
 from .stack_checks import check_in_channels, check_names, checked_test_cfg

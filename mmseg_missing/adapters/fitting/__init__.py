@@ -1,0 +1,1 @@
+"""Adapters without training: rows in closed form from what layers see."""

@@ -1,0 +1,1 @@
+"""The command ``mmseg-missing``: one file per verb."""

@@ -1,0 +1,56 @@
+"""How every command ends: in order, or with one line and exit code 2."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import copy_context
+
+from rich.console import Console
+
+from ..startup.sentences import last_line
+
+
+def run_tool(main: Callable[[], None]) -> None:
+    """Run ``main``; what goes wrong gives one line on stderr and exit 2.
+
+    A ``KeyboardInterrupt`` may carry what is left of the work.
+    ``MMSEG_MISSING_DEBUG=1`` in the environment keeps the traceback.
+    """
+    try:
+        copy_context().run(main)
+    except KeyboardInterrupt as error:
+        said = error.args[0] if error.args else 'start it again'
+        _end(f'interrupted; {said}')
+    except Exception as error:
+        if os.environ.get('MMSEG_MISSING_DEBUG'):
+            raise
+        _end(last_line(error))
+
+
+@contextmanager
+def saying(left: str | Callable[[], str]) -> Iterator[None]:
+    """Let Ctrl-C in this block say what is left of the work.
+
+    Args:
+        left: Such as ``nothing was written``, or what tells it then.
+    """
+    try:
+        yield
+    except KeyboardInterrupt:
+        said = left if isinstance(left, str) else left()
+        raise KeyboardInterrupt(said) from None
+
+
+def _end(message: str) -> None:
+    if sys.stderr.isatty():
+        Console(stderr=True).show_cursor()  # a progress bar hides it
+    print(f'error: {printable(message)}', file=sys.stderr)
+    sys.exit(2)
+
+
+def printable(text: str) -> str:
+    """Return ``text`` without what steers a terminal, lines kept apart."""
+    return ''.join(c if c.isprintable() or c == '\n' else '?' for c in text)

@@ -1,0 +1,331 @@
+"""From finished runs, which may stand in one table, to a comparison."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from ..evaluation.measures import (
+    combination_names,
+    expected_miou,
+    failing,
+    mean_miou,
+    recovered_fraction,
+    sensor_groups,
+)
+from ..evaluation.report import Report
+from ..modality import Stack
+from .comparison import MISSING_RATE, Comparison, Method, Stat
+from .runs import BASE, DEDICATED, Part, Run
+
+
+def check_alike(parts: Sequence[Part]) -> dict[str, int]:
+    """Return the images of every combination, the same for all parts.
+
+    Raises:
+        ValueError: reports by different rules, of different splits, classes,
+            modalities or images.
+    """
+    first = parts[0]
+    widest = max(parts, key=lambda part: len(part.report.modalities))
+    stack = widest.report.modalities
+    images: dict[str, tuple[int, Part]] = {}
+    for part in parts:
+        for what, read in READ.items():
+            mine, other = read(part.report), read(first.report)
+            if mine != other:
+                _refuse(part, first, what, *_where(mine, other))
+        known = [name for name in stack if name in part.report.modalities]
+        if tuple(known) != part.report.modalities:
+            _refuse(part, first, 'modalities', part.report.modalities, stack)
+        mine, other = (_sensors(p.report, known) for p in (part, widest))
+        if mine != other:
+            _refuse(part, widest, 'modalities by sensor', mine, other)
+        for scores in part.report.combinations:
+            count, other = images.setdefault(
+                scores.name, (scores.images, part)
+            )
+            if count != scores.images:
+                what = f'images of {scores.name}'
+                _refuse(part, other, what, scores.images, count)
+    return {name: count for name, (count, _) in images.items()}
+
+
+def check_dedicated(dedicated: Sequence[Run], full: str) -> None:
+    """Refuse networks that know all modalities.
+
+    Raises:
+        ValueError: there is one.
+    """
+    for part in (part for run in dedicated for part in run.parts):
+        if part.combination == full:
+            raise ValueError(
+                f'{part.folder!r} is no dedicated network: it knows all of '
+                f'{full}; train one with --modalities'
+            )
+
+
+def check_scored(
+    runs: Sequence[Run], scores: Sequence[Mapping[str, float]]
+) -> list[str]:
+    """Return the combinations that all runs have a score for.
+
+    Raises:
+        ValueError: a run lacks one that another has.
+    """
+    everything = list(dict.fromkeys(name for miou in scores for name in miou))
+    for run, miou in zip(runs, scores, strict=True):
+        lacking = [name for name in everything if name not in miou]
+        if lacking:
+            raise ValueError(
+                f'{run.name!r} has no mIoU of {", ".join(lacking)}, another '
+                'run has; score all on the same combinations (tools/test.py '
+                '--present)'
+                + ('; --base gives the full one' if run.is_split else '')
+            )
+    return everything
+
+
+def group_seeds(runs: Sequence[Run]) -> list[list[Run]]:
+    """Return the seeds of each method, in the order the methods came.
+
+    Raises:
+        ValueError: one seed of a method twice, or a name that is taken.
+    """
+    methods: dict[str, dict[int | None, Run]] = {}
+    for run in runs:
+        if run.name in (BASE, DEDICATED):
+            raise ValueError(
+                f'no method can be called {run.name!r}; rename '
+                f'{run.parts[0].folder!r}, or check --name-pattern'
+            )
+        seeds = methods.setdefault(run.name, {})
+        other = seeds.setdefault(run.seed, run)
+        if other is not run:
+            raise ValueError(
+                f'{other.parts[0].folder!r} and {run.parts[0].folder!r} are '
+                f'both {run.name!r}; let the names of seeds end in '
+                '-seed<number>, or check --name-pattern'
+            )
+    return [
+        sorted(seeds.values(), key=lambda run: (run.seed is None, run.seed))
+        for seeds in methods.values()
+    ]
+
+
+READ = {
+    'rule': lambda report: report.rule,
+    'split': lambda report: report.split,
+    'condition': lambda report: report.condition,
+    'classes': lambda report: report.classes,
+}
+
+
+def _sensors(report: Report, names: Sequence[str]) -> list[str]:
+    """Return which of ``names`` fail together, such as ``aolp+dolp``."""
+    if not names:
+        return []
+    return sensor_groups(Stack([m for m in report.stack if m.name in names]))
+
+
+def _where(mine: Any, other: Any) -> tuple[Any, Any]:
+    """Shorten two lists of classes to what differs."""
+    if not isinstance(mine, tuple):
+        return mine, other
+    if len(mine) != len(other):
+        return len(mine), len(other)
+    return next((a, b) for a, b in zip(mine, other, strict=True) if a != b)
+
+
+def _refuse(part: Part, other: Part, what: str, mine: Any, its: Any) -> None:
+    raise ValueError(
+        f'{part.folder!r} cannot be compared with {other.folder!r}: {what} '
+        f'{mine!r} and {its!r}; score both in the same way (tools/test.py)'
+    )
+
+
+Scores = Mapping[str, float]
+NOTHING = Stat((0.0,))
+
+
+def compare(
+    runs: Sequence[Run],
+    base: Run | None = None,
+    dedicated: Sequence[Run] = (),
+) -> Comparison:
+    """Put methods side by side.
+
+    Networks that were trained for every combination apart have no full
+    combination of their own: there they are the base.
+
+    Args:
+        runs: Seeds of one method have one name.
+        base: The pretrained network, as it was scored without any repair.
+        dedicated: Networks trained for one combination each, by seed.
+
+    Raises:
+        ValueError: runs that were not measured in the same way, or two that
+            are called the same.
+    """
+    given = [base] if base else []
+    parts = [p for run in (*given, *runs, *dedicated) for p in run.parts]
+    images = check_alike(parts)
+    largest = max((p.report for p in parts), key=lambda r: len(r.modalities))
+    full = largest.full
+    check_dedicated(dedicated, full)
+    pretrained = base.miou if base else {}
+    scored = [*given, *runs]
+    names = check_scored(
+        scored, [_completed(run, full, pretrained) for run in scored]
+    )
+    stack = largest.stack if largest.modalities else None
+    frame = _Frame(
+        stack=stack,
+        full=full,
+        names=_in_order(names, stack),
+        pretrained=pretrained,
+        goal=_goal(dedicated, full, pretrained),
+        size=_base_size(given, runs),
+    )
+    return Comparison(
+        modalities=largest.modalities,
+        sensors=largest.sensors,
+        rule=parts[0].report.rule,
+        split=parts[0].report.split,
+        images={name: images[name] for name in frame.names},
+        methods=tuple(map(frame.method, group_seeds(runs))),
+        base=frame.base(base) if base else None,
+        dedicated=frame.method(dedicated) if dedicated else None,
+    )
+
+
+@dataclass(frozen=True)
+class _Frame:
+    """What the numbers of a method are measured against.
+
+    Args:
+        stack: Names and sensors; None: not known.
+        full: The combination that misses nothing.
+        names: The combinations, in order.
+        pretrained: Scores of the base; empty: not given.
+        goal: Scores of dedicated networks; empty: nothing to recover.
+        size: Numbers of the base; None: not known.
+    """
+
+    stack: Stack | None
+    full: str
+    names: tuple[str, ...]
+    pretrained: Scores
+    goal: Scores
+    size: int | None
+
+    def base(self, run: Run) -> Method:
+        """Return the row of the base, which adds nothing to itself."""
+        return replace(
+            self.method([run]),
+            added=NOTHING,
+            added_percent=NOTHING,
+            stored=NOTHING,
+        )
+
+    def method(self, runs: Sequence[Run]) -> Method:
+        """Sum up the seeds of one method."""
+        scores = [_completed(run, self.full, self.pretrained) for run in runs]
+        per_seed = {
+            name: tuple(miou[name] for miou in scores if name in miou)
+            for name in self.names
+        }
+        parts = [part for run in runs for part in run.parts]
+        measured = [self._measure(miou) for miou in scores]
+        return Method(
+            name=runs[0].name,
+            seeds=tuple(run.seed for run in runs),
+            folders=tuple(part.folder for part in parts),
+            fill=', '.join(dict.fromkeys(part.report.fill for part in parts)),
+            miou={k: Stat(values) for k, values in per_seed.items() if values},
+            **{k: _stat([m.get(k) for m in measured]) for k in MEASURES},
+            added=_stat([run.added for run in runs]),
+            added_percent=_stat([self._percent(run) for run in runs]),
+            stored=_stat([run.stored for run in runs]),
+            seconds=_stat([run.seconds for run in runs]),
+            memory_mib=_stat([run.memory_mib for run in runs]),
+        )
+
+    def _measure(self, miou: Scores) -> dict[str, float]:
+        """Return the numbers of one seed that are defined."""
+        found = {}
+        missing = _missing(self.names, self.full)
+        if all(name in miou for name in missing):
+            found['mean_missing'] = mean_miou({n: miou[n] for n in missing})
+        if all(name in miou for name in self.names):
+            of_all = {name: miou[name] for name in self.names}
+            found['mean'] = mean_miou(of_all)
+            found['worst'] = min(of_all.values())
+        if self.stack and set(combination_names(self.stack)) <= set(miou):
+            found['expected'] = expected_miou(
+                miou, failing(self.stack, self.names), MISSING_RATE
+            )
+        if self.goal and all(name in miou for name in self.goal):
+            found['recovered'] = recovered_fraction(
+                miou, self.pretrained, self.goal
+            )
+        return found
+
+    def _percent(self, run: Run) -> float | None:
+        """Return what is added, in per cent of the base."""
+        cost = run.parts[0].cost
+        size = self.size
+        if cost is not None and cost.added_parameters:
+            size = cost.base_parameters
+        if run.added is None or (size is None and run.added):
+            return None
+        return 100 * run.added / (size or 1)
+
+
+MEASURES = ('mean', 'mean_missing', 'worst', 'expected', 'recovered')
+
+
+def _completed(run: Run, full: str, pretrained: Scores) -> Scores:
+    """Return a run's scores; the base serves what needs no repair."""
+    if run.is_split and full in pretrained:
+        return {full: pretrained[full], **run.miou}
+    return run.miou
+
+
+def _goal(dedicated: Sequence[Run], full: str, pretrained: Scores) -> Scores:
+    """Return the dedicated networks' scores, where there is a gap to them."""
+    scores: dict[str, list[float]] = {}
+    for run in dedicated:
+        for name, value in run.miou.items():
+            scores.setdefault(name, []).append(value)
+    names = _missing(pretrained, full)
+    goal = {n: statistics.fmean(scores[n]) for n in names if n in scores}
+    gap = sum(goal[name] - pretrained[name] for name in goal)
+    return goal if gap > 0 else {}
+
+
+def _base_size(given: Sequence[Run], runs: Sequence[Run]) -> int | None:
+    """Return the numbers of the base, from it or from what adapts it."""
+    for run in given:
+        if run.parts[0].cost is not None:
+            return run.parts[0].cost.base_parameters
+    costs = [part.cost for run in runs for part in run.parts if part.cost]
+    return next((c.base_parameters for c in costs if c.added_parameters), None)
+
+
+def _missing(names: Sequence[str] | Scores, full: str) -> list[str]:
+    return [name for name in names if name != full]
+
+
+def _in_order(names: Sequence[str], stack: Stack | None) -> tuple[str, ...]:
+    """Return names as every table lists them, larger ones first."""
+    if stack is None:
+        return tuple(names)
+    return tuple(name for name in stack.subsets() if name in names)
+
+
+def _stat(values: Sequence[float | None]) -> Stat | None:
+    """Return the values over seeds, if all are known."""
+    return None if None in values else Stat(tuple(values))

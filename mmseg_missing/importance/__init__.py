@@ -1,0 +1,34 @@
+"""What modalities are worth, and where to adapt."""
+
+# ruff: noqa: E402
+from mmseg_missing.compat import require_stack
+
+require_stack()
+
+from .analyzer import ModalityAnalyzer
+from .drift import Drift, SiteDrift
+from .findings import Findings
+from .images import EvenImages
+from .placement import CRITERIA, UNITS, Placement
+from .probe import build_probe, networks_of
+from .sensitivity import Sensitivity, SiteSensitivity
+from .shapley import interactions, shapley_values
+from .subsets import SubsetScores
+
+__all__ = [
+    'CRITERIA',
+    'UNITS',
+    'Drift',
+    'EvenImages',
+    'Findings',
+    'ModalityAnalyzer',
+    'Placement',
+    'Sensitivity',
+    'SiteDrift',
+    'SiteSensitivity',
+    'SubsetScores',
+    'build_probe',
+    'interactions',
+    'networks_of',
+    'shapley_values',
+]

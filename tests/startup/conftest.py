@@ -1,0 +1,9 @@
+"""Tests that load configs leave no global state of MMEngine behind."""
+
+import pytest
+
+
+@pytest.fixture(autouse=True)
+def no_global_state(forgetting):
+    with forgetting():
+        yield
