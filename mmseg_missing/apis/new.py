@@ -6,7 +6,7 @@ import csv
 import os
 import re
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -21,13 +21,12 @@ import mmseg_missing
 from ..datasets.checks import SampleChecks, Summary, findings
 from ..datasets.guessing import FolderGuess, look_at
 from ..evaluation import check_writable
-from ..evaluation.pictures import (
-    colorize_label,
-    colorize_modality,
+from ..modality import Stack
+from ..visualization.pictures import (
     contact_sheet,
+    sample_pictures,
     write_picture,
 )
-from ..modality import Stack
 from .model import read_config
 from .new_configs import (
     PIXELS_CPU,
@@ -109,7 +108,7 @@ def new(
     guess = look_at(source, modalities, labels, classes)
     check_writable(out)
     _write_table(out / TABLE, guess)
-    measured, problems = _write_data(out / DATA, guess)
+    problems = _write_data(out / DATA, guess)
     bases = _bases(out)
     paths = []
     for network in _networks(guess.count('train')):
@@ -194,7 +193,7 @@ def _write_table(path: Path, guess: FolderGuess) -> None:
         writer.writerows(guess.rows)
 
 
-def _write_data(path: Path, guess: FolderGuess) -> tuple[Summary, list[str]]:
+def _write_data(path: Path, guess: FolderGuess) -> list[str]:
     """Write the data's config, once to measure by it, and once measured."""
     root = str(guess.root)
     pixels = PIXELS_GPU if torch.cuda.is_available() else PIXELS_CPU
@@ -208,7 +207,7 @@ def _write_data(path: Path, guess: FolderGuess) -> tuple[Summary, list[str]]:
     classes = guess.label.classes.value
     is_whole = images == guess.count('train')
     found = findings(summary, classes, 'train' if is_whole else None)
-    return summary, [*summary.problems, *found]
+    return [*summary.problems, *found]
 
 
 def _measure(cfg: Config, samples: int) -> Summary:
@@ -248,20 +247,7 @@ def _draw(path: Path, data: Path) -> None:
     dataset = DATASETS.build(options)
     stack = Stack(cfg.modalities)
     rows = [
-        _row(dataset[index], stack, dataset.metainfo['palette'])
+        sample_pictures(dataset[index], stack, dataset.metainfo['palette'])
         for index in _spread(len(dataset), ROWS_OF_SHEET)
     ]
     write_picture(path, contact_sheet(rows, [*stack.names, 'label']))
-
-
-def _row(sample: dict, stack: Stack, palette: Sequence) -> list:
-    inputs = sample['inputs'].permute(1, 2, 0).numpy()
-    data_sample = sample['data_samples']
-    row = [
-        colorize_modality(inputs[..., channels]) if present else None
-        for channels, present in zip(
-            stack.slices.values(), data_sample.present, strict=True
-        )
-    ]
-    label = data_sample.gt_sem_seg.data[0].numpy()
-    return [*row, colorize_label(label, palette)]

@@ -237,7 +237,8 @@ def _loaders(guess: FolderGuess) -> str:
         reduced = _noted('reduce_zero_label=True,', label.reduce_zero_label, 1)
     counts = ', '.join(f'{guess.count(s)} {s}' for s in SPLITS)
     return (
-        "dataset = dict(\n    type='FolderDataset',\n    data_root=data_root,\n"
+        "dataset = dict(\n    type='FolderDataset',\n"
+        '    data_root=data_root,\n'
         "    manifest='{{ fileDirname }}/samples.csv',\n"
         '    modalities=modalities,\n    formats=formats,\n'
         f'    metainfo=dict({metainfo}),\n{reduced})\n'
@@ -245,7 +246,7 @@ def _loaders(guess: FolderGuess) -> str:
         + _loader('train', 'train', batch_size_of(train))
         + _loader('val', 'val', BATCH_SIZE)
         + _loader('test', test, BATCH_SIZE)
-        + 'evaluator = dict(type=\'CombinationIoUMetric\')\n'
+        + "evaluator = dict(type='CombinationIoUMetric')\n"
         'val_evaluator = test_evaluator = evaluator\n'
         + _comment(
             "'full' is quick; 'every' scores each combination of modalities"
@@ -286,6 +287,7 @@ def network_text(
     epochs = epochs_of(train)
     interval = max(1, epochs // CHECKPOINTS)
     channels = [m.channels.value for m in guess.modalities]
+    classes = len(guess.label.classes.value)
     keys = ''.join(
         _comment(comment, 2) + f'        {key},\n'
         for key, comment in network.keys
@@ -303,7 +305,7 @@ def network_text(
         + _noted(f'max_epochs = {epochs}', Guess(None, A_GUESS, reason))
         + 'model = dict(\n    stack=_base_.modalities,\n    backbone=dict(\n'
         f'        in_channels={channels},\n{keys}    ),\n'
-        f'    decode_head=dict(num_classes={len(guess.label.classes.value)}),\n'
+        f'    decode_head=dict(num_classes={classes}),\n'
         ')\n'
         f'train_cfg = dict(max_epochs=max_epochs, val_interval={interval})\n'
         f'default_hooks = dict(checkpoint=dict(interval={interval}))\n'

@@ -17,7 +17,6 @@ import numpy as np
 from mmseg_missing.values import VOID
 
 from ..manifest import read_text
-from ..palette import voc_palette
 from ..transforms.loading import packed_colours
 from ..transforms.reading import read_array, traits_of
 from .guess import A_GUESS, LIKELY, SURE, Guess, Unclear
@@ -96,7 +95,7 @@ def probe_labels(paths: Sequence[str | Path]) -> LabelProbe:
             found.is_colour |= shape[2] == 3
             if shape[2] not in (1, 3) or len(values) > 4 * MOST_CLASSES:
                 found.problems.append(
-                    f"'{path}' has {shape[2]} channels and {len(values)} values"
+                    f"'{path}' has {len(values)} values in {shape[2]} channels"
                 )
                 continue
             found.pixels.update(dict(zip(values, counts)))

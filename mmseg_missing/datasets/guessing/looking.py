@@ -27,10 +27,15 @@ from .probing import Probe, probe
 from .splitting import LEAST_SAMPLES, find_lists, guess_splits
 from .words import kind_of
 
+# Files that may hold pixels, by their suffix: read, and known but not read.
 PIXELS = (
-    '.png .jpg .jpeg .tif .tiff .npy .webp .bmp .pgm .ppm .pfm .pnm .jp2'
-).split()
-FOREIGN = '.npz .exr .mat .h5 .hdf5 .nc .hdr .gif .dcm .nii .gz .pkl'.split()
+    *('.png', '.jpg', '.jpeg', '.tif', '.tiff', '.npy', '.webp', '.bmp'),
+    *('.pgm', '.ppm', '.pfm', '.pnm', '.jp2'),
+)
+FOREIGN = (
+    *('.npz', '.exr', '.mat', '.h5', '.hdf5', '.nc', '.hdr', '.gif', '.dcm'),
+    *('.nii', '.gz', '.pkl'),
+)
 TABLES = ('.csv', '.json')
 FILES_PER_MODALITY = 16
 FILES_TO_TELL_LABELS = 8

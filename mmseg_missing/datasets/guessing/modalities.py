@@ -282,10 +282,8 @@ def _thermal(probe: Probe, low: float, middle: float, high: float):
             (0.1, LIKELY),
             (0.04, A_GUESS),
         ):
-            if (
-                -60 < low * step + CELSIUS
-                and -30 < middle * step + CELSIUS < 60
-            ):
+            celsius = low * step + CELSIUS, middle * step + CELSIUS
+            if celsius[0] > -60 and -30 < celsius[1] < 60:
                 unit = f'degrees Celsius, stored in {step:g} K'
                 return _unit(unit, confidence, span, step, offset=CELSIUS)
         return Guess('as stored', A_GUESS, f"{span}, the camera's counts"), {}
@@ -293,7 +291,7 @@ def _thermal(probe: Probe, low: float, middle: float, high: float):
         reason = f'{span}, which are kelvin'
         keys = {'offset': Guess(CELSIUS, LIKELY, reason)}
         return Guess('degrees Celsius', LIKELY, reason), keys
-    is_celsius = -60 < low and 1 < high < 400
+    is_celsius = low > -60 and 1 < high < 400
     confidence = LIKELY if is_celsius else A_GUESS
     unit = 'degrees Celsius' if is_celsius else 'as stored'
     return Guess(unit, confidence, span), {}
@@ -311,7 +309,7 @@ def guess_nodata(sense: str | None, probe: Probe) -> Guess | None:
         marks['nan' if value != value else _plain(value)] = 'the TIFFs say so'
     for value in probe.marks():
         marks.setdefault(_plain(value), f'{value:g} is far from all others')
-    is_sure = bool(marks) and probe.declared is not None or probe.nan
+    is_sure = probe.nan or probe.declared is not None
     if sense in ('depth', 'disparity') and probe.zeros > LEAST_HOLES:
         zeros = f'0 in {probe.zeros:.2%} of the pixels, usual for holes'
         is_sure = is_sure and 0 in marks
