@@ -13,7 +13,7 @@ from .words import SPLITS, split_of, words
 # Every fifth sample is for the test, and of the rest every tenth for choosing.
 EVERY_TEST, EVERY_VAL = 5, 10
 # Scenes are held out as a whole where there are so many.
-LEAST_SCENES = 10
+LEAST_SCENES = 5
 LEAST_SAMPLES = 3
 # A list must name so much of itself.
 LEAST_KNOWN = 0.5
@@ -51,14 +51,16 @@ def _completed(
     """Carve what is not there out of the training samples."""
     told = sorted(set(found.values()), key=list(SPLITS).index)
     notes = []
+    scenes = {_scene(name) for name in found}
+    by_scene = LEAST_SCENES <= len(scenes) < len(found)
     if 'train' not in told:
         found = dict.fromkeys(found, 'train')
         told, notes = [], [f'nothing is for training but all {told[0]}']
     if not {'val', 'test'} & set(told):
-        rule = _carve(found, 'test', EVERY_TEST)
+        rule = _carve(found, 'test', EVERY_TEST, by_scene)
         notes.append(f'test: {rule}')
     if 'val' not in found.values():
-        rule = _carve(found, 'val', EVERY_VAL)
+        rule = _carve(found, 'val', EVERY_VAL, by_scene)
         notes.append(f'val: {rule} of the training list')
     if 'test' not in found.values():
         notes.append('test: the samples of val, none are called so')
@@ -69,19 +71,19 @@ def _completed(
     return found, Guess(found, confidence, reason)
 
 
-def _carve(found: dict[str, str], split: str, every: int) -> str:
+def _carve(
+    found: dict[str, str], split: str, every: int, by_scene: bool
+) -> str:
     """Move a part of the training samples into ``split``; say which."""
     train = [name for name, part in found.items() if part == 'train']
-    scenes = list(dict.fromkeys(map(_scene, train)))
-    if len(scenes) >= LEAST_SCENES and len(scenes) < len(train):
+    if by_scene:
+        scenes = list(dict.fromkeys(map(_scene, train)))
         chosen = set(_every(scenes, every))
         moved = [name for name in train if _scene(name) in chosen]
-        rule = f'every {every}th folder'
     else:
         moved = _every(train, every)
-        rule = f'every {every}th sample'
     found.update(dict.fromkeys(moved, split))
-    return rule
+    return f'every {every}th {"folder" if by_scene else "sample"}'
 
 
 def _every(names: Sequence[str], every: int) -> list[str]:
