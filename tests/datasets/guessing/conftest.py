@@ -9,6 +9,7 @@ import tifffile
 from PIL import Image
 
 SIZE = (11, 13)  # height, width
+COLOURS = np.uint8([[0, 0, 0], [128, 64, 0], [0, 0, 255]])
 
 
 def label(i, classes=3):

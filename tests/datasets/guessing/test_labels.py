@@ -12,10 +12,9 @@ from mmseg_missing.datasets.guessing.labels import (
     read_classes,
 )
 
-from .conftest import label, rgb, write
+from .conftest import COLOURS, label, rgb, write
 
 PALETTE = [0, 0, 0, 128, 0, 0, 0, 128, 0]
-COLOURS = np.uint8([[0, 0, 0], [128, 64, 0], [0, 0, 255]])
 
 
 @pytest.fixture
