@@ -28,14 +28,8 @@ from ..visualization.pictures import (
     write_picture,
 )
 from .model import read_config
-from .new_configs import (
-    PIXELS_CPU,
-    PIXELS_GPU,
-    Network,
-    data_text,
-    epochs_of,
-    network_text,
-)
+from .new_configs import Network, data_text, network_text
+from .new_sizes import PIXELS_CPU, PIXELS_GPU, epochs_of
 
 DATA, TABLE, SHEET = 'data.py', 'samples.csv', 'samples.png'
 BASES = '_base_'

@@ -17,15 +17,16 @@ from ..datasets.checks import ChannelStatistics
 from ..datasets.guessing import A_GUESS, FolderGuess, Guess
 from ..datasets.guessing.labels import LabelGuess
 from ..datasets.guessing.modalities import ModalityGuess
+from .new_sizes import (
+    BATCH_SIZE,
+    ITERATIONS,
+    STRIDE,
+    batch_size_of,
+    epochs_of,
+    size_in_training,
+)
+from .noted import comment, noted, printable
 
-WIDTH = 79
-STRIDE = 32  # of the networks; a side is a multiple of it
-LEAST_SIDE = 64
-# Pixels of an image in training: what two cores, or a GPU, do in minutes.
-PIXELS_CPU, PIXELS_GPU = 96 * 128, 480 * 640
-BATCH_SIZE = 8
-ITERATIONS = 1500
-EPOCHS = 10, 200
 CHECKPOINTS = 10
 ROUNDED = '{:.4g}'
 
@@ -43,38 +44,6 @@ class Network:
     name: str
     purpose: str
     keys: Sequence[tuple[str, str]] = ()
-
-
-def size_in_training(size: tuple[int, int], pixels: int) -> tuple[int, int]:
-    """Return (height, width) for a network, of about the files' shape.
-
-    >>> size_in_training((480, 640), PIXELS_CPU)
-    (96, 128)
-    >>> size_in_training((50, 70), PIXELS_CPU)
-    (64, 64)
-    """
-    factor = min(1.0, (pixels / (size[0] * size[1])) ** 0.5)
-    height, width = (
-        max(LEAST_SIDE, round(side * factor / STRIDE) * STRIDE)
-        for side in size
-    )
-    return height, width
-
-
-def batch_size_of(samples: int) -> int:
-    """Return a batch size that leaves some batches to an epoch."""
-    return max(1, min(BATCH_SIZE, samples // 4))
-
-
-def epochs_of(samples: int) -> int:
-    """Return the number of epochs that make about 1500 iterations.
-
-    >>> epochs_of(48), epochs_of(795), epochs_of(10000)
-    (200, 15, 10)
-    """
-    batches = -(-samples // batch_size_of(samples))
-    least, most = EPOCHS
-    return max(least, min(most, round(ITERATIONS / batches)))
 
 
 def data_text(
@@ -102,6 +71,7 @@ def data_text(
             for m in guess.modalities
         )
         + ']\n',
+        "in_channels = [m['channels'] for m in modalities]\n",
         'formats = dict(\n' + ''.join(map(_format, guess.modalities)) + ')\n',
         _scale(guess, pixels),
         _pipelines(guess),
@@ -112,7 +82,7 @@ def data_text(
 
 def _header(guess: FolderGuess, data_root: str) -> str:
     return (
-        _comment(
+        comment(
             'Written by `mmseg-missing new`. Beside each guess stands how '
             'sure it is and why; where it is wrong, change it here. '
             'samples.csv has a row per sample; in its column `split` each is '
@@ -124,7 +94,8 @@ def _header(guess: FolderGuess, data_root: str) -> str:
 
 def _classes(label: LabelGuess) -> str:
     names = ''.join(f'    {name!r},\n' for name in label.classes.value)
-    text = _noted('classes = (', label.classes) + f'{names})\n'
+    text = noted('classes = (', label.classes) + f'{names})\n'
+    text += 'num_classes = len(classes)\n'
     if label.colours is not None:
         rows = ''.join(f'    {list(colour)},\n' for colour in label.colours)
         text += f'palette = [\n{rows}]\n'
@@ -141,12 +112,12 @@ def _modality(
     how = f'measured on {images} images; {modality.unit.value}'
     unit = Guess(None, modality.unit.confidence, how)
     lines = [
-        _noted(f'name={modality.name.value!r},', modality.name, 2),
-        _noted(f'channels={modality.channels.value},', modality.channels, 2),
-        _noted(f'mean={mean},', unit, 2),
+        noted(f'name={modality.name.value!r},', modality.name, 2),
+        noted(f'channels={modality.channels.value},', modality.channels, 2),
+        noted(f'mean={mean},', unit, 2),
         f'        std={std},\n',
         *(
-            _noted(f'{key}={value.value!r},', value, 2)
+            noted(f'{key}={value.value!r},', value, 2)
             for key, value in modality.extras.items()
         ),
     ]
@@ -155,10 +126,10 @@ def _modality(
 
 def _format(modality: ModalityGuess) -> str:
     lines = ''.join(
-        _noted(f'{key}={_number(value.value)},', value, 2)
+        noted(f'{key}={_number(value.value)},', value, 2)
         for key, value in modality.form.items()
     )
-    lines += _comment(f'{modality.unit.value}: {modality.unit}', 2)
+    lines += comment(f'{modality.unit.value}: {modality.unit}', 2)
     return f'    {modality.name.value}=dict(\n{lines}    ),\n'
 
 
@@ -166,7 +137,7 @@ def _number(value: Any) -> str:
     """Return what a config can hold; infinity has no literal."""
     if isinstance(value, list):
         return f'[{", ".join(map(_number, value))}]'
-    return "float('inf')" if value == float('inf') else repr(value)
+    return f"float('{value}')" if str(value).endswith('inf') else repr(value)
 
 
 def _scale(guess: FolderGuess, pixels: int) -> str:
@@ -179,22 +150,22 @@ def _scale(guess: FolderGuess, pixels: int) -> str:
     if height * width < files_height * files_width:
         reason += '; larger is better and slower'
     scale = Guess(None, A_GUESS, reason)
-    return _noted(f'scale = ({width}, {height})', scale)
+    return noted(f'scale = ({width}, {height})', scale)
 
 
 def _pipelines(guess: FolderGuess) -> str:
     absent = guess.may_be_absent
     load = "dict(type='LoadModalities'"
     load += ", absent_file='missing'),\n" if absent.value else '),\n'
-    note = _comment(str(absent)) if absent.value else ''
+    note = comment(str(absent)) if absent.value else ''
     options = ''.join(
-        _noted(f'{key}={_options(value.value)},', value)
+        noted(f'{key}={_options(value.value)},', value)
         for key, value in guess.label.options.items()
     )
     return (
         f'{note}load_modalities = {load.rstrip()[:-1]}\n'
         f"load_label = dict(\n    type='LoadLabel',\n"
-        f'    num_classes=len(classes),\n{textwrap.indent(options, "    ")})\n'
+        f'    num_classes=num_classes,\n{textwrap.indent(options, "    ")})\n'
         """train_pipeline = [
     load_modalities,
     load_label,
@@ -234,7 +205,7 @@ def _loaders(guess: FolderGuess) -> str:
     metainfo += ', palette=palette' if label.colours is not None else ''
     reduced = ''
     if label.reduce_zero_label is not None:
-        reduced = _noted('reduce_zero_label=True,', label.reduce_zero_label, 1)
+        reduced = noted('reduce_zero_label=True,', label.reduce_zero_label, 1)
     counts = ', '.join(f'{guess.count(s)} {s}' for s in SPLITS)
     return (
         "dataset = dict(\n    type='FolderDataset',\n"
@@ -242,13 +213,13 @@ def _loaders(guess: FolderGuess) -> str:
         "    manifest='{{ fileDirname }}/samples.csv',\n"
         '    modalities=modalities,\n    formats=formats,\n'
         f'    metainfo=dict({metainfo}),\n{reduced})\n'
-        + _comment(f'Samples: {counts}. {guess.split}')
+        + comment(f'Samples: {counts}. {guess.split}')
         + _loader('train', 'train', batch_size_of(train))
         + _loader('val', 'val', BATCH_SIZE)
         + _loader('test', test, BATCH_SIZE)
         + "evaluator = dict(type='CombinationIoUMetric')\n"
         'val_evaluator = test_evaluator = evaluator\n'
-        + _comment(
+        + comment(
             "'full' is quick; 'every' scores each combination of modalities"
         )
         + "val_cfg = dict(type='CombinationValLoop', present='full')\n"
@@ -286,26 +257,23 @@ def network_text(
     train = guess.count('train')
     epochs = epochs_of(train)
     interval = max(1, epochs // CHECKPOINTS)
-    channels = [m.channels.value for m in guess.modalities]
-    classes = len(guess.label.classes.value)
     keys = ''.join(
-        _comment(comment, 2) + f'        {key},\n'
-        for key, comment in network.keys
+        comment(why, 2) + f'        {key},\n' for key, why in network.keys
     )
     reason = f'{train} images for training, about {ITERATIONS} iterations'
     return (
-        f'# mmseg-missing train {_printable(config)}\n# Result: not run yet\n'
-        + _comment(network.purpose)
+        f'# mmseg-missing train {printable(config)}\n# Result: not run yet\n'
+        + comment(network.purpose)
         + '_base_ = [\n'
         f'    {str(bases / "default_runtime.py")!r},\n'
         f'    {str(bases / "models" / network.name) + ".py"!r},\n'
         "    'data.py',\n"
         f'    {str(bases / "schedules" / SCHEDULE)!r},\n'
         ']\n'
-        + _noted(f'max_epochs = {epochs}', Guess(None, A_GUESS, reason))
+        + noted(f'max_epochs = {epochs}', Guess(None, A_GUESS, reason))
         + 'model = dict(\n    stack=_base_.modalities,\n    backbone=dict(\n'
-        f'        in_channels={channels},\n{keys}    ),\n'
-        f'    decode_head=dict(num_classes={classes}),\n'
+        f'        in_channels=_base_.in_channels,\n{keys}    ),\n'
+        '    decode_head=dict(num_classes=_base_.num_classes),\n'
         ')\n'
         f'train_cfg = dict(max_epochs=max_epochs, val_interval={interval})\n'
         f'default_hooks = dict(checkpoint=dict(interval={interval}))\n'
@@ -338,29 +306,6 @@ def _rounded(values: Any) -> list[float]:
     return [float(ROUNDED.format(value)) for value in values]
 
 
-def _noted(line: str, guess: Guess, depth: int = 0) -> str:
-    """Return a line with its comment beside or, if that is long, above."""
-    text, indent = _printable(str(guess)), '    ' * depth
-    beside = f'{indent}{line}  # {text}'
-    if len(beside) <= WIDTH:
-        return beside + '\n'
-    return _comment(text, depth) + f'{indent}{line}\n'
-
-
-def _comment(text: str, depth: int = 0) -> str:
-    start = '    ' * depth + '# '
-    lines = textwrap.wrap(
-        _printable(text), WIDTH - len(start), break_long_words=False
-    )
-    return ''.join(f'{start}{line}\n' for line in lines)
-
-
-def _printable(text: str) -> str:
-    """Keep names of files from ending a comment, or from being a variable."""
-    text = ''.join(c if c.isprintable() else '?' for c in text)
-    return text.replace('{{', '{ {')
-
-
 def open_questions(guess: FolderGuess) -> Iterator[tuple[str, Guess]]:
     """Yield what was guessed and is not sure, the least sure first."""
     found = [('split', guess.split), ('classes', guess.label.classes)]
@@ -374,7 +319,7 @@ def open_questions(guess: FolderGuess) -> Iterator[tuple[str, Guess]]:
         found += [
             (f'{key} of {name}', value)
             for key, value in modality.form.items()
-            if value.reason not in (modality.unit.reason, 'the same')
+            if value.reason not in (modality.unit.reason, 'with this scale')
         ]
     for confidence in (A_GUESS, 'likely'):
         yield from ((k, v) for k, v in found if v.confidence == confidence)

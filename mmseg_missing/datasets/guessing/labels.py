@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import csv
-import io
-import re
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,17 +13,15 @@ import numpy as np
 
 from mmseg_missing.values import VOID
 
-from ..manifest import read_text
 from ..transforms.loading import packed_colours
 from ..transforms.reading import read_array, traits_of
+from .class_lists import ClassList
 from .guess import A_GUESS, LIKELY, SURE, Guess, Unclear
 
 # More values in labels are no classes but objects, depths or photographs.
 MOST_CLASSES = 150
 MOST_COLOURS = 64
 THREADS = 4
-NUMBERED = re.compile(r'^\s*(\d+)\s*[:;,.)=\t ]\s*(.+)$')
-NAME = re.compile(r"^\w[\w \-/().&'+]{0,40}$")
 
 
 @dataclass
@@ -168,13 +163,12 @@ def _check(kind: str, probe: LabelProbe) -> None:
         )
     most = MOST_COLOURS if probe.is_colour else MOST_CLASSES
     what = 'colours' if probe.is_colour else 'values'
-    if probe.problems or not 1 <= len(probe.pixels) <= most:
+    if probe.problems or not 1 < len(probe.pixels) <= most:
         first = f'; {probe.problems[0]}' if probe.problems else ''
         raise Unclear(
-            f'labels {kind!r} hold {len(probe.pixels)} {what}{first}: class '
-            f'indices, or up to {most} {what} in one or three channels, were '
-            'expected; write one number per class, 255 = ignore, or name '
-            'other files by --labels'
+            f'labels {kind!r} hold {len(probe.pixels)} {what}{first}; it '
+            f'takes 2 to {most}, one for each class, and 255 to ignore a pixel; '
+            'write them so, or name other files by --labels'
         )
 
 
@@ -289,103 +283,3 @@ def _by_colour(
 
 def _rgb(colour: int) -> tuple[int, int, int]:
     return colour >> 16, colour >> 8 & 255, colour & 255
-
-
-@dataclass(frozen=True)
-class ClassList:
-    """Names of classes from a file.
-
-    Args:
-        names: in the order of their indices.
-        first: the number of the first, None where the file has no numbers.
-        colours: ``0xRRGGBB`` of each, empty where the file has none.
-        source: the file.
-    """
-
-    names: tuple[str, ...]
-    first: int | None
-    colours: tuple[int, ...]
-    source: str
-
-
-def read_classes(path: Path) -> ClassList | None:
-    """Return the classes that a text or CSV file lists, or None.
-
-    A line is ``person``, ``3 person`` or ``person,192,128,128`` (a colour);
-    a header line of a table is left out.
-    """
-    try:
-        lines = [line.strip() for line in read_text(path).splitlines()]
-    except (OSError, ValueError):
-        return None
-    lines = [line for line in lines if line and not line.startswith('#')]
-    for parse in (_with_colours, _with_numbers, _plain_names):
-        found = parse(lines)
-        if found is not None:
-            return ClassList(*found, source=path.name)
-    return None
-
-
-def _with_colours(lines: Sequence[str]):
-    rows = list(csv.reader(io.StringIO('\n'.join(lines).replace(':', ','))))
-    found = []
-    for row in rows:
-        cells = [cell.strip() for cell in row if cell.strip()]
-        numbers = [int(cell) for cell in cells if cell.isdecimal()]
-        words = [cell for cell in cells if not cell.isdecimal()]
-        if len(words) == 1 and len(numbers) in (3, 4):
-            red, green, blue = numbers[-3:]
-            if max(red, green, blue) <= 255:
-                found.append((words[0], red << 16 | green << 8 | blue))
-    if len(found) < max(2, len(rows) - 1):
-        return None
-    names, colours = zip(*found)
-    return (names, None, colours) if _are_names(names) else None
-
-
-def _with_numbers(lines: Sequence[str]):
-    matches = [NUMBERED.match(line) for line in lines]
-    if not matches or not all(matches):
-        return None
-    numbers = [int(match[1]) for match in matches]
-    names = tuple(match[2].strip() for match in matches)
-    is_counted = numbers == list(range(numbers[0], numbers[0] + len(numbers)))
-    if not is_counted or numbers[0] > 1 or not _are_names(names):
-        return None
-    return names, numbers[0], ()
-
-
-def _plain_names(lines: Sequence[str]):
-    return (tuple(lines), None, ()) if _are_names(lines) else None
-
-
-def _are_names(names: Iterable[str]) -> bool:
-    names = list(names)
-    fit = all(map(NAME.match, names)) and not all(n.isdecimal() for n in names)
-    return fit and 2 <= len(set(names)) == len(names) <= VOID
-
-
-def find_classes(root: Path, kind: str, probe: LabelProbe) -> ClassList | None:
-    """Return the list beside the data that fits its labels best, or None."""
-    files = [
-        path
-        for path in sorted(root.iterdir())
-        if path.suffix.lower() in ('.txt', '.csv', '.names')
-        and re.search('class|label|names', path.stem.lower())
-    ]
-    lists = [found for path in files if (found := read_classes(path))]
-    counts = _plausible_counts(probe)
-    fitting = [one for one in lists if len(one.names) in counts]
-    if probe.is_colour:
-        stored = set(probe.pixels)
-        fitting = [one for one in lists if len(stored & {*one.colours}) > 1]
-    digits = ''.join(filter(str.isdecimal, kind))
-    fitting.sort(key=lambda one: digits not in one.source)
-    return fitting[0] if fitting else None
-
-
-def _plausible_counts(probe: LabelProbe) -> set[int]:
-    values = [value for value in probe.pixels if value != VOID]
-    if not values:
-        return set()
-    return {max(values), max(values) + 1, len(values)}

@@ -2,41 +2,23 @@
 
 from __future__ import annotations
 
-import os
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
-from ..listing import files_below
-from ..manifest import LABEL, SPLIT, read_table
+from ..manifest import LABEL, SPLIT
+from .arranging import arranged
+from .class_lists import find_classes, read_classes
 from .guess import LIKELY, SURE, Guess, Unclear
-from .labels import (
-    LabelGuess,
-    LabelProbe,
-    find_classes,
-    guess_labels,
-    probe_labels,
-    read_classes,
-)
-from .layout import Layout, guess_layout
+from .labels import LabelGuess, LabelProbe, guess_labels, probe_labels
+from .layout import Layout
 from .modalities import ModalityGuess, guess_modalities
 from .probing import Probe, probe
 from .splitting import LEAST_SAMPLES, find_lists, guess_splits
 from .words import kind_of
 
-# Files that may hold pixels, by their suffix: read, and known but not read.
-PIXELS = (
-    *('.png', '.jpg', '.jpeg', '.tif', '.tiff', '.npy', '.webp', '.bmp'),
-    *('.pgm', '.ppm', '.pfm', '.pnm', '.jp2'),
-)
-FOREIGN = (
-    *('.npz', '.exr', '.mat', '.h5', '.hdf5', '.nc', '.hdr', '.gif', '.dcm'),
-    *('.nii', '.gz', '.pkl'),
-)
-TABLES = ('.csv', '.json')
 FILES_PER_MODALITY = 16
 FILES_TO_TELL_LABELS = 8
 MOST_LABELS = 2000
@@ -94,7 +76,7 @@ def look_at(
         FileNotFoundError: no such folder or file.
         Unclear: several readings fit, or none; the sentence names the option.
     """
-    root, layout, others = _arranged(Path(source))
+    root, layout, others = arranged(Path(source))
     given = {
         name: _chosen(layout.kinds, kind, f'--modality {name}=')
         for name, kind in (modalities or {}).items()
@@ -136,57 +118,6 @@ def look_at(
     )
 
 
-def _arranged(source: Path) -> tuple[Path, Layout, list[Path]]:
-    """Return where paths begin, the layout, and text files beside it."""
-    if source.is_file():
-        return source.parent, _from_table(source), []
-    if not source.is_dir():
-        raise FileNotFoundError(
-            f"no folder or table '{source}'; give the folder that holds a "
-            'folder per modality'
-        )
-    pixels, texts, foreign = [], [], Counter()
-    for name in files_below(source):
-        suffix = os.path.splitext(name)[1].lower()
-        if suffix in PIXELS:
-            pixels.append(name)
-        elif suffix in ('.txt', '.lst'):
-            texts.append(source / name)
-        elif suffix in FOREIGN:
-            foreign[suffix] += 1
-    if not pixels and foreign:
-        raise Unclear(
-            f"'{source}' holds {' and '.join(foreign)}, which are not read; "
-            f'convert them to one of {" ".join(PIXELS)}'
-        )
-    return source, guess_layout(pixels), texts
-
-
-def _from_table(source: Path) -> Layout:
-    if source.suffix.lower() not in TABLES:
-        raise Unclear(
-            f"'{source}' is no table; give a folder, or a .csv or .json file "
-            'with a column per modality, `label` and perhaps `split`'
-        )
-    table = read_table(source)
-    kinds: dict[str, dict[str, str]] = {}
-    splits = {}
-    for number, row in enumerate(table):
-        name = f'{number:06d}'
-        for column, cell in row.items():
-            if column == SPLIT and cell:
-                splits[name] = str(cell)
-            elif column != SPLIT and cell and _is_path(source.parent, cell):
-                kinds.setdefault(column, {})[name] = str(cell).strip()
-    rule = Guess('table', SURE, f'columns of {source.name}')
-    return Layout(kinds, splits, rule)
-
-
-def _is_path(root: Path, cell: object) -> bool:
-    suffix = os.path.splitext(str(cell).strip())[1].lower()
-    return suffix in PIXELS and (root / str(cell).strip()).is_file()
-
-
 def _full(root: Path, some: Mapping[str, str]) -> dict[str, Path]:
     return {name: root / path for name, path in some.items()}
 
@@ -215,6 +146,10 @@ def _label_kind(
     named = [kind for kind in free if kind_of(kind) == LABEL]
     if len(named) > 1:
         named = [k for k in named if _looks_like_labels(full[k])] or named
+    if len(named) > 1:  # a picture of the labels is none
+        named = [
+            k for k in named if not _label_probe(full[k]).is_colour
+        ] or named
     found = named or [
         kind
         for kind in free
@@ -234,8 +169,11 @@ def _label_kind(
 
 
 def _looks_like_labels(files: Mapping[str, Path]) -> bool:
-    some = _spread(list(files.values()), FILES_TO_TELL_LABELS)
-    return probe_labels(some).looks_like_labels
+    return _label_probe(files).looks_like_labels
+
+
+def _label_probe(files: Mapping[str, Path]) -> LabelProbe:
+    return probe_labels(_spread([*files.values()], FILES_TO_TELL_LABELS))
 
 
 def _modality_kinds(
@@ -300,7 +238,8 @@ def _label(
         _spread([files[name] for name in names], MOST_LABELS)
     )
     if classes is None:
-        return guess_labels(kind, found, find_classes(root, kind, found))
+        known = find_classes(root, kind, [*found.pixels], found.is_colour)
+        return guess_labels(kind, found, known)
     if not Path(classes).is_file():
         raise FileNotFoundError(f"no file '{classes}'; check --classes")
     known = read_classes(Path(classes))

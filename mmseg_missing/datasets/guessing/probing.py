@@ -30,7 +30,7 @@ class Probe:
         values: some values, those that mark a pixel without one left out.
         zeros: share of pixels that are 0 in all channels.
         nan: whether NaN occurs.
-        infinite: whether infinity occurs.
+        infinite: which infinities occur.
         huge: finite values that no sensor measures.
         declared: the value that a TIFF itself declares to mean "no data".
         is_grey: all channels of every file are equal.
@@ -45,7 +45,7 @@ class Probe:
     values: np.ndarray = field(default_factory=lambda: np.zeros(0))
     zeros: float = 0.0
     nan: bool = False
-    infinite: bool = False
+    infinite: list[float] = field(default_factory=list)
     huge: list[float] = field(default_factory=list)
     declared: float | None = None
     is_grey: bool = True
@@ -108,7 +108,8 @@ def _add(found: Probe, array: np.ndarray) -> None:
     found.is_opaque &= bool((last == last.flat[0]).all())
     if array.dtype.kind == 'f':
         found.nan |= bool(np.isnan(array).any())
-        found.infinite |= bool(np.isinf(array).any())
+        infinite = np.unique(array[np.isinf(array)]).astype(float)
+        found.infinite = sorted({*found.infinite, *infinite.tolist()})
         is_huge = np.isfinite(array) & (np.abs(array) >= LARGEST)
         found.huge += np.unique(array[is_huge]).astype(float).tolist()[:4]
         is_value = np.isfinite(array) & ~is_huge

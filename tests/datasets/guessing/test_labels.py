@@ -4,13 +4,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mmseg_missing.datasets.guessing.guess import Unclear
-from mmseg_missing.datasets.guessing.labels import (
+from mmseg_missing.datasets.guessing.class_lists import (
     find_classes,
-    guess_labels,
-    probe_labels,
     read_classes,
 )
+from mmseg_missing.datasets.guessing.guess import Unclear
+from mmseg_missing.datasets.guessing.labels import guess_labels, probe_labels
 
 from .conftest import COLOURS, label, rgb, write
 
@@ -29,7 +28,9 @@ def guess(tmp_path):
         if names is not None:
             (tmp_path / 'classes.txt').write_text(names)
         found = probe_labels(paths)
-        return guess_labels(kind, found, find_classes(tmp_path, kind, found))
+        stored = list(found.pixels)
+        known = find_classes(tmp_path, kind, stored, found.is_colour)
+        return guess_labels(kind, found, known)
 
     return run
 

@@ -37,7 +37,9 @@ LAYOUTS = {
         {'scans/*.jpg', 'scans/*.npy', 'masks'},
     ),
     'scenes first': (
-        paths(*(f'{s}/{k}/{{}}.png' for s in 'ab' for k in ('rgb', 'ir', 'gt'))),
+        paths(
+            *(f'{s}/{k}/{{}}.png' for s in 'ab' for k in ('rgb', 'ir', 'gt'))
+        ),
         {'rgb', 'ir', 'gt'},
     ),
     'folders of uneven depth': (

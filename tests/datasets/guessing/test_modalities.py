@@ -115,7 +115,11 @@ def test_units(name, guess):
 
 def test_names_and_order(tmp_path):
     kinds = {}
-    for folder, make in (('ir', celsius), ('RGB', rgb), ('depth_raw', depth_m)):
+    for folder, make in (
+        ('ir', celsius),
+        ('RGB', rgb),
+        ('depth_raw', depth_m),
+    ):
         write(tmp_path / folder / '0.npy', make(0))
         kinds[folder] = probe([tmp_path / folder / '0.npy'])
     found = guess_modalities(kinds)
@@ -158,7 +162,9 @@ def test_holes(stored, share, nodata, guess):
 
 
 def test_fourth_channel(guess):
-    opaque = [np.dstack([rgb(i), np.full(SIZE, 255, np.uint8)]) for i in range(3)]
+    opaque = [
+        np.dstack([rgb(i), np.full(SIZE, 255, np.uint8)]) for i in range(3)
+    ]
     [modality] = guess('rgb', opaque, '.png')
     assert form(modality)['channels'] == 'rgb'
     assert modality.channels.value == 3
@@ -172,7 +178,9 @@ def test_fourth_channel(guess):
 
 
 def test_grey_stored_three_times(guess):
-    [modality] = guess('ir', [np.dstack([rgb(i)[..., 0]] * 3) for i in range(3)])
+    [modality] = guess(
+        'ir', [np.dstack([rgb(i)[..., 0]] * 3) for i in range(3)]
+    )
     assert modality.channels.value == 1
     assert form(modality)['channels'] == [0]
 

@@ -33,7 +33,9 @@ def test_folders_say_it():
     found, guess = guess_splits(NAMES, told)
     assert found == told
     assert 'test: the samples of val' in guess.reason
-    told = {name: 'train' if i < 40 else 'test' for i, name in enumerate(NAMES)}
+    told = {
+        name: 'train' if i < 40 else 'test' for i, name in enumerate(NAMES)
+    }
     found, guess = guess_splits(NAMES, told)
     assert Counter(found.values()) == {'train': 36, 'val': 4, 'test': 10}
     assert guess.confidence == 'likely'
