@@ -41,8 +41,7 @@ def train(
         folder: Of all stages.
         base: Checkpoint of the base, for adaptation.
     """
-    # The second custom hook of an adapted config loads the base.
-    options = {'custom_hooks.1.base': str(base)} if base else {}
+    options = {'base': str(base)} if base else {}
     cfg = _quiet(CONFIGS / f'{name}.py', folder / name, title, options)
     checkpoint = folder / name / f'epoch_{cfg.train_cfg.max_epochs}.pth'
     stamp = folder / name / 'train.json'
@@ -92,7 +91,7 @@ def _quiet(path: Path, folder: Path, title: str, options: dict) -> Config:
     cfg.work_dir, cfg.experiment_name = str(folder), folder.name
     cfg.log_level = 'ERROR'
     bar = {'type': 'ProgressBarHook', 'title': title}
-    cfg.custom_hooks = [*cfg.custom_hooks, bar]
+    cfg.custom_hooks = [*cfg.get('custom_hooks', ()), bar]
     return cfg
 
 

@@ -37,6 +37,11 @@ from mmseg_missing.startup.start import (
     check_folder,
     check_start,
     resumes,
+    set_base,
+)
+from mmseg_missing.startup.validation import (
+    check_validation,
+    drop_idle_validation,
 )
 
 if TYPE_CHECKING:
@@ -60,6 +65,9 @@ def parse_args() -> argparse.Namespace:
         '--amp', action='store_true', help='automatic mixed precision'
     )
     parser.add_argument(
+        '--base', help='checkpoint that the adapters of the config stand on'
+    )
+    parser.add_argument(
         '--modalities',
         help='train a dedicated network for this combination, as rgb+depth',
     )
@@ -75,6 +83,8 @@ def main() -> None:
     check_numbers(cfg)
     if args.modalities is not None:
         keep_modalities(cfg, args.modalities)
+    if args.base is not None:
+        set_base(cfg, args.base)
     apply_runner_arguments(cfg, args)
     cfg.resume = args.resume or cfg.get('resume', False)
     if args.amp and not torch.cuda.is_available():
@@ -83,6 +93,7 @@ def main() -> None:
         cfg.optim_wrapper.type = 'AmpOptimWrapper'
         cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
     check_start(cfg)
+    drop_idle_validation(cfg)
     with locked(cfg.work_dir, is_first_process(cfg.launcher)):
         runner = build_runner(cfg)
         look_at(runner)
@@ -96,6 +107,7 @@ def look_at(runner: Runner) -> None:
     dataset = runner.train_loop.dataloader.dataset
     check_classes(network, dataset)
     check_folder(runner.cfg)
+    check_validation(runner)
     base, is_adapted = base_of(runner.cfg), has_adapter(runner.cfg)
     if is_adapted:
         runner.logger.info(adapter_share(network))

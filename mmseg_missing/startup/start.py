@@ -24,18 +24,40 @@ VOLATILE = ('init_cfg', 'pretrained', 'with_cp', 'frozen_stages', 'norm_eval')
 def base_of(cfg: Config) -> str | None:
     """Return the checkpoint that a run starts from, None: random weights."""
     for hook in cfg.get('custom_hooks') or ():
-        kind = hook.get('type') if isinstance(hook, Mapping) else hook
-        kind = kind if isinstance(kind, str) else type(hook).__name__
-        if kind.endswith('AdapterCheckpointHook'):
+        if _is_joining(hook):
             is_dict = isinstance(hook, Mapping)
             base = hook.get('base') if is_dict else hook.base
-            if not isinstance(base, str):
+            base = cfg.get('base') if base is None else base
+            if not isinstance(base, str | None):
                 raise TypeError(
-                    '`base` of `AdapterCheckpointHook` takes the path of a '
-                    f'checkpoint, got {base!r}'
+                    f'`base` takes the path of a checkpoint, got {base!r}'
                 )
             return base
     return cfg.get('load_from')
+
+
+def set_base(cfg: Config, base: str | Path) -> None:
+    """Let adapters stand on this checkpoint, whatever a hook says, in place.
+
+    Raises:
+        ValueError: a config without adapters.
+    """
+    if not has_adapter(cfg):
+        raise ValueError(
+            f'--base {str(base)!r} is what adapters stand on, but '
+            f'{cfg.filename!r} has none; leave it out, or give the config '
+            'with `model.adapter`'
+        )
+    for hook in cfg.get('custom_hooks') or ():
+        if isinstance(hook, Mapping) and _is_joining(hook):
+            hook.pop('base', None)
+    cfg.base = str(base)
+
+
+def _is_joining(hook: Any) -> bool:
+    kind = hook.get('type') if isinstance(hook, Mapping) else hook
+    kind = kind if isinstance(kind, str) else type(hook).__name__
+    return kind.endswith('AdapterCheckpointHook')
 
 
 def resumes(cfg: Config) -> bool:
@@ -62,8 +84,8 @@ def check_start(cfg: Config) -> None:
         return
     raise ValueError(
         'adapters would stand on random weights, which are frozen; set '
-        "`custom_hooks=[dict(type='AdapterCheckpointHook', base=...), ...]`, "
-        'or `load_from`'
+        "`custom_hooks=[dict(type='AdapterCheckpointHook'), ...]` and `base` "
+        '(--base), or `load_from`'
     )
 
 
