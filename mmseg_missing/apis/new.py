@@ -6,9 +6,10 @@ import csv
 import os
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -140,8 +141,8 @@ def _networks(samples: int) -> list[Network]:
         ),
         Network(
             'two-stream_mobilenet-v2',
-            'One MobileNetV2 per modality, fused level by level: quick, and '
-            'each stream may start from ImageNet weights.',
+            'One MobileNetV2 per modality, fused level by level; each may '
+            'start from ImageNet weights.',
             keys,
         ),
     ]
@@ -189,13 +190,12 @@ def _write_table(path: Path, guess: FolderGuess) -> None:
 
 def _write_data(path: Path, guess: FolderGuess) -> list[str]:
     """Write the data's config, once to measure by it, and once measured."""
-    root = str(guess.root)
     pixels = PIXELS_GPU if torch.cuda.is_available() else PIXELS_CPU
-    path.write_text(data_text(guess, root, pixels), 'utf-8')
+    path.write_text(data_text(guess, pixels), 'utf-8')
     summary = _measure(read_config(path), guess.count('train'))
     images = summary.samples
     path.write_text(
-        data_text(guess, root, pixels, summary.statistics, images), 'utf-8'
+        data_text(guess, pixels, summary.statistics, images), 'utf-8'
     )
     summary.stack = Stack(read_config(path).modalities)
     classes = guess.label.classes.value
@@ -240,8 +240,24 @@ def _draw(path: Path, data: Path) -> None:
             step['scale'] = (width * factor, height * factor)
     dataset = DATASETS.build(options)
     stack = Stack(cfg.modalities)
-    rows = [
-        sample_pictures(dataset[index], stack, dataset.metainfo['palette'])
-        for index in _spread(len(dataset), ROWS_OF_SHEET)
-    ]
+    samples = _readable(dataset, _spread(len(dataset), ROWS_OF_SHEET))
+    palette = dataset.metainfo['palette']
+    rows = [sample_pictures(sample, stack, palette) for sample in samples]
     write_picture(path, contact_sheet(rows, [*stack.names, 'label']))
+
+
+def _readable(dataset: Any, indices: Sequence[int]) -> list[dict]:
+    """Return the samples that can be read; the others are told elsewhere.
+
+    Raises:
+        OSError, ValueError: none can.
+    """
+    samples, problem = [], None
+    for index in indices:
+        try:
+            samples.append(dataset[index])
+        except (OSError, ValueError) as error:
+            problem = error
+    if problem and not samples:
+        raise problem
+    return samples

@@ -167,8 +167,8 @@ def _check(kind: str, probe: LabelProbe) -> None:
         first = f'; {probe.problems[0]}' if probe.problems else ''
         raise Unclear(
             f'labels {kind!r} hold {len(probe.pixels)} {what}{first}; it '
-            f'takes 2 to {most}, one for each class, and 255 to ignore a pixel; '
-            'write them so, or name other files by --labels'
+            f'takes 2 to {most}, one for each class and 255 to ignore a '
+            'pixel; write them so, or name other files by --labels'
         )
 
 
