@@ -14,7 +14,7 @@ from pathlib import PurePosixPath
 from typing import NamedTuple
 
 from .guess import A_GUESS, LIKELY, SURE, Guess, Unclear
-from .words import kind_of, split_of, words
+from .words import SEPARATORS, kind_of, split_of, words
 
 # More kinds than any rig has sensors: they are samples in truth.
 MOST_KINDS = 24
@@ -62,12 +62,9 @@ def guess_layout(paths: Iterable[str]) -> Layout:
     files = [_parsed(path) for path in sorted(paths)]
     depth = max((len(file.folders) for file in files), default=0)
     tried = [
-        (score, name, kinds)
-        for name, rule in _rules(depth).items()
-        for plain in (_as_it_is, _without_known_words, _without_fixed_words)
-        for score, kinds in [_try(files, rule, plain)]
+        (*_try(files, rule), name) for name, rule in _rules(depth).items()
     ]
-    score, name, kinds = max(tried, key=lambda entry: entry[0])
+    score, kinds, name = max(tried, key=_first)
     if score <= 0:
         example = f", such as '{files[0].path}'" if files else ''
         raise Unclear(
@@ -135,7 +132,7 @@ def _by_folder(file: _File):
 
 def _by_word(place: int) -> Rule:
     def rule(file: _File):
-        found = list(words(file.stem))
+        found = _parts(file.stem)
         if len(found) < 2 or found[place].isdecimal():
             return None
         word = found.pop(place)
@@ -145,11 +142,15 @@ def _by_word(place: int) -> Rule:
 
 
 def _by_folder_and_word(file: _File):
-    found = words(file.stem)
+    found = _parts(file.stem)
     if len(found) < 2 or found[-1].isdecimal() or not file.folders:
         return None
     top = file.folders[0]
     return f'{top}/{found[-1]}', file.folders[1:], '_'.join(found[:-1])
+
+
+def _parts(stem: str) -> list[str]:
+    return [part for part in SEPARATORS.split(stem) if part]
 
 
 def _by_suffix(file: _File):
@@ -173,28 +174,37 @@ def _without_fixed_words(stems: Iterable[str]) -> Callable[[str], str]:
 
 
 def _try(
-    files: list[_File], rule: Rule, plain: Callable
+    files: list[_File], rule: Rule
 ) -> tuple[float, dict[str, dict[str, _File]]]:
     """Return how well a rule does, and the kinds that it makes."""
-    parts = [(file, found) for file in files if (found := rule(file))]
     by_kind = defaultdict(list)
-    for file, (kind, folders, stem) in parts:
-        by_kind[kind].append((file, folders, stem))
+    for file in files:
+        if found := rule(file):
+            kind, folders, stem = found
+            folders = (*filter(None, [file.split]), *folders)
+            by_kind[kind].append((file, folders, stem))
+    best: tuple[float, dict] = 0.0, {}
     if not 2 <= len(by_kind) <= MOST_KINDS:
-        return 0.0, {}
-    kinds: dict[str, dict[str, _File]] = {}
-    for kind, entries in by_kind.items():
-        strip = plain([stem for _, _, stem in entries])
-        named = [
-            (
-                '/'.join((*filter(None, [file.split]), *folders, strip(stem))),
-                file,
-            )
-            for file, folders, stem in entries
-        ]
-        kinds |= _told_apart(kind, named)
-    kinds = _that_meet(kinds)
-    return _score(kinds, len(files)), kinds
+        return best
+    for plain in (_as_it_is, _without_known_words, _without_fixed_words):
+        kinds: dict[str, dict[str, _File]] = {}
+        for kind, entries in by_kind.items():
+            strip = plain([stem for _, _, stem in entries])
+            named = [
+                ('/'.join((*folders, strip(stem))), file)
+                for file, folders, stem in entries
+            ]
+            kinds |= _told_apart(kind, named)
+        kinds = _that_meet(kinds)
+        best = max(best, (_score(kinds, len(files)), kinds), key=_first)
+        samples = set(map(frozenset, kinds.values()))
+        if len(samples) == 1 and len(kinds) == len(by_kind):
+            break
+    return best
+
+
+def _first(pair: tuple) -> float:
+    return pair[0]
 
 
 def _told_apart(
@@ -224,14 +234,15 @@ def _that_meet(kinds: Mapping[str, dict]) -> dict[str, dict[str, _File]]:
 
 
 def _score(kinds: Mapping[str, dict], total: int) -> float:
-    """Return the share of files that meet, plus what else speaks for it.
+    """Return how many files of its sample a file meets, and what else counts.
 
-    Kinds that are called by a known word count half as much, and among
-    rules that do equally well fewer kinds are better.
+    1 where each meets one of every other kind. Kinds that are called by a
+    known word count half as much, and among rules that do equally well
+    fewer kinds are better.
     """
-    counts = Counter(name for some in kinds.values() for name in some)
-    met = sum(count for count in counts.values() if count > 1)
-    if not met or all(kind.isdecimal() for kind in kinds):
+    if len(kinds) < 2 or all(kind.isdecimal() for kind in kinds):
         return 0.0
+    counts = Counter(name for some in kinds.values() for name in some)
+    met = sum(count * (count - 1) for count in counts.values())
     known = sum(kind_of(kind) is not None for kind in kinds) / len(kinds)
-    return met / total + known / 2 - len(kinds) / 100
+    return met / (total * (len(kinds) - 1)) + known / 2 - len(kinds) / 100

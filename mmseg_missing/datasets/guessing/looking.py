@@ -172,6 +172,11 @@ def _looks_like_labels(files: Mapping[str, Path]) -> bool:
     return _label_probe(files).looks_like_labels
 
 
+def _is_picture_of_labels(kind: str, files: Mapping[str, Path]) -> bool:
+    """Say whether few values, or flat colours, would tell the answer."""
+    return kind_of(kind) in (None, 'rgb') and _looks_like_labels(files)
+
+
 def _label_probe(files: Mapping[str, Path]) -> LabelProbe:
     return probe_labels(_spread([*files.values()], FILES_TO_TELL_LABELS))
 
@@ -186,7 +191,12 @@ def _modality_kinds(
         for kind in full
         if kind != label and (kind in told or kind_of(kind) != LABEL)
     ]
-    meeting = [k for k in stack if full[k].keys() & full[label].keys()]
+    meeting = [
+        kind
+        for kind in stack
+        if full[kind].keys() & full[label].keys()
+        and (kind in told or not _is_picture_of_labels(kind, full[kind]))
+    ]
     if not meeting:
         raise Unclear(
             f'no file of {", ".join(map(repr, stack))} has the name of one in '
@@ -309,8 +319,9 @@ def _left_out(
     kinds = [kind for kind in full if kind != label and kind not in stack]
     if kinds:
         yield (
-            f'{", ".join(map(repr, kinds))} left out: other labels, or names '
-            'that no label has'
+            f'{", ".join(map(repr, kinds))} left out: labels, pictures of '
+            'them, or names that no label has (--modality NAME=FOLDER takes '
+            'it nevertheless)'
         )
     known = set(names)
     without = set().union(*(full[kind] for kind in stack)) - known

@@ -23,6 +23,14 @@ MODALITIES = {
     'disparity': 'disp',
     'normals': 'normal',
     'sar': '',
+    's1': 'sentinel1',
+    's2': 'sentinel2',
+    'flair': '',
+    't1': '',
+    't1c': 't1ce t1gd',
+    't2': '',
+    'ct': '',
+    'pet': '',
 }
 LABELS = (
     'label labels lbl mask masks gt gts annotation annotations annot ann '

@@ -57,8 +57,38 @@ LAYOUTS = {
         {'leftImg8bit', 'disparity', 'gtFine'},
     ),
     'names of no meaning': (
-        paths('t1/{}.png', 't2/{}.png', 'flair/{}.png'),
-        {'t1', 't2', 'flair'},
+        paths('a/{}.png', 'b/{}.png', 'c/{}.png'),
+        {'a', 'b', 'c'},
+    ),
+    'several kinds in a folder': (
+        paths(
+            *(
+                f'{kind}/{city}/{city}_{{}}_{name}.png'
+                for city in ('aachen', 'bonn')
+                for kind, name in (
+                    ('leftImg8bit', 'leftImg8bit'),
+                    ('disparity', 'disparity'),
+                    ('gtFine', 'gtFine_labelIds'),
+                    ('gtFine', 'gtFine_instanceIds'),
+                )
+            )
+        ),
+        {
+            'leftImg8bit/leftImg8bit',
+            'disparity/disparity',
+            'gtFine/labelIds',
+            'gtFine/instanceIds',
+        },
+    ),
+    'regions first': (
+        paths(
+            *(
+                f'{r}/{k}/{r}_{k}_p{{}}.tif'
+                for r in 'xyz'
+                for k in ('s1', 'lc')
+            )
+        ),
+        {'s1', 'lc'},
     ),
 }
 

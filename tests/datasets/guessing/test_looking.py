@@ -132,6 +132,18 @@ def test_of_two_labels_the_one_that_holds_classes_is_taken(rgbd):
     assert look_at(root).label.kind == 'labels'
 
 
+def test_a_picture_of_the_labels_is_no_modality(rgbd):
+    root = rgbd({'color/{i:04d}.png': lambda i: COLOURS[label(i)]})
+    guess = look_at(root)
+    assert names(guess) == ['rgb', 'depth']
+    assert any("'color' left out" in note for note in guess.notes)
+    assert names(look_at(root, {'paint': 'color'})) == [
+        'rgb',
+        'depth',
+        'paint',
+    ]
+
+
 def test_labels_are_known_by_their_values(fill):
     root = fill({'a/{i}.png': rgb, 'b/{i}.png': rgb, 'c/{i}.png': label})
     guess = look_at(root)

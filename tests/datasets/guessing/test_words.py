@@ -16,7 +16,7 @@ from mmseg_missing.datasets.guessing.words import kind_of, split_of
         ('SegmentationClass', 'label'),
         ('gtFine', 'label'),
         ('camera', None),
-        ('t1', None),
+        ('t1', 't1'),
         ('berlin', None),
     ],
 )
