@@ -17,8 +17,6 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS
 
-import mmseg_missing
-
 from ..datasets.checks import SampleChecks, Summary, findings
 from ..datasets.guessing import FolderGuess, look_at
 from ..evaluation import check_writable
@@ -32,6 +30,7 @@ from .model import read_config
 from .new_configs import Network, data_text, network_text
 from .new_sizes import PIXELS_CPU, PIXELS_GPU, epochs_of
 
+PACKAGE = Path(__file__).resolve().parents[1]
 DATA, TABLE, SHEET = 'data.py', 'samples.csv', 'samples.png'
 BASES = '_base_'
 # More images hardly change mean and deviation.
@@ -154,12 +153,11 @@ def configs_folder() -> Path:
     Raises:
         FileNotFoundError: an installation without configs.
     """
-    package = Path(mmseg_missing.__file__).resolve().parent
-    for place in (package / '.mim', package.parent):
+    for place in (PACKAGE / '.mim', PACKAGE.parent):
         if (place / 'configs' / BASES).is_dir():
             return place / 'configs'
     raise FileNotFoundError(
-        f"no configs beside '{package}'; install mmseg-missing from a wheel, "
+        f"no configs beside '{PACKAGE}'; install mmseg-missing from a wheel, "
         'or work in a checkout'
     )
 

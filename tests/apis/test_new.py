@@ -198,9 +198,7 @@ def test_size_in_training(size):
 def test_bases_of_an_installation(monkeypatch, tmp_path):
     package = tmp_path / 'mmseg_missing'
     (package / '.mim/configs/_base_').mkdir(parents=True)
-    monkeypatch.setattr(
-        new_module.mmseg_missing, '__file__', str(package / '__init__.py')
-    )
+    monkeypatch.setattr(new_module, 'PACKAGE', package)
     assert configs_folder() == package / '.mim/configs'
     shutil.rmtree(package / '.mim')
     with pytest.raises(FileNotFoundError, match='install'):

@@ -197,8 +197,10 @@ class LoadLabel(BaseTransform):
         place = np.searchsorted(known, raw).clip(max=len(known) - 1)
         unlisted = raw[known[place] != raw]
         if unlisted.size:
+            value = unlisted.max()
+            colour = f' (0x{value:06x})' if value > 0xFFFF else ''
             raise ValueError(
-                f"label '{path}' holds the value {unlisted.max()}, which "
+                f"label '{path}' holds the value {value}{colour}, which "
                 f'`values` of LoadLabel does not list ({list(self.values)}); '
                 'give it a class, or 255 to ignore it'
             )
