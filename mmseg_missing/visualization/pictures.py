@@ -1,11 +1,13 @@
 """Draw modalities and label maps side by side; NumPy and OpenCV only."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 
+from ..modality import Stack
 from ..values import VOID
 
 GAP = 4  # pixels between cells
@@ -71,6 +73,29 @@ def overlay(
         (H, W, 3) uint8.
     """
     return cv2.addWeighted(picture, 1 - share, colors, share, 0)
+
+
+def sample_pictures(
+    sample: Mapping[str, Any], stack: Stack, palette: Sequence[Sequence[int]]
+) -> list[np.ndarray | None]:
+    """Return a picture per modality and one of the label.
+
+    Args:
+        sample: what ``PackModalities`` returns; an absent modality gives
+            None.
+        stack: the modalities of its channels.
+        palette: one RGB colour per class.
+    """
+    inputs = sample['inputs'].permute(1, 2, 0).numpy()
+    data_sample = sample['data_samples']
+    pictures = [
+        colorize_modality(inputs[..., channels]) if present else None
+        for channels, present in zip(
+            stack.slices.values(), data_sample.present, strict=True
+        )
+    ]
+    label = data_sample.gt_sem_seg.data[0].numpy()
+    return [*pictures, colorize_label(label, palette)]
 
 
 def contact_sheet(

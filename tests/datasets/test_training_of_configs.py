@@ -16,6 +16,7 @@ import mmseg_missing
 from mmseg_missing.apis.model import load_config
 from mmseg_missing.apis.runner import build_runner
 from mmseg_missing.engine.checkpoints import read_state
+from mmseg_missing.startup.validation import drop_idle_validation
 
 ROOT = Path(mmseg_missing.__file__).parents[1] / 'configs'
 CONFIGS = sorted(set(ROOT.rglob('*.py')) - set(ROOT.rglob('_base_/**/*.py')))
@@ -166,10 +167,10 @@ def train(works, data_root, forgetting):
         cfg.train_cfg.max_epochs = 1
         cfg.default_hooks.checkpoint.interval = 1
         cfg.merge_from_dict({'work_dir': str(work), 'launcher': 'none'})
-        for hook in cfg.custom_hooks:
-            if hook.type == 'AdapterCheckpointHook':
-                base = path.with_name(f'{Path(hook.base).parent.name}.py')
-                hook.base = str(train(base))
+        if 'base' in cfg:
+            base = path.with_name(f'{Path(cfg.base).parent.name}.py')
+            cfg.base = str(train(base))
+        drop_idle_validation(cfg)
         with forgetting():
             runner = build_runner(cfg)
             runner.train()

@@ -76,7 +76,6 @@ def test_sites_are_what_training_takes(out, found, run, trained, tmp_path):
     [
         (['--budget', '0'], '--budget'),
         (['--present', 'full'], 'misses a part of rgb+depth+thermal'),
-        (['--split', 'val'], 'no `val_dataloader`'),
         (['--sites', 'nowhere'], "'nowhere' matched no"),
     ],
 )
