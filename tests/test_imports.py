@@ -49,6 +49,7 @@ OWN = {
         for room in floor
     },
     '__init__': STACKED | COMMON,
+    '__main__': {'cli'},
     'analysis': {'moved'},
     'compat': {'data_pickle'},
     'data_pickle': set(),
@@ -61,6 +62,7 @@ STACK = {'mmcv', 'mmengine', 'mmseg'}
 FROM_STACK = {
     'PIL',
     'cv2',
+    'h5py',
     'imagecodecs',
     'matplotlib',
     'numpy',

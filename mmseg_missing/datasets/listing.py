@@ -117,7 +117,7 @@ def _files_by_name(folder: Path, suffix: str) -> dict[str, str]:
     counts, or the first.
     """
     found: dict[str, list[str]] = {}
-    for file in _files_below(folder):
+    for file in files_below(folder):
         if file.lower().endswith(suffix.lower()):
             name = file[: len(file) - len(suffix)]
             found.setdefault(name, []).append(file)
@@ -154,10 +154,10 @@ def _or_dead(kind: str) -> str:
 
 
 def _example(folder: Path) -> str:
-    return next((f"'{file}'" for file in _files_below(folder)), 'nothing')
+    return next((f"'{file}'" for file in files_below(folder)), 'nothing')
 
 
-def _files_below(
+def files_below(
     folder: Path, top: Path | None = None, above: frozenset[str] = frozenset()
 ) -> Iterator[str]:
     """Yield the paths of visible files, relative to the first folder.
@@ -174,6 +174,6 @@ def _files_below(
     for entry in entries:
         path = Path(entry.path)
         if entry.is_dir():
-            yield from _files_below(path, top, above | {here})
+            yield from files_below(path, top, above | {here})
         else:
             yield path.relative_to(top).as_posix()
