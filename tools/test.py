@@ -25,11 +25,8 @@ from mmseg_missing.engine.checkpoints import read_checkpoint
 from mmseg_missing.engine.hooks import ProgressBarHook
 from mmseg_missing.engine.network import network_of
 from mmseg_missing.evaluation import check_writable
-from mmseg_missing.evaluation.protocols import (
-    PROTOCOLS,
-    conditions,
-    run_protocol,
-)
+from mmseg_missing.evaluation.protocols import PROTOCOLS, Protocol
+from mmseg_missing.modality import Stack
 
 # The stack comes in below this: it says what to install.
 from mmseg_missing.startup.checks import require
@@ -113,26 +110,29 @@ def main() -> None:
         keep_modalities(cfg, args.modalities)
     checkpoint = read_checkpoint(args.checkpoint)
     configure(cfg, checkpoint, args.adapter)
-    apply_arguments(cfg, args)
+    protocol = parse_protocol(cfg, args)
+    apply_arguments(cfg, args, protocol)
     runner = build_runner(cfg)
     network, loader = network_of(runner.model), runner.test_loop.dataloader
     load_weights(network, checkpoint, args.checkpoint, args.adapter)
     check_classes(network, loader.dataset, checkpoint, args.checkpoint)
     show_progress(runner, len(loader))
     with saying('nothing was scored, start it again'):
-        score(runner, args)
+        score(runner, protocol, args.out)
 
 
-def score(runner: Runner, args: argparse.Namespace) -> None:
-    """Run the protocol."""
-    if args.protocol == 'EMM':
+def score(runner: Runner, protocol: Protocol, out: str | None) -> None:
+    """Run the protocol; entirely missing modalities have a report."""
+    if protocol.name == 'EMM':
         runner.test()
-        return
-    stack = network_of(runner.model).stack
-    states = conditions(
-        args.protocol, stack.names, args.faults, args.severities
-    )
-    run_protocol(runner, args.protocol, states, args.out)
+    else:
+        protocol.run(runner, out)
+
+
+def parse_protocol(cfg: Config, args: argparse.Namespace) -> Protocol:
+    """Return what the command line asks for."""
+    names = Stack(cfg.model.stack).names
+    return Protocol.parse(args.protocol, names, args.faults, args.severities)
 
 
 def show_progress(runner: Runner, num_batches: int) -> None:
@@ -145,20 +145,21 @@ def show_progress(runner: Runner, num_batches: int) -> None:
             hook.interval = min(hook.interval, often)
 
 
-def apply_arguments(cfg: Config, args: argparse.Namespace) -> None:
+def apply_arguments(
+    cfg: Config, args: argparse.Namespace, protocol: Protocol
+) -> None:
     """Write the command line into the config, in place."""
     if cfg.test_cfg.get('type', 'TestLoop') == 'TestLoop':
         raise ValueError(
             "scores of combinations need `test_cfg.type='CombinationTestLoop'`"
         )
-    default = 'full' if args.protocol in ('NM', 'faults') else 'every'
-    present = args.present or cfg.test_cfg.get('present', default)
-    cfg.test_cfg.present = present
+    present = cfg.test_cfg.get('present', protocol.present)
+    cfg.test_cfg.present = args.present or present
     if args.fill is not None:
         cfg.model.fill = args.fill
     if args.out:
         metric_of(cfg).out_dir = str(check_writable(args.out))
-    if args.protocol != 'EMM':  # one table, not a report per condition
+    if protocol.name != 'EMM':  # one table, not a report per condition
         metric_of(cfg).out_dir = None
     if args.tta:
         if not (cfg.get('tta_pipeline') and cfg.get('tta_model')):

@@ -21,7 +21,7 @@ from mmseg_missing.finite import is_finite
 from mmseg_missing.modality import Stack
 from mmseg_missing.values import flag
 
-from ..evaluation.failures import parse_failure
+from ..evaluation.protocols import Failure, parse_failure
 from .network import unwrapped
 from .pictures import draw_per_combination
 from .watching import check_watched
@@ -70,30 +70,23 @@ class _CombinationLoop:
             check_watched(
                 runner.hooks, self.evaluator.metrics, self.combinations, fixed
             )
-        self.set_failure(failure)
+        self.set_failure(parse_failure(failure))
 
-    def set_failure(
-        self, failure: str | None, name: str | None = None
-    ) -> None:
+    def set_failure(self, failure: Failure) -> None:
         """Spoil batches from now on, or not; reports carry its name.
 
-        Args:
-            failure: As the loop takes it.
-            name: Of what the data suffer besides, for reports; default:
-                ``failure``.
-
         Raises:
-            ValueError: unknown, or on top of test-time augmentation.
+            ValueError: on top of test-time augmentation.
         """
-        self.failure = parse_failure(failure)
-        if self.failure and self.is_augmented:
+        if failure.spoils_batches and self.is_augmented:
             raise ValueError(
                 f'{failure} spoils a batch that is normalised, which '
                 'test-time augmentation does later; leave one of them out'
             )
+        self.failure = failure
         self.evaluator.dataset_meta = {
             **self.evaluator.dataset_meta,
-            'condition': name or failure or '',
+            'condition': str(failure),
         }
 
     @torch.no_grad()
@@ -131,14 +124,12 @@ class _CombinationLoop:
         batch = self.model.data_preprocessor(batch, False)
         samples = batch['data_samples']
         for name, chosen in self._choose(samples):
-            inputs = batch['inputs'][chosen]
-            if self.failure:
-                seeds = [
-                    samples[i].metainfo.get('sample_idx', i) for i in chosen
-                ]
-                inputs = self.failure(
-                    inputs, self.stack, self.stack.parse(name), seeds
-                )
+            inputs = self.failure.spoil_batch(
+                batch['inputs'][chosen],
+                self.stack,
+                self.stack.parse(name),
+                [samples[i].metainfo.get('sample_idx', i) for i in chosen],
+            )
             yield self.model(
                 inputs,
                 [self._restrict(samples[i], name) for i in chosen],
@@ -191,7 +182,7 @@ class _CombinationLoop:
         """
         sample = sample.new()
         sample.set_metainfo({'combination': name})
-        if not (self.failure and self.failure.shows_all):
+        if not self.failure.shows_all:
             sample.set_metainfo({'present': self.stack.parse(name)})
         return sample
 
@@ -218,7 +209,7 @@ class CombinationTestLoop(_CombinationLoop, TestLoop):
             folded for.
         failure: ``RMM 0.75`` (a rate) or ``NM low`` (``mid``, ``high``): the
             protocols of arXiv:2503.18445; see
-            :mod:`mmseg_missing.corruptions.protocols`.
+            :mod:`mmseg_missing.evaluation.protocols`.
 
     Attributes:
         combinations: Names of the combinations that are scored.
