@@ -5,9 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+import torch
+from mmengine.dataset import pseudo_collate
+from mmseg.registry import MODELS
 from torch import nn
+from torch.utils.data import Dataset
 
-from ..adapters import AdapterBank, adapted
+from ..adapters import AdapterBank, adapted, base_state, load_base
+from ..benchmark.variants import is_wrapped, without_adapter
+from ..evaluation.batches import by_size
 from .drift import Drift
 from .sensitivity import Sensitivity
 from .subsets import SubsetScores
@@ -94,3 +100,119 @@ class ModalityAnalyzer:
                 pair = batch['inputs'], batch['data_samples']
                 for done in self.sensitivity.add(*pair):
                     yield f'sensitivity {done}'
+
+
+class EvenImages:
+    """Batches of images that lie evenly over a data set, in random order.
+
+    Images that miss a modality themselves are left out: with them the
+    subsets would not be compared on the same images. Each pass decodes anew
+    and nothing is kept.
+
+    Args:
+        dataset: Gives ``inputs`` and ``data_samples``.
+        number: How many images, at most.
+        batch_size: Images of a batch.
+        seed: Of the order.
+
+    Raises:
+        ValueError: while iterating, if no image has every modality.
+    """
+
+    def __init__(
+        self, dataset: Dataset, number: int, batch_size: int, seed: int = 0
+    ) -> None:
+        number = min(number, len(dataset))
+        generator = torch.Generator().manual_seed(seed)
+        order = torch.randperm(number, generator=generator)
+        self.indices = (order * len(dataset) // number).tolist()
+        self.dataset, self.batch_size = dataset, batch_size
+
+    def __len__(self) -> int:
+        """Return the number of batches."""
+        return -(-len(self.indices) // self.batch_size)
+
+    def __iter__(self) -> Iterator[dict[str, Any]]:
+        """Yield collated batches, before the data preprocessor.
+
+        Images of different sizes are batches of their own.
+        """
+        found = False
+        for start in range(0, len(self.indices), self.batch_size):
+            chosen = self.indices[start : start + self.batch_size]
+            batch = [self.dataset[index] for index in chosen]
+            batch = [item for item in batch if _is_complete(item)]
+            found = found or bool(batch)
+            if batch:
+                yield from by_size(pseudo_collate(batch))
+        if not found:
+            raise ValueError(
+                f'none of {len(self.indices)} images has every modality; '
+                'raise --images or choose another split'
+            )
+
+
+def networks_of(
+    network: nn.Module, model: Mapping[str, Any]
+) -> dict[str, nn.Module]:
+    """Return ``base`` and, if the network has adapters, ``adapted``.
+
+    Args:
+        network: A segmentor with its weights.
+        model: Its config.
+
+    Raises:
+        ValueError: a folded network.
+    """
+    if network.folded is not None:
+        raise ValueError(
+            f'this network is folded for {network.folded} and serves nothing '
+            'else; give the base or the joined checkpoint and its config'
+        )
+    if not any(adapted(network)):
+        return {'base': network}
+    base = MODELS.build(without_adapter(model))
+    base.load_state_dict(base_state(network))
+    return {'base': base, 'adapted': network}
+
+
+def build_probe(
+    network: nn.Module,
+    model: Mapping[str, Any],
+    sites: Sequence[str] | None = None,
+    combinations: Sequence[str] | None = None,
+) -> nn.Module:
+    """Return the base with an untrained scale and shift at every site.
+
+    Args:
+        network: A segmentor with its weights.
+        model: Its config; where it adapts the backbone alone, so does the
+            probe.
+        sites: The sites that may be chosen; default: the paper's rule.
+        combinations: What to miss; default: all that training can draw.
+
+    Raises:
+        ValueError: see :func:`mmseg_missing.adapters.find_sites`.
+    """
+    plain = without_adapter(model)
+    given = model['backbone'] if is_wrapped(model) else model
+    adapter = {
+        'type': 'ScaleShift',
+        'rows': 'table',  # a gradient for each combination
+        'sites': sites and list(sites),
+        'combinations': combinations and list(combinations),
+    }
+    majors = (given.get('adapter') or {}).get('batch_major')
+    if majors:
+        adapter['batch_major'] = majors
+    if is_wrapped(model):
+        backbone = {**model['backbone'], 'adapter': adapter}
+        probe = MODELS.build({**plain, 'backbone': backbone})
+    else:
+        probe = MODELS.build({**plain, 'adapter': adapter})
+    load_base(probe, base_state(network), 'the network')
+    return probe
+
+
+def _is_complete(item: dict[str, Any]) -> bool:
+    return all(item['data_samples'].metainfo.get('present', (True,)))

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from mmseg_missing.importance.probe import build_probe
+from mmseg_missing.importance.analyzer import build_probe
 from mmseg_missing.importance.sensitivity import Sensitivity, SiteSensitivity
 from mmseg_missing.importance.subsets import restrict
 
