@@ -13,7 +13,7 @@ from ..fusion.rectify import FeatureFusion, FeatureRectification
 from ..utils.constant_streams import ConstantStreams
 from ..utils.first_conv import fitted_loading
 from ..utils.split import checked_channels, split_stack
-from ..utils.weight_init import init_transformer
+from ..utils.transformer import init_transformer
 from .mix_transformer import MixTransformer
 
 

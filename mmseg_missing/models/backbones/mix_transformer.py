@@ -10,9 +10,8 @@ from mmseg.registry import MODELS
 from torch import Tensor, nn
 
 from ...values import choice, real, whole
-from ..utils.layout import map_to_tokens, tokens_to_map
 from ..utils.split import MOST_CHANNELS, checked_levels
-from ..utils.weight_init import init_transformer
+from ..utils.transformer import init_transformer, map_to_tokens, tokens_to_map
 
 
 class EfficientAttention(nn.Module):

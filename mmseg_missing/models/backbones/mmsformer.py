@@ -17,7 +17,7 @@ from ..utils.split import (
     checked_levels,
     split_stack,
 )
-from ..utils.weight_init import init_transformer
+from ..utils.transformer import init_transformer
 from .mix_transformer import MixTransformer
 
 
