@@ -14,8 +14,7 @@ from matplotlib.ticker import (
     SymmetricalLogLocator,
 )
 
-from ..evaluation.files import check_writable
-from ..evaluation.tables import plain_table
+from ..evaluation.render import check_writable, plain_table
 from ..visualization.bar_chart import COLOURS, FAINT, GRID, INK
 from .comparison import MISSING_RATE, Comparison, Method, Stat
 
