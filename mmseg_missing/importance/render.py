@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from itertools import groupby
 from statistics import fmean
 from typing import Any
@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from prettytable import PrettyTable
 
-from ..visualization.bar_chart import COLOURS, FAINT, GRID, INK
+from ..visualization.bar_chart import COLOURS, FAINT, GRID, INK, lighten
 from .drift import SiteDrift
 from .shapley import EMPTY
 
@@ -165,7 +165,7 @@ def drift_chart(
         ax.set_ylim(LOWEST_R2, 1.03)
         ax.set_ylabel('R²', color=INK)
         ax.set_title(f'only {name}', loc='left', fontsize=9, color=INK)
-        _clean(ax, 'y')
+        lighten(ax, 'y')
         _mark_parts(ax, list(found[name]))
     figure.suptitle(title, fontweight='bold', color=INK)
     handles, labels = panels[0].get_legend_handles_labels()
@@ -187,7 +187,7 @@ def site_chart(rows: Sequence[Mapping[str, Any]], title: str) -> Figure:
     ax.set_yscale('log')
     ax.set_ylabel('score', color=INK)
     ax.set_title(title, loc='left', fontweight='bold', color=INK)
-    _clean(ax, 'y')
+    lighten(ax, 'y')
     _mark_parts(ax, [row['name'] for row in rows])
     return figure
 
@@ -218,7 +218,7 @@ def _bars(ax: Axes, series: Mapping[str, Mapping[str, float]]) -> None:
     ax.set_yticks(range(len(names)), [n.replace('+', ' × ') for n in names])
     ax.set_ylim(max(len(names), 1) - 0.5, -0.5)
     ax.margins(x=0.15)
-    _clean(ax, 'x')
+    lighten(ax, 'x')
 
 
 def _mark_parts(ax: Axes, names: Sequence[str]) -> None:
@@ -229,7 +229,8 @@ def _mark_parts(ax: Axes, names: Sequence[str]) -> None:
         first = next(group)[0]
         ticks.append((first, name))
         ax.axvline(first - 0.5, color=GRID, linewidth=0.8, zorder=0)
-    ax.set_xticks(*_columns(ticks), rotation=60, ha='right', fontsize=7)
+    places, labels = zip(*ticks)
+    ax.set_xticks(places, labels, rotation=60, ha='right', fontsize=7)
     ax.set_xlim(-0.5, len(names) - 0.5)
 
 
@@ -240,17 +241,3 @@ def _part(name: str) -> str:
         if word.isdigit():
             return '.'.join(words[max(index - 1, 0) : index + 1])
     return words[0]
-
-
-def _columns(
-    pairs: Iterable[tuple[int, str]],
-) -> tuple[list[int], list[str]]:
-    pairs = list(pairs)
-    return [a for a, _ in pairs], [b for _, b in pairs]
-
-
-def _clean(ax: Axes, axis: str) -> None:
-    ax.grid(axis=axis, color=GRID)
-    ax.set_axisbelow(True)
-    ax.spines[['top', 'right']].set_visible(False)
-    ax.tick_params(length=0)
