@@ -170,6 +170,30 @@ def naming(key: str) -> Iterator[None]:
         ) from error
 
 
+@contextmanager
+def expecting(what: str, remedy: str) -> Iterator[None]:
+    """Within this block, content of another kind ends in a sentence.
+
+    A sentence that ends in the remedy already stays as it is.
+
+    Args:
+        what: What the content should be, such as ``a report of a test``.
+        remedy: What the user can do.
+
+    Raises:
+        ValueError: in the place of whatever the content led to.
+    """
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, ValueError) and str(error).endswith(remedy):
+            raise
+        raise ValueError(
+            f'expected {what}, got something else ({first_line(error)}); '
+            f'{remedy}'
+        ) from error
+
+
 def first_line(error: BaseException) -> str:
     """Return the class of an error and the first line of what it says."""
     lines = str(error).strip().splitlines()
