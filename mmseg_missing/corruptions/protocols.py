@@ -1,4 +1,4 @@
-"""The robustness benchmark's faults, on batches after normalisation.
+"""What the protocols RMM and NM do to batches after normalisation.
 
 EMM, the entire modality missing, is what combinations are: nothing to do.
 

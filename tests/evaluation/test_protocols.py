@@ -7,7 +7,7 @@ from mmseg_missing.evaluation.protocols import (
 )
 
 
-def test_rates_and_levels_of_the_benchmark():
+def test_rates_and_levels_as_published():
     parsed = [Protocol.parse(name, ['rgb']) for name in PROTOCOLS]
     emm, rmm, nm, _ = [list(map(str, p.failures)) for p in parsed]
     assert emm == ['']
