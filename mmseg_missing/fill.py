@@ -67,7 +67,7 @@ def fill_absent(
 
     Args:
         inputs: (n, sum C, h, w), normalised, in stack order.
-        present: (n, M) bool.
+        present: (n, M) bool, on any device.
         stack: The modalities.
         fill: ``zero``: 0 after normalisation. ``black``: raw 0, so
             ``-mean / std``. ``copy:<modality>``: that modality's channel
@@ -81,7 +81,7 @@ def fill_absent(
     Returns:
         (n, sum C, h, w), a new tensor.
     """
-    filled = []
+    filled, present = [], present.to(inputs.device)
     for index, (name, kind) in enumerate(parse_fill(stack, fill).items()):
         x = inputs[:, stack.slices[name]]
         if kind == 'zero':

@@ -16,6 +16,7 @@ FILES = sorted(PACKAGE.rglob('*.py'))
 COMMON = {'compat', 'data_pickle', 'moved', 'version'}
 CORE = {
     'modality',
+    'present',
     'context',
     'fill',
     'finite',

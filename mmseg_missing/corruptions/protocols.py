@@ -53,7 +53,7 @@ NM_LEVELS = {
 def drop_values(
     inputs: Tensor,
     stack: Stack,
-    available: Sequence[bool],
+    available: Tensor | Sequence[bool],
     rate: float,
     seeds: Sequence[int],
 ) -> Tensor:

@@ -67,7 +67,7 @@ class Failure:
         self,
         inputs: Tensor,
         stack: Stack,
-        available: Sequence[bool],
+        available: Tensor,
         seeds: Sequence[int],
     ) -> Tensor:
         """Return what is left of a normalised batch.
@@ -75,7 +75,7 @@ class Failure:
         Args:
             inputs: (n, sum C, h, w), normalised, in stack order.
             stack: The modalities.
-            available: M flags of the combination that is scored.
+            available: (M,) flags of the combination that is scored.
             seeds: n numbers, one per image.
 
         Returns:
@@ -108,7 +108,7 @@ class RandomMissing(Failure):
         self,
         inputs: Tensor,
         stack: Stack,
-        available: Sequence[bool],
+        available: Tensor,
         seeds: Sequence[int],
     ) -> Tensor:
         """Return a copy with zeros in the modalities that failed."""
@@ -138,7 +138,7 @@ class Noisy(Failure):
         self,
         inputs: Tensor,
         stack: Stack,
-        available: Sequence[bool],
+        available: Tensor,
         seeds: Sequence[int],
     ) -> Tensor:
         """Return a noisy copy."""

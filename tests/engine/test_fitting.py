@@ -97,7 +97,12 @@ class TestStart:
 
         def look(*args, **kwargs):
             if not seen:
-                seen.append((bank.numbers(['rgb', 'depth']), bank.trained))
+                seen.append(
+                    (
+                        bank.numbers(bank.stack.present(['rgb', 'depth'])),
+                        bank.trained,
+                    )
+                )
             return step(*args, **kwargs)
 
         runner.model.train_step = look
