@@ -13,6 +13,7 @@ from torch import Tensor
 from ...adapters import adapted, add_biases, drop_norms
 from ...fill import fill_absent, parse_fill
 from ...modality import Modality, Stack
+from ...recomputing import recompute_flagged
 from ...sampling import Present, Sampler, build_sampler
 from ...values import naming, settings
 from ..adapting import attach_from_config
@@ -93,6 +94,7 @@ class MissingModalityMixin:
                 **_with_named_parts(kwargs),
             )
         check_heads(self)
+        recompute_flagged(self)
         mend_cross_entropy(self)
         self.stack = stack
         self.fill = parse_fill(stack, fill)
