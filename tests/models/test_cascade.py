@@ -215,7 +215,7 @@ def test_images_that_are_too_small(make_segmentor, cascade):
     model = make_segmentor('one resnet', **cascade('OCRNet'))
     image = torch.zeros(1, 4, 8, 8)
     with (
-        pytest.raises(ValueError, match='FCNHead.*enough'),
+        pytest.raises(ValueError, match=r'FCNHead.*enough'),
         explaining_sizes(model, image),
     ):
         raise RuntimeError('Kernel size cannot be greater')

@@ -13,7 +13,6 @@ from torch import nn
 
 from ...values import VOID, flag, listed, real, void_label, whole
 
-
 # Keys without which a head that refines points cannot run.
 POINT_KEYS = {
     'train_cfg': (
