@@ -23,6 +23,7 @@ CORE = {
     'sampling',
     'corruptions',
     'adapters',
+    'recomputing',
     'torch_versions',
     'values',
 }
@@ -51,7 +52,7 @@ OWN = {
     },
     '__init__': STACKED | COMMON,
     'analysis': {'moved'},
-    'compat': {'data_pickle'},
+    'compat': {'data_pickle', 'recomputing'},
     'data_pickle': set(),
     'moved': set(),
     'version': set(),

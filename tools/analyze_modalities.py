@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import copy
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +27,7 @@ from mmseg_missing.importance import (
     networks_of,
 )
 from mmseg_missing.startup.checks import check_device, require
+from mmseg_missing.values import data_sets
 
 if TYPE_CHECKING:
     from mmengine.config import Config
@@ -185,14 +187,19 @@ def dataset_config(cfg: Config, split: str) -> dict[str, Any]:
     Raises:
         ValueError: the config has no such split, or wraps its data set.
     """
-    dataset = dict(require(cfg, f'{split}_dataloader.dataset'))
-    if 'pipeline' not in dataset:
-        raise ValueError(
-            f'`{split}_dataloader.dataset` is a {dataset.get("type")} without '
-            'a `pipeline` to replace; give a plain data set by --cfg-options'
-        )
-    pipeline = require(cfg, 'test_dataloader.dataset.pipeline')
-    return {**dataset, 'pipeline': pipeline}
+    config = copy.deepcopy(require(cfg, f'{split}_dataloader.dataset'))
+    test = require(cfg, 'test_dataloader.dataset')
+    if split == 'test':
+        return config
+    for dataset in data_sets(config):
+        if 'pipeline' not in dataset:
+            raise ValueError(
+                f'`{split}_dataloader.dataset` is a {dataset.get("type")} '
+                'without a `pipeline` to replace; give a plain data set by '
+                '--cfg-options'
+            )
+        dataset['pipeline'] = require(data_sets(test)[0], 'pipeline')
+    return config
 
 
 def describe(args: argparse.Namespace, images: EvenImages) -> dict[str, Any]:

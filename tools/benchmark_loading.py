@@ -14,6 +14,7 @@ from mmseg_missing.cli.ending import run_tool
 from mmseg_missing.datasets.transforms.file_format import file_list
 from mmseg_missing.datasets.transforms.reading import read_array
 from mmseg_missing.startup.checks import require
+from mmseg_missing.values import data_sets
 
 
 def parse_args() -> argparse.Namespace:
@@ -54,9 +55,13 @@ def main() -> None:
     cv2.setNumThreads(1)
     cfg = read_config(args.config, args.cfg_options)
     init_default_scope(cfg.get('default_scope', 'mmseg'))
-    dataset = DATASETS.build(require(cfg, f'{args.split}_dataloader.dataset'))
-    indices = [i % len(dataset) for i in range(args.images + 1)]
-    print(loading_table(time_steps(dataset, indices, decode)))
+    parts = data_sets(require(cfg, f'{args.split}_dataloader.dataset'))
+    for number, part in enumerate(parts, 1):
+        dataset = DATASETS.build(part)
+        indices = [i % len(dataset) for i in range(args.images + 1)]
+        if len(parts) > 1:
+            print(f'data set {number} of {len(parts)}:')
+        print(loading_table(time_steps(dataset, indices, decode)))
 
 
 if __name__ == '__main__':

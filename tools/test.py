@@ -32,6 +32,7 @@ from mmseg_missing.modality import Stack
 from mmseg_missing.startup.checks import require
 from mmseg_missing.startup.classes import check_classes
 from mmseg_missing.startup.dedicated import keep_modalities
+from mmseg_missing.values import data_sets
 
 if TYPE_CHECKING:
     from mmengine.config import Config, ConfigDict
@@ -167,7 +168,8 @@ def apply_arguments(
                 f'--tta needs `tta_pipeline` and `tta_model` in '
                 f'{args.config!r}'
             )
-        cfg.test_dataloader.dataset.pipeline = cfg.tta_pipeline
+        for dataset in data_sets(cfg.test_dataloader.dataset):
+            dataset.pipeline = cfg.tta_pipeline
         cfg.model = dict(cfg.tta_model, module=cfg.model)
     apply_runner_arguments(cfg, args)
     cfg.load_from, cfg.resume = None, False

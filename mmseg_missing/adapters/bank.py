@@ -257,8 +257,8 @@ class AdapterBank(nn.Module):
             raise RuntimeError(
                 'adapters were not told which modalities are present; run '
                 'this network in a `MissingModalitySegmentor`, or inside '
-                '`with network.adapters.told(present):`; if it does, turn '
-                'activation checkpointing off (`with_cp=False`)'
+                '`with network.adapters.told(present):`; activation '
+                'checkpointing is `mmseg_missing.recomputing.recompute`'
             )
         return numbers[slot]
 

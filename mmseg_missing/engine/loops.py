@@ -61,6 +61,7 @@ class _CombinationLoop:
         )
         self.evaluator.dataset_meta = {
             **(self.evaluator.dataset_meta or {}),
+            **_split(self.dataloader.dataset),
             'modalities': self.stack.names,
             'sensors': tuple(m.sensor for m in self.stack),
             'combinations': self.combinations,
@@ -254,6 +255,14 @@ def _check_network(network: nn.Module) -> None:
         )
     for _, root in adapted(network):
         check_hooks(root)
+
+
+def _split(dataset: Any) -> dict[str, str]:
+    """Return the names of joined splits; MMEngine's is that of the first."""
+    parts = getattr(dataset, 'datasets', ())
+    names = [part.metainfo.get('split') for part in parts]
+    known = dict.fromkeys(str(name) for name in names if name)
+    return {'split': '+'.join(known)} if known else {}
 
 
 def _parse(

@@ -30,6 +30,7 @@ from ..corruptions import (
     drop_values,
 )
 from ..modality import Stack
+from ..values import data_sets
 from .conditions import ConditionTable
 from .metric import CombinationIoUMetric
 from .report import Report
@@ -183,22 +184,24 @@ class Faulty(Failure):
         """Return a copy with the fault as a step after loading.
 
         Raises:
-            ValueError: a data set without a pipeline of its own.
+            ValueError: a data set, or one of several, without a pipeline.
         """
         dataloader = copy.deepcopy(dataloader)
-        pipeline = dataloader['dataset'].get('pipeline')
-        if not pipeline:
-            raise ValueError(
-                'faults enter `test_dataloader.dataset.pipeline`, and this '
-                'data set has none; put CorruptModality into its parts'
-            )
-        loads = [
-            index + 1
-            for index, step in enumerate(pipeline)
-            if step['type'].endswith('LoadModalities')
-        ]
-        step = {'type': 'CorruptModality', **vars(self)}
-        pipeline.insert(max(loads, default=0), step)
+        fault = {'type': 'CorruptModality', **vars(self)}
+        for dataset in data_sets(dataloader['dataset']):
+            steps = dataset.get('pipeline')
+            if not steps:
+                raise ValueError(
+                    'faults enter the `pipeline` of the data sets in '
+                    f'`test_dataloader`, and {dataset.get("type")} has none'
+                )
+            loads = [
+                index + 1
+                for index, step in enumerate(steps)
+                if step['type'].endswith('LoadModalities')
+            ]
+            place = max(loads, default=0)
+            dataset['pipeline'] = [*steps[:place], fault, *steps[place:]]
         return dataloader
 
 

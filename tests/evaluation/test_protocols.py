@@ -56,6 +56,27 @@ def test_faults_come_right_after_loading(steps, place):
     assert len(loader['dataset']['pipeline']) == len(steps)
 
 
-def test_no_pipeline():
-    with pytest.raises(ValueError, match='CorruptModality into its parts'):
-        Faulty('fog', 'rgb', 2).spoil_loader({'dataset': {'datasets': []}})
+def test_faults_enter_every_part():
+    loading = [{'type': 'LoadModalities'}]  # one list, as configs share them
+    parts = [
+        {'type': 'A', 'pipeline': loading},
+        {'dataset': {'type': 'B', 'pipeline': loading}},
+    ]
+    fault = Faulty('fog', 'rgb', 2)
+    spoilt = fault.spoil_loader({'dataset': {'datasets': parts}})
+    first, second = spoilt['dataset']['datasets']
+    assert first['pipeline'] == second['dataset']['pipeline']
+    assert first['pipeline'][1] == {'type': 'CorruptModality', **vars(fault)}
+    assert len(first['pipeline']) == 2 and len(parts[0]['pipeline']) == 1
+
+
+@pytest.mark.parametrize(
+    'dataset',
+    [
+        {'datasets': []},
+        {'datasets': [{'type': 'A', 'pipeline': [{'type': 'B'}]}, {}]},
+    ],
+)
+def test_no_pipeline(dataset):
+    with pytest.raises(ValueError, match=r'`pipeline`.* has none'):
+        Faulty('fog', 'rgb', 2).spoil_loader({'dataset': dataset})
