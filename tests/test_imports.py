@@ -51,6 +51,7 @@ OWN = {
         for room in floor
     },
     '__init__': STACKED | COMMON,
+    '__main__': {'cli'},
     'analysis': {'moved'},
     'compat': {'data_pickle', 'recomputing'},
     'data_pickle': set(),
@@ -63,6 +64,7 @@ STACK = {'mmcv', 'mmengine', 'mmseg'}
 FROM_STACK = {
     'PIL',
     'cv2',
+    'h5py',
     'imagecodecs',
     'matplotlib',
     'numpy',

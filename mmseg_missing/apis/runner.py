@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -128,6 +129,16 @@ class NamingRunner(Runner):
             return super().build_optim_wrapper(optim_wrapper)
 
     def build_param_scheduler(self, scheduler):
-        """Name `param_scheduler`."""
+        """Name `param_scheduler`; a short run may end in its warm-up."""
+        if isinstance(scheduler, (list, tuple)):
+            scheduler = [s for s in scheduler if self._begins(s)]
         with self._naming('param_scheduler'):
             return super().build_param_scheduler(scheduler)
+
+    def _begins(self, scheduler: Any) -> bool:
+        """Say whether a scheduler that goes on to the end begins before it."""
+        if not isinstance(scheduler, Mapping) or 'end' in scheduler:
+            return True
+        by_epoch = scheduler.get('by_epoch', True)
+        last = self.max_epochs if by_epoch else self.max_iters
+        return scheduler.get('begin', 0) < last

@@ -38,6 +38,7 @@ from .report import Report
 PROTOCOLS = ('EMM', 'RMM', 'NM', 'faults')
 
 
+@dataclass(frozen=True)
 class Failure:
     """What happens to the sensors besides absence: here nothing.
 
@@ -262,7 +263,7 @@ class Protocol:
         Raises:
             ValueError: unknown protocol, fault or severity.
         """
-        clean = (Failure(),)
+        clean = EMM.failures
         chosen = product(faults, modalities, severities)
         known = {
             'EMM': lambda: clean,
@@ -311,6 +312,10 @@ class Protocol:
         if out and is_main_process():
             table.write(out)
         return table
+
+
+EMM = Protocol('EMM', (Failure(),))
+"""Modalities are missing entirely, which is all that happens."""
 
 
 def _report(metrics: Sequence[Any]) -> Report:

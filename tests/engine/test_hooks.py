@@ -58,6 +58,18 @@ def test_base_is_loaded_and_rows_are_written(
     assert metadata['results'] == {'count': 3.0}
 
 
+def test_the_base_of_the_config(make_runner, base):
+    join = {'type': 'AdapterCheckpointHook'}
+    runner = make_runner(adapter=ADAPTER, hooks=[join])
+    with pytest.raises(ValueError, match='give --base'):
+        runner.train()
+    runner.cfg.base = base
+    runner.train()
+    given = torch.load(base, weights_only=True)['state_dict']
+    for key, value in base_state(runner.model).items():
+        assert torch.equal(value, given[key]), key
+
+
 def test_the_small_file_fits_the_base(make_runner, join, base, tmp_path):
     runner = make_runner(adapter=ADAPTER, hooks=[join], sampler='uniform')
     runner.train()

@@ -1,6 +1,7 @@
 import pytest
 
 from mmseg_missing.evaluation.protocols import (
+    EMM,
     PROTOCOLS,
     Faulty,
     Protocol,
@@ -10,7 +11,7 @@ from mmseg_missing.evaluation.protocols import (
 def test_rates_and_levels_as_published():
     parsed = [Protocol.parse(name, ['rgb']) for name in PROTOCOLS]
     emm, rmm, nm, _ = [list(map(str, p.failures)) for p in parsed]
-    assert emm == ['']
+    assert emm == [''] and parsed[0] == EMM
     assert rmm == ['RMM 0.75', 'RMM 0.5', 'RMM 0.25']
     assert nm == ['', 'NM low', 'NM mid', 'NM high']
     assert [p.present for p in parsed] == ['every', 'every', 'full', 'full']

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from mmengine.dist import master_only
@@ -40,7 +41,8 @@ class AdapterCheckpointHook(Hook):
     follows adds its results.
 
     Args:
-        base: Checkpoint of the pretrained network.
+        base: Checkpoint of the pretrained network, a path or an address;
+            default: the config's own `base`, beside `load_from`.
         filename: Of the small file, in the work folder.
         init: Where rows start: at the ``identity``, or where ``moments`` of
             features put them, see
@@ -59,20 +61,20 @@ class AdapterCheckpointHook(Hook):
 
     def __init__(
         self,
-        base: str,
+        base: str | None = None,
         filename: str = 'adapter.safetensors',
         init: str = 'identity',
         init_batches: int = 16,
     ) -> None:
-        for key, value in (('base', base), ('filename', filename)):
-            if not isinstance(value, (str, Path)):
-                raise TypeError(f'`{HOOK}.{key}` takes a path, got {value!r}')
+        if base is not None:
+            base = as_path(f'{HOOK}.base', base)
+        filename = as_path(f'{HOOK}.filename', filename)
         if Path(filename).suffix != SUFFIX or Path(filename).name != filename:
             raise ValueError(
                 f'`{HOOK}.filename` takes a name that ends in {SUFFIX}, got '
                 f'{filename!r}'
             )
-        self.base, self.filename = str(base), filename
+        self.base, self.filename = base, filename
         self.init = choice(f'{HOOK}.init', init, ('identity', 'moments'))
         self.init_batches = whole(f'{HOOK}.init_batches', init_batches, 1)
         self._is_fresh = False
@@ -98,14 +100,10 @@ class AdapterCheckpointHook(Hook):
                 'have adapters each; adapt one of them, or set '
                 '`model.adapter` for all'
             )
-        if not Path(self.base).is_file():
-            raise FileNotFoundError(
-                f'no base checkpoint {self.base!r}; train the base first, or '
-                'set `base` of `AdapterCheckpointHook` in `custom_hooks`'
-            )
-        state = read_state(self.base)
+        base = self._find_base(runner)
+        state = read_state(base)
         if runner.iter == 0:
-            load_base(model, state, self.base)
+            load_base(model, state, base)
             if self.init == 'moments':
                 self._set_rows(model, runner.train_loop.dataloader)
             return
@@ -116,8 +114,22 @@ class AdapterCheckpointHook(Hook):
             if is_frozen and not same:
                 raise ValueError(
                     f'the resumed run stands on another base than '
-                    f'{self.base!r} ({key} differs); resume with its own'
+                    f'{base!r} ({key} differs); resume with its own'
                 )
+
+    def _find_base(self, runner: Runner) -> str:
+        """Return the hook's own base, else the config's."""
+        base = self.base or runner.cfg.get('base')
+        remedy = 'give --base, or set `base` in the config'
+        if base is None:
+            raise ValueError(f'adapters stand on a base checkpoint; {remedy}')
+        base = as_path('base', base)
+        if '://' not in base and not Path(base).is_file():
+            raise FileNotFoundError(
+                f'no base checkpoint {base!r}; train the base first, or '
+                f'{remedy}'
+            )
+        return base
 
     def _set_rows(self, model: nn.Module, loader: DataLoader) -> None:
         """Set the rows; what training draws is as if it had not been."""
@@ -167,3 +179,10 @@ class AdapterCheckpointHook(Hook):
 
     def _path(self, runner: Runner) -> Path:
         return Path(runner.work_dir) / self.filename
+
+
+def as_path(key: str, value: Any) -> str:
+    """Return a path that a config gives."""
+    if not isinstance(value, (str, Path)):
+        raise TypeError(f'`{key}` takes a path, got {value!r}')
+    return str(value)
