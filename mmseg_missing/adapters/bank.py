@@ -93,7 +93,7 @@ class AdapterBank(nn.Module):
             'samples_seen', torch.zeros(len(self.rows.names), dtype=torch.long)
         )
         # Where they lie in counts over all combinations.
-        where = places(stack.present(self.rows.names))
+        where = places(self.rows.present)
         self.register_buffer('_places', where, persistent=False)
         self._warned: set[str] = set()
         self._checked: set[Key] = set()
@@ -143,12 +143,13 @@ class AdapterBank(nn.Module):
     def served(self) -> tuple[str, ...]:
         """The combinations that are repaired: trained, or put together."""
         names = self.stack.subsets()[1:]
-        return tuple(compress(names, self._serves(self.stack.present(names))))
+        is_served = self._serves(self.stack.present(names))
+        return tuple(compress(names, is_served.tolist()))
 
-    def _serves(self, present: Tensor) -> list[bool]:
-        """Say which combinations, (n, M), are repaired."""
-        trained = self.stack.present(self.trained)
-        return self.rows.served(trained, present).tolist()
+    def _serves(self, present: Tensor) -> Tensor:
+        """Say which combinations, (n, M), are repaired: (n,) bool."""
+        trained = self.rows.present[self.samples_seen.cpu() > 0]
+        return self.rows.served(trained, present)
 
     def learn_fill(self, names: Sequence[str] | None = None) -> None:
         """Learn what stands in for absent modalities, with the rows.
@@ -288,9 +289,8 @@ class AdapterBank(nn.Module):
             return
         self._checked |= unknown
         asked = torch.tensor([*unknown], device='cpu')
-        served = compress(self.stack.names_of(asked), self._serves(asked))
-        names = set(self.stack.names_of(asked)) - {self.stack.full, *served}
-        for name in sorted(names - self._warned):
+        idle = asked[~(self._serves(asked) | asked.all(1))]
+        for name in sorted({*self.stack.names_of(idle)} - self._warned):
             self._warned.add(name)
             warnings.warn(
                 f'the adapter row of {name!r} was never trained; the base '

@@ -62,6 +62,7 @@ class Rows(nn.Module):
         # in it, mean the same in every checkpoint.
         learned = set(names)
         self.names = tuple(n for n in stack.subsets() if n in learned)
+        self.present = stack.present(self.names)  # (R, M)
         # Part of every graph, with gradient zero: without it a batch that
         # misses nothing has no graph, GradScaler finds no gradient, and the
         # other ranks of DDP wait for ever.

@@ -29,7 +29,7 @@ class TableRows(Rows):
             # Pairs, because ParameterDict sorts a dict.
             [(name, nn.Parameter(torch.zeros(width))) for name in self.names]
         )
-        self._names = dict(zip(keys(stack.present(self.names)), self.names))
+        self._names = dict(zip(keys(self.present), self.names))
 
     def has(self, combination: Key) -> bool:
         """Say whether the table has a row for it."""
