@@ -89,7 +89,7 @@ def fold_network(
     fill = {
         name: vector.tolist()
         for _, root in roots
-        for name, vector in (root.adapters.fill or {}).items()
+        for name, vector in root.adapters.fill_vectors.items()
     }
     biases = [
         f'{name}.{layer}' if name else layer

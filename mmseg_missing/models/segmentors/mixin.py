@@ -266,7 +266,7 @@ class MissingModalityMixin:
         """
         vectors = dict(self._folded_fill)
         for bank in self._banks:
-            vectors.update(bank.fill or {})
+            vectors.update(bank.fill_vectors)
         return {
             name: vectors[name]
             for name, there in zip(self.stack.names, present.all(0).tolist())
