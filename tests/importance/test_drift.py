@@ -44,12 +44,8 @@ class TestDrift:
         layer = network.get_submodule(site.name)
         handle = layer.register_forward_hook(lambda *a: seen.append(a[2]))
         with torch.no_grad():
-            for flags in ((True, True), (True, False)):
-                network(
-                    inputs,
-                    restrict(samples, torch.tensor(flags)),
-                    mode='tensor',
-                )
+            for present in torch.tensor([[True, True], [True, False]]):
+                network(inputs, restrict(samples, present), mode='tensor')
         handle.remove()
 
         for part in (slice(0, 2), slice(2, 3)):
