@@ -95,7 +95,7 @@ def save_adapter(
         tensors = _rows_alone(bank, combinations)
         names = tuple(tensors)
         metadata.update(rows='table', row_options={})
-    for key in [f'{FILL}{name}' for name in bank.fill or ()]:
+    for key in [f'{FILL}{name}' for name in bank.fill_vectors]:
         tensors[key] = (state or bank.state_dict())[key]
     seen = dict(zip(bank.rows.names, bank.samples_seen.tolist()))
     least = min(filter(None, seen.values()))
@@ -241,7 +241,7 @@ def put(
         name: bank.rows.get_parameter(key)
         for name, key in bank.rows.stored(bank.rows.names).items()
     }
-    for name in bank.fill or ():
+    for name in bank.fill_vectors:
         places[f'{FILL}{name}'] = bank.get_parameter(f'{FILL}{name}')
     for name, parameter in places.items():
         if name in tensors:

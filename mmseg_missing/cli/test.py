@@ -17,7 +17,7 @@ from ..apis.model import configure, load_config, load_weights
 from ..apis.score import check_scoring, choose, score
 from ..corruptions import FAULTS, SEVERITIES
 from ..engine.checkpoints import read_checkpoint
-from ..evaluation.protocols import PROTOCOLS
+from ..evaluation.protocols import PROTOCOLS, Protocol
 from ..modality import Stack
 from ..startup.adapter_configs import has_adapter
 from ..startup.dedicated import keep_modalities
@@ -123,19 +123,23 @@ def main(argv: Sequence[str] | None = None) -> None:
             present=args.present,
             fill=args.fill,
             tta=args.tta,
-            protocol=args.protocol,
-            faults=args.faults,
-            severities=args.severities,
+            protocol=protocol_of(cfg, args),
             out=args.out,
         )
     what_next(cfg, args)
+
+
+def protocol_of(cfg: Config, args: argparse.Namespace) -> Protocol:
+    """Return how sensors shall fail."""
+    names = Stack(cfg.model.stack).names
+    return Protocol.parse(args.protocol, names, args.faults, args.severities)
 
 
 def plan(cfg: Config, args: argparse.Namespace) -> str:
     """Say what would be scored, from what and to which files."""
     found = read_checkpoint(args.checkpoint)
     configure(cfg, found, args.adapter)
-    choose(cfg, args.protocol, args.present, args.fill)
+    choose(cfg, protocol_of(cfg, args), args.present, args.fill)
     network = build_network(cfg)
     load_weights(network, found, args.checkpoint, args.adapter)
     names = network.stack.choose(cfg.test_cfg.present)

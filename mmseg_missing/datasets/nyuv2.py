@@ -11,10 +11,10 @@ from typing import Any
 
 from mmseg.registry import DATASETS
 
+from .classes import voc_palette
 from .formats import merge_formats
 from .multi_modal import MultiModalDataset
 from .options import check_choice, check_source
-from .palette import voc_palette
 from .splits import listed_names, wrong_root
 
 SPLITS = ('train', 'val', 'trainval', 'test')

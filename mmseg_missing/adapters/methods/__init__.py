@@ -1,11 +1,8 @@
-"""The methods: how a site is modulated. One file each."""
+"""The methods: how a site is modulated."""
 
 from .bottleneck import Bottleneck
 from .low_rank import LowRank
-from .norm_tuning import NormTuning
-from .scale import Scale
-from .scale_shift import ScaleShift
-from .shift import Shift
+from .scale_shift import NormTuning, Scale, ScaleShift, Shift
 
 METHODS = (ScaleShift, Scale, Shift, NormTuning, LowRank, Bottleneck)
 

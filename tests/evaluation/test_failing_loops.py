@@ -9,8 +9,10 @@ from mmseg.models import SegTTAModel
 from mmseg.structures import SegDataSample
 
 from mmseg_missing.corruptions import NM_LEVELS, add_sensor_noise, drop_values
-from mmseg_missing.evaluation.failures import (
+from mmseg_missing.evaluation.protocols import (
+    Failure,
     Noisy,
+    Protocol,
     RandomMissing,
     parse_failure,
 )
@@ -138,11 +140,23 @@ def test_a_failure_can_end(make_runner):
     runner = make_runner('NM mid')
     runner.test()
     loop = runner.test_loop
-    loop.set_failure(None)
+    loop.set_failure(Failure())
     loop.run()
     x, _ = runner.model.seen[1, 'rgb+depth']
     assert torch.equal(x, frames()[1]['inputs'])
     assert loop.evaluator.metrics[0].report.condition == ''
+
+
+def test_a_protocol_scores_one_failure_after_the_other(make_runner, tmp_path):
+    runner = make_runner(None)
+    table = Protocol.parse('NM', STACK.names).run(runner, tmp_path / 'out')
+    assert table.columns == ('clean', 'low', 'mid', 'high')
+    assert next(iter(table.rows)) == 'rgb+depth'
+    x, _ = runner.model.seen[1, 'rgb+depth']
+    noise = NM_LEVELS['high']
+    expected = add_sensor_noise(frames()[1]['inputs'][None], STACK, noise, [1])
+    assert torch.equal(x, expected[0])
+    assert (tmp_path / 'out' / 'nm.csv').read_text().startswith('NM,clean,')
 
 
 def test_not_on_top_of_augmentation(make_runner):
@@ -152,7 +166,7 @@ def test_not_on_top_of_augmentation(make_runner):
 
 
 def test_names():
-    assert parse_failure(None) is None
+    assert type(parse_failure(None)) is Failure
     assert parse_failure('RMM 0.75') == RandomMissing(0.75)
     assert parse_failure('NM low') == Noisy('low')
     for wrong in ('RMM', 'RMM x', 'RMM 2', 'NM 0.1', 'fog', ''):
