@@ -1,4 +1,4 @@
-"""Draw samples of a config's data set: every modality and the label.
+"""Draw samples: every modality and the label.
 
 Example:
   mmseg-missing browse cmnext_small_1xb8-12e_scenes-rgbdt-64x96 --num 4

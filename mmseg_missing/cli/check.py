@@ -1,4 +1,4 @@
-"""Read every file of a config's data sets and say whether all is well.
+"""Read every file of the data sets and list what is wrong.
 
 Exit code 0: no problem; 1: problems, which are listed; 2: a mistake in the
 command or in the config, so that nothing could be checked.

@@ -1,4 +1,4 @@
-"""Train, lose sensors, repair: the whole path on built-in scenes.
+"""Train, lose sensors, repair: all of it on built-in scenes.
 
 About ten minutes on two CPU cores. Stopped, it goes on where it was.
 

@@ -39,8 +39,8 @@ def find_config(name: str | Path) -> Path:
         FileNotFoundError: no such config, or several.
     """
     path = Path(name)
-    for file in (path, path.with_name(f'{path.name}.py')):
-        if path.name and file.is_file():
+    for file in (path, Path(f'{path}.py')):
+        if file.is_file():
             return file
     if path.is_absolute() or not path.name:
         raise FileNotFoundError(f'no config file {str(name)!r}')
