@@ -6,7 +6,6 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import torch
 from mmengine.dist import is_main_process
 
 from mmseg_missing.apis.model import load_config, load_weights
@@ -57,7 +56,9 @@ def parse_args() -> argparse.Namespace:
         help='continue from the latest checkpoint in the work folder',
     )
     parser.add_argument(
-        '--amp', action='store_true', help='automatic mixed precision'
+        '--amp',
+        action='store_true',
+        help='automatic mixed precision; in bfloat16 on a CPU',
     )
     parser.add_argument(
         '--modalities',
@@ -77,8 +78,6 @@ def main() -> None:
         keep_modalities(cfg, args.modalities)
     apply_runner_arguments(cfg, args)
     cfg.resume = args.resume or cfg.get('resume', False)
-    if args.amp and not torch.cuda.is_available():
-        raise ValueError('--amp needs a GPU; leave it out')
     if args.amp:
         cfg.optim_wrapper.type = 'AmpOptimWrapper'
         cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
