@@ -12,7 +12,7 @@ import mmseg_missing
 PACKAGE = Path(mmseg_missing.__file__).parent
 FILES = sorted(PACKAGE.rglob('*.py'))
 
-COMMON = {'compat', 'data_pickle', 'moved', 'version'}
+COMMON = {'compat', 'data_pickle', 'moved', 'remote', 'version'}
 CORE = {
     'modality',
     'context',
@@ -52,6 +52,7 @@ OWN = {
     'compat': {'data_pickle'},
     'data_pickle': set(),
     'moved': set(),
+    'remote': set(),
     'version': set(),
 }
 
