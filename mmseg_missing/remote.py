@@ -43,10 +43,11 @@ def located(
     """
     if isinstance(path, Remote):
         return path
-    backend_args = checked_backend(backend_args)
-    if backend_args is None and '://' not in str(path):
-        return Path(path)
-    return Remote(str(path), backend_args)
+    if backend_args is not None:
+        backend_args = checked_backend(backend_args)
+    if backend_args is not None or '://' in str(path):
+        return Remote(str(path), backend_args)
+    return path if isinstance(path, Path) else Path(path)
 
 
 def checked_backend(
