@@ -155,16 +155,22 @@ def read_adapter(
 
     Nothing is unpickled, nothing is allocated that the file does not hold.
 
+    Args:
+        path: Of the file, or what has a path's ``is_file`` and
+            ``read_bytes``.
+
     Raises:
         FileNotFoundError: no such file.
         ValueError: not an adapter file, damaged, or of another version.
     """
-    if not Path(path).is_file():
+    source = Path(path) if isinstance(path, str) else path
+    if not source.is_file():
         raise FileNotFoundError(f'no adapter file {str(path)!r}')
+    is_here = isinstance(source, Path)
     try:
-        if Path(path).stat().st_size > MOST_BYTES:
+        if is_here and source.stat().st_size > MOST_BYTES:
             raise Damaged(f'it is larger than {MOST_BYTES >> 30} GiB')
-        metadata, tensors = _decode(Path(path).read_bytes())
+        metadata, tensors = _decode(source.read_bytes())
     except Damaged as error:
         raise ValueError(
             f'{str(path)!r} is damaged or no adapter file: {error}'
