@@ -10,8 +10,7 @@ import torch
 from mmseg.registry import MODELS
 from torch import nn
 
-from ..adapters import adapted, base_state
-from ..adapters import fold as fold_network
+from ..adapters import adapted, base_state, fold_network
 from ..fill import parse_fill
 from ..modality import Stack
 
