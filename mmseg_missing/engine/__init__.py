@@ -4,6 +4,7 @@ from mmseg_missing.compat import require_stack
 
 require_stack()
 
+from . import averaging  # noqa: E402, F401 (registers)
 from .hooks import (  # noqa: E402
     AdapterCheckpointHook,
     AtomicCheckpointHook,
