@@ -48,6 +48,7 @@ OWN = {
         for room in floor
     },
     '__init__': STACKED | COMMON,
+    '__main__': {'cli'},
     'analysis': {'moved'},
     'compat': {'data_pickle'},
     'data_pickle': set(),
@@ -60,6 +61,7 @@ STACK = {'mmcv', 'mmengine', 'mmseg'}
 FROM_STACK = {
     'PIL',
     'cv2',
+    'h5py',
     'imagecodecs',
     'matplotlib',
     'numpy',

@@ -10,8 +10,7 @@ import torch
 from mmseg.registry import MODELS
 from torch import nn
 
-from ..adapters import adapted, base_state
-from ..adapters import fold as fold_network
+from ..adapters import adapted, base_state, fold_network
 from ..fill import parse_fill
 from ..modality import Stack
 
@@ -67,6 +66,11 @@ class Variants:
     def stack(self) -> Stack:
         """The modalities."""
         return self._base.stack
+
+    @property
+    def largest(self) -> nn.Module:
+        """The adapted network where there is one, else the base."""
+        return getattr(self, '_adapted', self._base)
 
     @property
     def forward_kinds(self) -> tuple[str, ...]:

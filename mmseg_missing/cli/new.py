@@ -1,4 +1,4 @@
-"""Look at a folder of your own and write configs to train on it.
+"""Look at a folder of yours and write configs to train on it.
 
 FOLDER has a folder per modality and one of labels (rgb/0001.png,
 depth/0001.png, labels/0001.png), or names that end in the modality, or is a
@@ -21,17 +21,13 @@ from ..apis.new import NewConfigs, new
 from ..apis.new_configs import SPLITS, open_questions
 from ..datasets.checks import problem_lines
 from ..datasets.guessing import FolderGuess
+from .arguments import verb_parser
+from .ending import command
 
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of this verb."""
-    words, mark, example = __doc__.partition('Example:')
-    parser = argparse.ArgumentParser(
-        prog='mmseg-missing new',
-        description=words,
-        epilog=mark + example,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
+    parser = verb_parser('new', __doc__)
     add_arguments(parser)
     return parser
 
@@ -120,11 +116,11 @@ def _said(written: NewConfigs) -> list[str]:
     lines += guess.notes
     lines.append(problem_lines(written.problems))
     networks = ' and '.join(map(str, written.networks))
+    network = written.networks[0]
     return [
         *lines,
         f'wrote {data}, {data.with_name("samples.csv")} and {networks}',
         f'look at {written.sheet}, then:',
-        f'  mmseg-missing train {written.networks[0]}',
-        f'  mmseg-missing repair {written.networks[0]} '
-        f'{written.last_checkpoint}',
+        f'  {command("train", network)}',
+        f'  {command("repair", network, written.last_checkpoint)}',
     ]

@@ -73,8 +73,8 @@ def comparison_markdown(comparison: Comparison, command: str) -> str:
     """
     parts = [
         f'{comparison.settings}.',
-        _markdown(method_rows(comparison)),
-        _markdown(combination_rows(comparison)),
+        markdown_table(method_rows(comparison)),
+        markdown_table(combination_rows(comparison)),
         f'```\n{command}\n```',
     ]
     return '\n\n'.join(parts) + '\n'
@@ -117,7 +117,7 @@ def _cell(stat: Stat | None, form: str, with_spread: bool) -> str:
     return text
 
 
-def _markdown(rows: Sequence[Sequence[str]]) -> str:
+def markdown_table(rows: Sequence[Sequence[str]]) -> str:
     """Return a table: names to the left, numbers to the right."""
     header, *body = rows
     lines = [header, ['---', *['---:'] * (len(header) - 1)], *body]

@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from mmengine.config import Config
 from mmengine.dist import is_main_process
 from torch import nn
@@ -167,7 +166,7 @@ def _short(value: Any) -> str:
 
 def adapter_share(network: nn.Module) -> str:
     """Say how large the adapters of a network are beside it."""
-    base = sum(v.numel() for v in _parameters(network))
+    base = count_base(network)
     widths = {
         name: root.adapters.rows.width for name, root in adapted(network)
     }
@@ -178,6 +177,7 @@ def adapter_share(network: nn.Module) -> str:
     )
 
 
-def _parameters(network: nn.Module) -> Iterator[torch.Tensor]:
+def count_base(network: nn.Module) -> int:
+    """Return how many parameters a network has without its adapters."""
     kept = base_state(network)
-    return (p for name, p in network.named_parameters() if name in kept)
+    return sum(p.numel() for n, p in network.named_parameters() if n in kept)

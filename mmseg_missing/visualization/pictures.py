@@ -59,6 +59,22 @@ def colorize_label(
     return table[label]
 
 
+def overlay(
+    picture: np.ndarray, colors: np.ndarray, share: float = 0.5
+) -> np.ndarray:
+    """Lay the colours of classes over a picture.
+
+    Args:
+        picture: (H, W, 3) uint8.
+        colors: (H, W, 3) uint8, such as :func:`colorize_label` returns.
+        share: Of the colours.
+
+    Returns:
+        (H, W, 3) uint8.
+    """
+    return cv2.addWeighted(picture, 1 - share, colors, share, 0)
+
+
 def sample_pictures(
     sample: Mapping[str, Any], stack: Stack, palette: Sequence[Sequence[int]]
 ) -> list[np.ndarray | None]:
@@ -126,9 +142,21 @@ def write_picture(path: str | Path, picture: np.ndarray) -> None:
     Raises:
         OSError: if the file cannot be written.
     """
+    _write_png(path, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+
+
+def write_mask(path: str | Path, mask: np.ndarray) -> None:
+    """Write (H, W) uint8 class indices as a grey png; folders are made.
+
+    Raises:
+        OSError: if the file cannot be written.
+    """
+    _write_png(path, mask)
+
+
+def _write_png(path: str | Path, array: np.ndarray) -> None:
     path = Path(path)
-    bgr = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
-    _, data = cv2.imencode('.png', bgr)
+    _, data = cv2.imencode('.png', array)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data.tobytes())

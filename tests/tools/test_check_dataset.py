@@ -48,7 +48,7 @@ def test_all_is_well(run, config, capsys):
     assert "dict(name='gray', channels=1, mean=[0.4444], std=[0.4969])" in out
     assert out.count('modalities = [') == 1  # of training alone
     assert 'train: no problems\n' in out and 'val: no problems\n' in out
-    assert out.endswith('test: the data set of val\n')
+    assert 'test: the data set of val\nnext, ' in out
 
 
 def test_problems_end_with_1(run, config, capsys):

@@ -1,22 +1,24 @@
 """Runs of a config in processes: what is done, and what went wrong."""
 
+import sys
+
 import pytest
 
-from mmseg_missing.apis.training import (
+from mmseg_missing.apis.processes import (
     is_finished,
     train_and_test,
     work_folder,
 )
 
-# In place of the tools: they note what they were called with.
-TOOL = """
+# In place of the command: it notes what it was called with.
+DOOR = """
 import sys, time
 from pathlib import Path
-tool, folder = {tool!r}, Path(sys.argv[sys.argv.index('--work-dir') + 1])
+folder = Path(sys.argv[sys.argv.index('--work-dir') + 1])
 folder.mkdir(exist_ok=True)
 with open('calls', 'a') as file:
-    print(tool, *sys.argv[1:], file=file)
-{body}
+    print(*sys.argv[1:], file=file)
+exec({bodies!r}[sys.argv[1]])
 """
 TRAIN = """
 print('Epoch(train)  [1][50/100]  lr: 1', flush=True)
@@ -33,14 +35,15 @@ WORDS = "print('Traceback'); sys.exit('error: no base; train it')"
 
 @pytest.fixture
 def start(tmp_path, monkeypatch):
-    """Return a function that runs a config with tools of these bodies."""
+    """Return a function that runs a config with verbs of these bodies."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / 'net.py').touch()
 
     def start(train=TRAIN, test=TEST, **settings):
-        for tool, body in {'train.py': train, 'test.py': test}.items():
-            (tmp_path / tool).write_text(TOOL.format(tool=tool, body=body))
-        train_and_test('net.py', tmp_path, **settings)
+        bodies = {'train': train, 'test': test}
+        (tmp_path / 'door.py').write_text(DOOR.format(bodies=bodies))
+        door = (sys.executable, tmp_path / 'door.py')
+        train_and_test('net.py', door=door, **settings)
         return (tmp_path / 'calls').read_text().splitlines()
 
     return start
@@ -51,9 +54,9 @@ def test_training_then_testing(start):
     work = work_folder('configs/net.py', 3)
     assert not is_finished(work)
     assert start(seed=3, say=said.append) == [
-        'train.py net.py --resume --work-dir work_dirs/net-seed3 '
+        'train net.py --resume --work-dir work_dirs/net-seed3 '
         '--cfg-options randomness.seed=3',
-        'test.py net.py work_dirs/net-seed3/epoch_1.pth '
+        'test net.py work_dirs/net-seed3/epoch_1.pth '
         '--work-dir work_dirs/net-seed3/test '
         '--out work_dirs/net-seed3/test --cfg-options randomness.seed=3',
     ]
@@ -66,7 +69,7 @@ def test_a_training_that_ended_is_not_repeated(start):
     assert len(start()) == 2
     calls = start()
     assert len(calls) == 3
-    assert calls[2].startswith('test.py net.py work_dirs/net/epoch_1.pth')
+    assert calls[2].startswith('test net.py work_dirs/net/epoch_1.pth')
 
 
 def test_last_words(start):
@@ -89,6 +92,6 @@ def test_no_checkpoint(start):
         start(train='')
 
 
-def test_no_config(tmp_path):
+def test_no_config():
     with pytest.raises(FileNotFoundError, match=r"no config file 'no\.py'"):
-        train_and_test('no.py', tmp_path)
+        train_and_test('no.py')

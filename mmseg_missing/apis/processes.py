@@ -11,7 +11,9 @@ from pathlib import Path
 
 from ..engine import find_checkpoint
 from ..evaluation import COST_FILE, check_writable
+from ..startup.config_files import find_config
 
+DOOR = (sys.executable, '-m', 'mmseg_missing')
 LOG_FILE = 'compare.log'
 # What MMEngine logs about its progress, such as `Epoch(train) [3][50/100]`.
 PROGRESS = re.compile(r'(?:Epoch|Iter)\(\w+\)\s+((?:\[\s*\d+/?\d*\])+)')
@@ -43,9 +45,9 @@ def is_finished(folder: Path) -> bool:
 
 def train_and_test(
     config: str | Path,
-    tools: str | Path,
     seed: int | None = None,
     say: Callable[[str], None] = lambda text: None,
+    door: Sequence[str | Path] = DOOR,
 ) -> None:
     """Train a config to the end and score every combination.
 
@@ -53,26 +55,25 @@ def train_and_test(
     print goes to ``compare.log`` there.
 
     Args:
-        config: Config file.
-        tools: Folder of train.py and test.py.
+        config: Config, by name or path.
         seed: Of the run, and in its folder's name; None: the config's own.
         say: Called with a line about the progress, again and again.
+        door: The command that takes the verbs ``train`` and ``test``.
 
     Raises:
         FileNotFoundError: no such config.
         ValueError: a process that failed, with its last words.
     """
-    if not Path(config).is_file():
-        raise FileNotFoundError(f'no config file {str(config)!r}')
-    work, tools = check_writable(work_folder(config, seed)), Path(tools)
+    config = find_config(config)
+    work = check_writable(work_folder(config, seed))
     options = [f'randomness.seed={seed}'] if seed is not None else []
     shared = ['--cfg-options', *options] if options else []
     if not (work / COST_FILE).is_file():
-        command = [tools / 'train.py', config, '--resume']
+        command = [*door, 'train', config, '--resume']
         command += ['--work-dir', work, *shared]
         _run(command, work, lambda text: say(f'training {work.name} {text}'))
     out = work / 'test'
-    command = [tools / 'test.py', config, _last_checkpoint(work)]
+    command = [*door, 'test', config, _last_checkpoint(work)]
     command += ['--work-dir', out, '--out', out, *shared]
     _run(command, work, lambda text: say(f'testing {work.name} {text}'))
 
@@ -80,12 +81,12 @@ def train_and_test(
 def _run(
     command: Sequence[str | Path], folder: Path, say: Callable[[str], None]
 ) -> None:
-    """Run a tool; its output goes to the log."""
+    """Run a verb; its output goes to the log."""
     log = folder / LOG_FILE
     with log.open('a') as file:
         start = file.tell()
         process = subprocess.Popen(
-            [sys.executable, *map(str, command)],
+            list(map(str, command)),
             stdout=file,
             stderr=subprocess.STDOUT,
         )
@@ -112,10 +113,10 @@ def _progress(log: Path) -> str:
 
 
 def _last_words(text: str) -> str:
-    """Return the sentence of a tool that refused, or its last line."""
+    """Return the sentence of a verb that refused, or its last line."""
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     errors = [line for line in lines if line.startswith('error: ')]
-    return (errors or lines or ['a tool failed'])[-1].removeprefix('error: ')
+    return (errors or lines or ['a run failed'])[-1].removeprefix('error: ')
 
 
 def _last_checkpoint(folder: Path) -> Path:
