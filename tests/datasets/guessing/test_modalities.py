@@ -237,6 +237,14 @@ def test_grey_stored_three_times(guess):
     assert form(modality)['channels'] == [0]
 
 
+def test_grey_among_colour(guess):
+    [modality] = guess('rgb', [rgb(0), rgb(1)[..., 0], rgb(2)])
+    assert modality.channels.value == 3
+    assert form(modality)['channels'] == 'rgb'
+    with pytest.raises(Unclear, match='2 or 3 channels'):
+        guess('rgb', [rgb(0), rgb(1)[..., :2]])
+
+
 def test_channels_first(guess):
     with pytest.raises(Unclear, match='channels come last'):
         guess('rgb', [np.zeros((3, 90, 120), np.uint8)])
