@@ -3,7 +3,7 @@
 About ten minutes on two CPU cores. Stopped, it goes on where it was.
 
 Example:
-  mmseg-missing demo
+  mmseg-missing demo --work-dir work_dirs/demo
 """
 
 from __future__ import annotations
