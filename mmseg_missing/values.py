@@ -117,6 +117,22 @@ def listed(
     return list(value)
 
 
+def data_sets(config: Any) -> list[Any]:
+    """Return the configs of the data sets in one, all but their wrappers.
+
+    Args:
+        config: Of a data set, or of what wraps one (``RepeatDataset``) or
+            several (``ConcatDataset``), at any depth.
+    """
+    if not isinstance(config, Mapping):
+        return [config]
+    inner = config.get('dataset') or config.get('datasets')
+    if not isinstance(inner, (Mapping, list, tuple)) or not inner:
+        return [config]
+    parts = [inner] if isinstance(inner, Mapping) else inner
+    return [found for part in parts for found in data_sets(part)]
+
+
 def settings(key: str, value: Any) -> dict[str, Any]:
     """Return a copy of a dict of settings.
 

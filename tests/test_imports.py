@@ -21,6 +21,7 @@ CORE = {
     'sampling',
     'corruptions',
     'adapters',
+    'recomputing',
     'torch_versions',
     'values',
 }
@@ -50,7 +51,7 @@ OWN = {
     '__init__': STACKED | COMMON,
     '__main__': {'cli'},
     'analysis': {'moved'},
-    'compat': {'data_pickle'},
+    'compat': {'data_pickle', 'recomputing'},
     'data_pickle': set(),
     'moved': set(),
     'version': set(),

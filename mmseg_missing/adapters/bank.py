@@ -96,11 +96,14 @@ class AdapterBank(nn.Module):
         self._checked_at: tuple[int, int] | None = None
         # The network around; a tuple hides it from nn.Module.
         self.frozen: tuple[nn.Module, ...] = ()
+        # Its parts that learn on beside the rows, by name.
+        self.trainable: tuple[str, ...] = ()
 
     def train(self, mode: bool = True) -> AdapterBank:
         """Set the mode of the rows; the network around stays in eval.
 
-        Its ``train()`` comes by here last, so nothing can thaw it.
+        Its ``train()`` comes by here last, so nothing can thaw it but
+        :func:`mmseg_missing.adapters.thaw`.
         """
         super().train(mode)
         for root in self.frozen:
@@ -108,6 +111,8 @@ class AdapterBank(nn.Module):
             for part in root.children():
                 if part is not self:
                     part.train(False)
+            for name in self.trainable:
+                root.get_submodule(name).train(mode)
         return self
 
     def _load_from_state_dict(self, state, prefix, *args) -> None:
@@ -239,8 +244,8 @@ class AdapterBank(nn.Module):
             raise RuntimeError(
                 'adapters were not told which modalities are present; run '
                 'this network in a `MissingModalitySegmentor`, or inside '
-                '`with network.adapters.told(present):`; if it does, turn '
-                'activation checkpointing off (`with_cp=False`)'
+                '`with network.adapters.told(present):`; activation '
+                'checkpointing is `mmseg_missing.recomputing.recompute`'
             )
         return numbers[slot]
 

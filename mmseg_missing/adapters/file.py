@@ -27,7 +27,7 @@ READ_VERSIONS = (1, 2)
 
 def describe(root: nn.Module) -> dict[str, Any]:
     """Return what an adapter file says of the network it belongs to."""
-    bank = _bank(root)
+    bank = bank_of(root)
     return {
         'format_version': FORMAT_VERSION,
         'method': bank.method.__name__,
@@ -48,6 +48,8 @@ def describe(root: nn.Module) -> dict[str, Any]:
             for s, width in zip(bank.sites, bank.widths)
         ],
         'batch_major': [s.name for s in bank.sites if s.is_batch_major],
+        # Where nothing else learns, files are as they always were.
+        **({'trainable': list(bank.trainable)} if bank.trainable else {}),
         'identity': _digest(bank.identity),
         'base': fingerprint(root),
     }
@@ -78,7 +80,7 @@ def save_adapter(
             numbers that are not finite.
         OSError: the file cannot be written.
     """
-    bank = _bank(root)
+    bank = bank_of(root)
     if not bank.trained:
         raise ValueError(
             'no adapter row was trained; there is nothing to save'
@@ -211,7 +213,7 @@ def load_adapter(root: nn.Module, path: str | Path) -> dict[str, Any]:
             list, method or combination; the sentence says what differs.
     """
     metadata, tensors = read_adapter(path)
-    bank = _bank(root)
+    bank = bank_of(root)
     check_same(metadata, describe(root), path, bank.options)
     seen = metadata['samples_seen']
     strange = sorted(set(seen) - set(bank.rows.names))
@@ -258,7 +260,8 @@ def _digest(numbers: Tensor) -> str:
     return hashlib.sha256(data.numpy().tobytes()).hexdigest()[:16]
 
 
-def _bank(root: nn.Module) -> AdapterBank:
+def bank_of(root: nn.Module) -> AdapterBank:
+    """Return the adapters of a network; raises ``ValueError`` without."""
     bank = getattr(root, BANK, None)
     if not isinstance(bank, AdapterBank):
         raise ValueError(

@@ -77,7 +77,7 @@ def never_called(root: nn.Module) -> set[str]:
     }
 
 
-def matches(pattern: str, name: str) -> bool:
+def matches(pattern: str, name: str, key: str = 'model.adapter.sites') -> bool:
     """Say whether a full regex or a dotted suffix names ``name``."""
     exact = _exact_name(pattern)
     if exact is not None:
@@ -86,8 +86,7 @@ def matches(pattern: str, name: str) -> bool:
         is_match = re.fullmatch(pattern, name) is not None
     except re.error as error:
         raise ValueError(
-            f'adapter site {pattern!r} is no regular expression: {error}; '
-            'check `model.adapter.sites`'
+            f'{pattern!r} is no regular expression: {error}; check `{key}`'
         ) from error
     return is_match or name == pattern or name.endswith('.' + pattern)
 

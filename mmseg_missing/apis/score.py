@@ -21,6 +21,7 @@ from ..evaluation import ConditionTable, Report, check_writable
 from ..evaluation.protocols import conditions, run_protocol
 from ..startup.checks import require
 from ..startup.classes import check_classes
+from ..values import data_sets
 from .model import AdapterFiles, configure, load_weights
 from .runner import build_runner
 
@@ -127,7 +128,8 @@ def augment(cfg: Config) -> None:
         raise ValueError(
             f'--tta needs `tta_pipeline` and `tta_model` in {cfg.filename!r}'
         )
-    cfg.test_dataloader.dataset.pipeline = cfg.tta_pipeline
+    for dataset in data_sets(cfg.test_dataloader.dataset):
+        dataset.pipeline = cfg.tta_pipeline
     cfg.model = dict(cfg.tta_model, module=cfg.model)
 
 

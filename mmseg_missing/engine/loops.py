@@ -59,14 +59,18 @@ class _CombinationLoop:
         )
         self.evaluator.dataset_meta = {
             **(self.evaluator.dataset_meta or {}),
+            **_split(self.dataloader.dataset),
             'modalities': self.stack.names,
             'sensors': tuple(m.sensor for m in self.stack),
             'combinations': self.combinations,
             'fill': _describe(network.fill),
         }
         if self.stage == 'val':
-            is_adapted = network in dict(adapted(network)).values()
-            fixed = self.stack.full if is_adapted else None
+            is_fixed = any(
+                root is network and not root.adapters.trainable
+                for _, root in adapted(network)
+            )
+            fixed = self.stack.full if is_fixed else None
             check_watched(
                 runner.hooks, self.evaluator.metrics, self.combinations, fixed
             )
@@ -265,6 +269,14 @@ def _check_network(network: nn.Module) -> None:
         )
     for _, root in adapted(network):
         check_hooks(root)
+
+
+def _split(dataset: Any) -> dict[str, str]:
+    """Return the names of joined splits; MMEngine's is that of the first."""
+    parts = getattr(dataset, 'datasets', ())
+    names = [part.metainfo.get('split') for part in parts]
+    known = dict.fromkeys(str(name) for name in names if name)
+    return {'split': '+'.join(known)} if known else {}
 
 
 def _parse(

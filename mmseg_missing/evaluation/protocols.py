@@ -13,6 +13,7 @@ from mmengine.dist import is_main_process
 from mmengine.runner import Runner
 
 from ..corruptions import FAULTS, NM_LEVELS, RMM_RATES, SEVERITIES, check_fault
+from ..values import data_sets
 from . import CombinationIoUMetric, ConditionTable, Report
 
 PROTOCOLS = ('EMM', 'RMM', 'NM', 'faults')
@@ -133,21 +134,22 @@ def with_fault(
     """Return the config with the fault as a step after loading.
 
     Raises:
-        ValueError: a data set without a pipeline of its own.
+        ValueError: a data set, or one of several, without a pipeline.
     """
     dataloader = copy.deepcopy(dataloader)
-    pipeline = dataloader['dataset'].get('pipeline')
-    if not pipeline:
-        raise ValueError(
-            'faults enter `test_dataloader.dataset.pipeline`, and this data '
-            'set has none; put CorruptModality into its parts'
-        )
-    loads = [
-        index + 1
-        for index, step in enumerate(pipeline)
-        if step['type'].endswith('LoadModalities')
-    ]
-    pipeline.insert(max(loads, default=0), dict(fault))
+    for dataset in data_sets(dataloader['dataset']):
+        pipeline = dataset.get('pipeline')
+        if not pipeline:
+            raise ValueError(
+                'faults enter the `pipeline` of the data sets in '
+                f'`test_dataloader`, and {dataset.get("type")} has none'
+            )
+        loads = [
+            index + 1
+            for index, step in enumerate(pipeline)
+            if step['type'].endswith('LoadModalities')
+        ]
+        pipeline.insert(max(loads, default=0), dict(fault))
     return dataloader
 
 

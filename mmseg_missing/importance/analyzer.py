@@ -50,10 +50,9 @@ class ModalityAnalyzer:
         self.probe = probe.requires_grad_(False).eval()
         bank.requires_grad_(True).train()
         self.sites = bank.sites
-        ignore = probe.decode_head.ignore_index
         scored = self.stack.apart() if by_modality else self.stack
         self.scores = {
-            name: SubsetScores(scored, classes, ignore) for name in networks
+            name: SubsetScores(scored, classes) for name in networks
         }
         self.drift = {
             name: Drift(

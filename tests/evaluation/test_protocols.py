@@ -48,6 +48,25 @@ def test_faults_come_right_after_loading(steps, place):
     assert len(loader['dataset']['pipeline']) == len(steps)
 
 
-def test_no_pipeline():
-    with pytest.raises(ValueError, match='CorruptModality into its parts'):
-        with_fault({'dataset': {'datasets': []}}, {})
+def test_faults_enter_every_part():
+    parts = [
+        {'type': 'A', 'pipeline': [{'type': 'LoadModalities'}]},
+        {'dataset': {'type': 'B', 'pipeline': [{'type': 'LoadModalities'}]}},
+    ]
+    fault = {'type': 'CorruptModality'}
+    spoilt = with_fault({'dataset': {'datasets': parts}}, fault)
+    first, second = spoilt['dataset']['datasets']
+    assert first['pipeline'][1] == second['dataset']['pipeline'][1] == fault
+    assert len(parts[0]['pipeline']) == 1
+
+
+@pytest.mark.parametrize(
+    'dataset',
+    [
+        {'datasets': []},
+        {'datasets': [{'type': 'A', 'pipeline': [{'type': 'B'}]}, {}]},
+    ],
+)
+def test_no_pipeline(dataset):
+    with pytest.raises(ValueError, match=r'`pipeline`.* has none'):
+        with_fault({'dataset': dataset}, {})

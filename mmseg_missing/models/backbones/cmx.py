@@ -39,6 +39,7 @@ class CMX(BaseModule):
             both start from the same ImageNet weights. They are fitted to
             inputs of more than 3 channels.
         norm_eps: See :class:`MixTransformer`.
+        with_cp: See :class:`MixTransformer`.
 
     Raises:
         ValueError: If a size does not fit; the message names the key.
@@ -62,6 +63,7 @@ class CMX(BaseModule):
         drop_path_rate: float = 0.1,
         init_cfg: dict | list[dict] | None = None,
         norm_eps: float = 1e-6,
+        with_cp: bool = False,
     ) -> None:
         super().__init__()
         groups = _groups(in_channels)
@@ -80,6 +82,7 @@ class CMX(BaseModule):
                 drop_path_rate,
                 init_cfg,
                 norm_eps,
+                with_cp,
             )
             for channels in self.in_channels
         )

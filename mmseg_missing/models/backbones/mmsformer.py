@@ -45,6 +45,7 @@ class MMSFormer(BaseModule):
         init_cfg: Of the main stream, see :class:`MixTransformer`. ImageNet
             weights are fitted to modalities of more than 3 channels.
         extra_init_cfg: Of each other stream.
+        with_cp: See :class:`MixTransformer`.
 
     Raises:
         ValueError: If a size does not fit; the message names the key.
@@ -68,6 +69,7 @@ class MMSFormer(BaseModule):
         drop_path_rate: float = 0.1,
         init_cfg: dict | list[dict] | None = None,
         extra_init_cfg: dict | list[dict] | None = None,
+        with_cp: bool = False,
     ) -> None:
         super().__init__()
         self.in_channels = checked_channels(in_channels)
@@ -77,6 +79,7 @@ class MMSFormer(BaseModule):
             num_heads=num_heads,
             sr_ratios=sr_ratios,
             drop_path_rate=drop_path_rate,
+            with_cp=with_cp,
         )
         first, *others = (max(c, 3) for c in self.in_channels)
         main = build(

@@ -13,9 +13,10 @@ from torch import Tensor
 from ...adapters import adapted, add_biases, drop_norms
 from ...fill import fill_absent, parse_fill
 from ...modality import Modality, Stack
+from ...recomputing import recompute_flagged
 from ...sampling import Present, Sampler, build_sampler
 from ...values import naming, settings
-from ..adapting import attach_from_config
+from ..adapting import attach_from_config, thaw_parts
 from ..losses import Output, mend_cross_entropy
 from ..utils.building import named_part
 from ..utils.constant_streams import ConstantStreams
@@ -55,6 +56,10 @@ class MissingModalityMixin:
             fill=...)``: build the plain network that takes a folded
             checkpoint; ``fill`` holds the learned vectors, where there are
             some.
+        trainable: Names of modules, such as ``decode_head``, that learn on
+            beside the adapters: full regular expressions or dotted suffixes.
+            The adapter file does not hold them, the joined checkpoint does.
+            Needs ``adapter``.
         teacher: Losses against the teacher, such as
             ``[dict(type='LogitKL')]``; see :mod:`mmseg_missing.models.losses`.
             Needs ``adapter``.
@@ -77,6 +82,7 @@ class MissingModalityMixin:
         fill: str | Mapping[str, str] = 'zero',
         adapter: Mapping[str, Any] | None = None,
         folded: Mapping[str, Any] | None = None,
+        trainable: Sequence[str] | None = None,
         teacher: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
         data_preprocessor: Mapping[str, Any] | None = None,
         test_cfg: Mapping[str, Any] | None = None,
@@ -93,6 +99,7 @@ class MissingModalityMixin:
                 **_with_named_parts(kwargs),
             )
         check_heads(self)
+        recompute_flagged(self)
         mend_cross_entropy(self)
         self.stack = stack
         self.fill = parse_fill(stack, fill)
@@ -106,6 +113,7 @@ class MissingModalityMixin:
             self._fold(folded)
         if adapter is not None:
             attach_from_config(self, stack, adapter, within=ENCODERS)
+        thaw_parts(self, trainable, teacher)
         self._find_parts()
         self._learn_fill()
         self.teacher = build_teacher(self, teacher)
