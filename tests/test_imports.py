@@ -13,7 +13,7 @@ import mmseg_missing
 PACKAGE = Path(mmseg_missing.__file__).parent
 FILES = sorted(PACKAGE.rglob('*.py'))
 
-COMMON = {'compat', 'data_pickle', 'moved', 'version'}
+COMMON = {'compat', 'data_pickle', 'moved', 'remote', 'version'}
 CORE = {
     'modality',
     'present',
@@ -56,6 +56,7 @@ OWN = {
     'compat': {'data_pickle', 'recomputing'},
     'data_pickle': set(),
     'moved': set(),
+    'remote': set(),
     'version': set(),
 }
 

@@ -1,4 +1,4 @@
-"""Tell what each modality is worth, and which layers to adapt.
+"""Tell what each sensor is worth, and which layers to adapt.
 
 Shapley values of sensors, what the loss of one does to each layer, and the
 sites that follow; `sites.json` is what `model.adapter.sites` takes.
@@ -67,13 +67,13 @@ def parser() -> argparse.ArgumentParser:
         '--adapter',
         nargs='+',
         metavar='FILE',
-        help='adapter files: also tell what is left after them',
+        help='also tell what is left after these files',
     )
     parser.add_argument(
         '--split',
         default='train',
         choices=['train', 'val'],
-        help='whose images, without augmentation; nothing is chosen on test',
+        help='whose images, without augmentation; default: train',
     )
     parser.add_argument(
         '--images',
@@ -101,8 +101,7 @@ def parser() -> argparse.ArgumentParser:
         nargs='+',
         default=['every'],
         metavar='P',
-        help='combinations for drift and gradients, default: every (of whole '
-        'sensors); subsets: each modality fails by itself',
+        help='every (of whole sensors; default), subsets, or combinations',
     )
     add_placement_arguments(parser)
     add_device(parser)
@@ -118,7 +117,7 @@ def add_placement_arguments(parser: argparse.ArgumentParser) -> None:
         '--sites',
         nargs='+',
         metavar='S',
-        help='patterns of sites to choose from, default: all',
+        help='patterns to choose from, default: all',
     )
     parser.add_argument(
         '--budget',
@@ -143,8 +142,7 @@ def add_placement_arguments(parser: argparse.ArgumentParser) -> None:
         '--missing-rate',
         type=float,
         metavar='X',
-        help='probability that a sensor fails, by which combinations are '
-        'weighed; default: all alike',
+        help='weigh combinations by this probability of failure',
     )
     parser.add_argument(
         '--controls',

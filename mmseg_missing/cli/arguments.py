@@ -20,10 +20,29 @@ EXAMPLE = 'Example:'
 
 
 class _Help(argparse.RawDescriptionHelpFormatter):
-    """Texts as they are written; options in a narrow column."""
+    """Texts as they are written, and a usage of one line."""
 
     def __init__(self, *args, **kwargs) -> None:
-        super().__init__(*args, max_help_position=20, **kwargs)
+        super().__init__(*args, max_help_position=26, **kwargs)
+
+    def add_usage(self, usage, actions, groups, prefix=None) -> None:
+        """Leave out what need not be given."""
+        needed = [
+            f'{" ".join(action.option_strings[:1])} {self._written(action)}'
+            for action in actions
+            if action.required
+        ]
+        words = ['%(prog)s', *(word.strip() for word in needed), '[options]']
+        super().add_usage(' '.join(words), [], [], prefix)
+
+    def _written(self, action: argparse.Action) -> str:
+        default = (action.metavar or action.dest).upper()
+        return self._format_args(action, default)
+
+    def _format_args(self, action: argparse.Action, default: str) -> str:
+        if action.nargs == '+':
+            return f'{action.metavar or default} ...'
+        return super()._format_args(action, default)
 
 
 def verb_parser(verb: str, doc: str) -> argparse.ArgumentParser:
@@ -34,16 +53,20 @@ def verb_parser(verb: str, doc: str) -> argparse.ArgumentParser:
         doc: What ``Example:`` begins stands below the options.
     """
     words, mark, example = doc.strip().partition(EXAMPLE)
-    return argparse.ArgumentParser(
+    parser = argparse.ArgumentParser(
         prog=f'mmseg-missing {verb}',
         description=words.strip(),
         epilog=f'{mark}{example}',
         formatter_class=_Help,
+        add_help=False,
     )
+    hidden = argparse.SUPPRESS
+    parser.add_argument('-h', '--help', action='help', help=hidden)
+    return parser
 
 
 def add_config(
-    parser: argparse.ArgumentParser, words: str = 'config: name or file'
+    parser: argparse.ArgumentParser, words: str = 'its name or file'
 ) -> None:
     """Add the config, which is found by its name."""
     parser.add_argument('config', type=_config, help=words)
@@ -83,7 +106,7 @@ def add_trust(parser: argparse.ArgumentParser) -> None:
         action=Trust,
         nargs=0,
         default=argparse.SUPPRESS,
-        help='load checkpoints that may run any code on this machine',
+        help='load checkpoints that may run code on this machine',
     )
 
 
@@ -120,7 +143,7 @@ def add_config_options(parser: argparse.ArgumentParser) -> None:
         nargs='+',
         action=ConfigOptions,
         default={},
-        metavar='KEY=VALUE',
+        metavar='K=V',
         help='override keys of the config',
     )
 

@@ -1,4 +1,6 @@
-"""Measure what adapters cost: base, adapted, folded, full fine-tuning.
+"""Measure what adapters cost in time and memory.
+
+Base, adapted, folded and full fine-tuning are measured in turn.
 
 Example:
   mmseg-missing benchmark cmnext_small_1xb8-12e_scenes-rgbdt-64x96 \\

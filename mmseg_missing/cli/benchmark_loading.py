@@ -1,4 +1,4 @@
-"""Measure what the pipeline of a config costs beside decoding its files.
+"""Measure what each step of the data pipeline costs.
 
 Example:
   mmseg-missing benchmark-loading NAME --split test --images 50

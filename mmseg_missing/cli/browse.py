@@ -1,4 +1,4 @@
-"""Draw samples of a config's data set: every modality and the label.
+"""Draw samples: every modality and the label.
 
 Example:
   mmseg-missing browse cmnext_small_1xb8-12e_scenes-rgbdt-64x96 --num 4
@@ -19,9 +19,8 @@ from ..apis.model import read_config
 from ..modality import Stack
 from ..startup.checks import require
 from ..visualization.pictures import (
-    colorize_label,
-    colorize_modality,
     contact_sheet,
+    sample_pictures,
     write_picture,
 )
 from .arguments import (
@@ -59,26 +58,6 @@ def parser() -> argparse.ArgumentParser:
     return parser
 
 
-def draw_sample(sample: dict, stack: Stack, palette: list) -> list:
-    """Return one row of pictures; an absent modality leaves a gap.
-
-    Args:
-        sample: what ``PackModalities`` returns.
-        stack: the modalities of its channels.
-        palette: one colour per class.
-    """
-    inputs = sample['inputs'].permute(1, 2, 0).numpy()
-    data_sample = sample['data_samples']
-    row = [
-        colorize_modality(inputs[..., channels]) if present else None
-        for channels, present in zip(
-            stack.slices.values(), data_sample.present, strict=True
-        )
-    ]
-    label = data_sample.gt_sem_seg.data[0].numpy()
-    return [*row, colorize_label(label, palette)]
-
-
 def main(argv: Sequence[str] | None = None) -> None:
     """Write the contact sheet and say where it is."""
     args = parser().parse_args(argv)
@@ -90,7 +69,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     indices = np.linspace(0, len(dataset) - 1, num).round().tolist()
     palette = dataset.metainfo['palette']
     rows = [
-        draw_sample(dataset[int(index)], stack, palette)
+        sample_pictures(dataset[int(index)], stack, palette)
         for index in track_iter_progress(indices)
     ]
     default = f'work_dirs/browse/{Path(args.config).stem}_{args.split}.png'

@@ -1,4 +1,4 @@
-"""Read every file of a config's data sets and say whether all is well.
+"""Read every file of the data sets and list what is wrong.
 
 Exit code 0: no problem; 1: problems, which are listed; 2: a mistake in the
 command or in the config, so that nothing could be checked.
@@ -32,6 +32,7 @@ from ..datasets.checks import (
 )
 from ..datasets.manifest import LeftOutWarning
 from ..startup.checks import require
+from ..startup.validation import sample_ids
 from .arguments import add_config, add_config_options, at_least, verb_parser
 from .ending import say_next
 
@@ -73,6 +74,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     summaries: dict[str, Summary] = {}
     problems = []
     for split, options in found.items():
+        if split == 'val' and is_part(options, found.get('train')):
+            print('val: a part of train, which must leave it out to validate')
+            continue
         same = next((s for s in summaries if found[s] == options), None)
         if same:
             print(f'{split}: the data set of {same}')
@@ -105,6 +109,14 @@ def chosen_datasets(cfg: dict, args: argparse.Namespace) -> dict[str, Any]:
             'choose another --split or config'
         )
     return found
+
+
+def is_part(options: dict, whole: dict | None) -> bool:
+    """Say whether a data set is some samples of another."""
+    if whole is None or options == whole:
+        return False
+    part, rest = (sample_ids(build(o)[0]) for o in (options, whole))
+    return bool(part) and part < rest
 
 
 def check(

@@ -1,4 +1,4 @@
-"""Compare methods: one table, one chart, of what they reach and cost.
+"""Put many runs into one table and chart, with their cost.
 
 WHAT are finished work folders (<method>-seed<k> are seeds of one method,
 <method>_<combination>-seed<k> or a folder of them its separate trainings), or

@@ -1,9 +1,9 @@
-"""Train, lose sensors, repair: the whole path on built-in scenes.
+"""Train, lose sensors, repair: all of it on built-in scenes.
 
 About ten minutes on two CPU cores. Stopped, it goes on where it was.
 
 Example:
-  mmseg-missing demo
+  mmseg-missing demo --work-dir work_dirs/demo
 """
 
 from __future__ import annotations

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import copy_context
+from pathlib import Path
 
 from ..compat import require_stack
 
@@ -17,7 +18,10 @@ require_stack()
 from mmengine.dist import is_main_process  # noqa: E402
 from rich.console import Console  # noqa: E402
 
+from ..startup.config_files import short_name  # noqa: E402
 from ..startup.sentences import last_line  # noqa: E402
+
+DOOR = 'mmseg-missing'
 
 
 def run_tool(main: Callable[[], None]) -> None:
@@ -64,10 +68,17 @@ def say_next(*arguments: object, why: str = '') -> None:
 
 
 def command(*arguments: object) -> str:
-    """Return a command line of this project as a shell takes it."""
-    is_there = shutil.which('mmseg-missing')
-    door = ['mmseg-missing'] if is_there else ['python', '-m', 'mmseg_missing']
-    given = [str(a) for a in arguments if a is not None]
+    """Return a command line of this project as a shell takes it.
+
+    Configs are named as shortly as they are found. Where the command is not
+    on the path, it is called as it was this time.
+    """
+    door = [DOOR]
+    if shutil.which(DOOR) is None:
+        this, python = Path(sys.argv[0]), os.path.relpath(sys.executable)
+        is_door = this.name == DOOR
+        door = [str(this)] if is_door else [python, '-m', 'mmseg_missing']
+    given = [short_name(str(a)) for a in arguments if a is not None]
     return shlex.join([*door, *given])
 
 

@@ -1,4 +1,4 @@
-"""Write the adapters of a joined checkpoint to one small file.
+"""Take the adapters out of a joined checkpoint.
 
 Example:
   mmseg-missing export-adapter NAME work_dirs/NAME/epoch_20.pth \\

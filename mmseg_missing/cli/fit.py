@@ -1,6 +1,6 @@
-"""Repair a network without training: adapters in closed form.
+"""Repair a network without training, in closed form.
 
-They are scored before and after, on training images that were kept out.
+Adapters are scored before and after, on training images that were kept out.
 
 Example:
   mmseg-missing fit NAME work_dirs/NAME/epoch_30.pth fitted.safetensors

@@ -1,4 +1,7 @@
-"""Dissolve adapters and BatchNorms into one combination's plain network.
+"""Make a plain network for one combination.
+
+Adapters and BatchNorms are dissolved in its weights, so that it is as fast as
+the base.
 
 Example:
   mmseg-missing fold NAME work_dirs/NAME/epoch_30.pth rgb.pth \\

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ast
 import difflib
+import re
 import sys
 from collections.abc import Mapping, Sequence
 from importlib import import_module
@@ -74,7 +75,8 @@ def dispatch(
     if verb in ('-h', '--help', 'help'):
         print(f'{head}{_listed(groups, files)}{tail}', end='')
     elif verb == '--version':
-        print((HERE.parent / 'version.py').read_text().split("'")[1])
+        text = (HERE.parent / 'version.py').read_text()
+        print(re.search(r"__version__ = '(.+)'", text).group(1))
     elif verb in files:
         module = '.'.join(
             ['mmseg_missing.cli', *folder.relative_to(HERE).parts]

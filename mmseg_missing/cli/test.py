@@ -1,4 +1,6 @@
-"""Score a network under missing modalities, every combination at once.
+"""Score a network for every combination of what is present.
+
+Each image is decoded once for all combinations.
 
 Example:
   mmseg-missing test cmnext_small_1xb8-12e_scenes-rgbdt-64x96 epoch_12.pth

@@ -39,8 +39,8 @@ def find_config(name: str | Path) -> Path:
         FileNotFoundError: no such config, or several.
     """
     path = Path(name)
-    for file in (path, path.with_name(f'{path.name}.py')):
-        if path.name and file.is_file():
+    for file in (path, Path(f'{path}.py')):
+        if file.is_file():
             return file
     if path.is_absolute() or not path.name:
         raise FileNotFoundError(f'no config file {str(name)!r}')
@@ -62,6 +62,18 @@ def find_config(name: str | Path) -> Path:
     raise FileNotFoundError(
         f'no config file {str(name)!r}{_meant(starting or close)}'
     )
+
+
+def short_name(path: str | Path) -> str:
+    """Return the name by which a config is found, or else its path."""
+    stem = Path(path).stem
+    if Path(path).suffix == '.py' and not Path(stem).exists():
+        try:
+            if find_config(stem).resolve() == Path(path).resolve():
+                return stem
+        except FileNotFoundError:
+            pass
+    return str(path)
 
 
 def _folders() -> Iterator[Path]:

@@ -23,9 +23,9 @@ def drop_idle_validation(cfg: Config) -> None:
     Its data need not be there then. ``train_cfg.val_begin`` says when it
     begins; our schedules put that off until a config or a command asks.
     """
-    train = cfg.train_cfg
+    train = cfg.get('train_cfg') or {}
     last = train.get('max_epochs') or train.get('max_iters') or 0
-    if train.get('val_begin', 1) > last:
+    if (train.get('val_begin') or 1) > last:
         for key in cfg.keys() & set(SECTIONS):
             cfg[key] = None
 
@@ -49,8 +49,8 @@ def check_validation(runner: Runner) -> None:
                 f'{", ".join(f"`{key}`" for key in SECTIONS)}'
             )
         return
-    trained = _samples(runner.train_loop.dataloader.dataset)
-    shared = trained & _samples(runner.val_loop.dataloader.dataset)
+    trained = sample_ids(runner.train_loop.dataloader.dataset)
+    shared = trained & sample_ids(runner.val_loop.dataloader.dataset)
     if not shared:
         return
     said = (
@@ -65,21 +65,24 @@ def check_validation(runner: Runner) -> None:
     print_log(said, logger='current', level=logging.WARNING)
 
 
-def _samples(dataset: Any) -> set[Hashable]:
-    """Return what tells each sample from others; unknown ones are left out."""
+def sample_ids(dataset: Any) -> set[Hashable]:
+    """Return what tells each sample from others, files or scene numbers.
+
+    Of a data set that says neither it is empty.
+    """
     if hasattr(dataset, 'datasets'):  # joined
-        return set().union(*map(_samples, dataset.datasets))
+        return set().union(*map(sample_ids, dataset.datasets))
     if hasattr(dataset, 'dataset'):  # repeated
-        return _samples(dataset.dataset)
+        return sample_ids(dataset.dataset)
     if not isinstance(dataset, BaseDataset):
         return set()
     seed = getattr(dataset, 'seed', None)
     # Not the data set's own way, which may render an image.
     info = partial(BaseDataset.get_data_info, dataset)
-    return {_sample(info(i), seed) for i in range(len(dataset))} - {None}
+    return {_sample_id(info(i), seed) for i in range(len(dataset))} - {None}
 
 
-def _sample(info: dict, seed: int | None) -> Hashable:
+def _sample_id(info: dict, seed: int | None) -> Hashable:
     if 'scene' in info:
         return seed, info['scene']
     paths = info.get('modality_paths') or {'image': info.get('img_path')}

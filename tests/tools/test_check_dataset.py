@@ -93,6 +93,13 @@ def test_the_training_again(run, config, capsys):
     assert all(map(str.startswith, lines, starts)) and len(lines) == 2
 
 
+def test_a_part_of_the_training_to_validate_on(run, config, capsys):
+    text = config.read_text().replace("names=['4']", "names=['2']", 1)
+    config.write_text(text)
+    run(TOOL, config, '--workers', 0)
+    assert 'val: a part of train, which must' in capsys.readouterr().out
+
+
 def test_what_a_data_set_leaves_out(run, config, capsys):
     rows = [f'gray/{i}.png,label/{i}.png,{s}' for i, s in MANIFEST]
     table = config.parent / 'all.csv'

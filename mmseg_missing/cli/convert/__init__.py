@@ -1,4 +1,4 @@
-"""Turn official data sets and weights into those of this project."""
+"""Turn official data sets and weights into ours."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Turn a folder of depth images into HHA or surface normals, as PNG files.
+"""Turn a folder of depth images into HHA or surface normals.
 
 HHA: 8-bit, channels in RGB order: 310 / metres, centimetres above ground,
 degrees between normal and upward direction plus 38; a hole is 0. These are

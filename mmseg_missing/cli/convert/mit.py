@@ -1,4 +1,4 @@
-"""Turn ImageNet weights of a Mix Transformer into CMNeXt's main stream.
+"""Turn ImageNet weights of a Mix Transformer into ours.
 
 SRC has SegFormer's original names or MMSegmentation's. The result is the
 `checkpoint` of `init_cfg=dict(type='Pretrained', checkpoint=DST)`, in `CMNeXt`

@@ -1,4 +1,4 @@
-"""Turn a checkpoint of MMSFormer's authors into one of this project.
+"""Turn a checkpoint of MMSFormer's authors into one of ours.
 
 The result is for a segmentor with `MMSFormer` and `SegFormerMLPHead`:
 `load_from = DST` or `mmseg-missing test CONFIG DST`.

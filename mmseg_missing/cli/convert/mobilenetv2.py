@@ -1,4 +1,4 @@
-"""Turn MobileNetV2 weights with torchvision's names into MMSegmentation's.
+"""Turn torchvision's MobileNetV2 weights into MMSegmentation's.
 
 The result is for `backbone=dict(type='MobileNetV2', init_cfg=dict(
 type='Pretrained', checkpoint=DST))`. Mean, std and the eps of BatchNorm must

@@ -1,4 +1,4 @@
-"""Turn the official NYU Depth V2 files into the folder NYUv2Dataset reads.
+"""Turn the official NYU Depth V2 into the folder of NYUv2Dataset.
 
 nyu_depth_v2_labeled.mat (2.8 GB) and splits.mat come from the authors' page;
 classMapping40.mat holds the map from the 894 labels to the 40 classes of

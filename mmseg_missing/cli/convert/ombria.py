@@ -1,4 +1,4 @@
-"""Turn the official OMBRIA into the folder OMBRIADataset reads.
+"""Turn the official OMBRIA into the folder of OMBRIADataset.
 
 The repository github.com/geodrak/OMBRIA holds the tiles: OmbriaS1, OmbriaS2
 and 2021. Images are copied (--halve: 2x2 area means, the size that the

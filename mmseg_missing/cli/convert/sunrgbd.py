@@ -1,4 +1,4 @@
-"""Turn the official SUN RGB-D into the folder SUNRGBDDataset reads.
+"""Turn the official SUN RGB-D into the folder of SUNRGBDDataset.
 
 SUNRGBD.zip and SUNRGBDtoolbox.zip come from the authors' page, rgbd.cs.
 princeton.edu; unzip both. Images are copied as they are, depth is written in
