@@ -46,15 +46,14 @@ class Failure:
     batches after normalisation. As text it is what reports call it.
 
     Attributes:
-        row: Of a protocol's table; empty: the combinations are the rows.
-        column: Of the same.
+        place: Row and column in a protocol's table; the combinations are
+            the rows where that of the failure is empty.
         spoils_batches: Whether it acts after normalisation.
         shows_all: The network may use all that a sample has, and is not
             told of the loss.
     """
 
-    row = ''
-    column = 'clean'
+    place = '', 'clean'
     spoils_batches = False
     shows_all = False
 
@@ -102,9 +101,9 @@ class RandomMissing(Failure):
         return f'RMM {self.rate}'
 
     @property
-    def column(self) -> str:
-        """The rate."""
-        return str(self.rate)
+    def place(self) -> tuple[str, str]:
+        """Nothing and the rate."""
+        return '', str(self.rate)
 
     def spoil_batch(
         self,
@@ -132,9 +131,9 @@ class Noisy(Failure):
         return f'NM {self.level}'
 
     @property
-    def column(self) -> str:
-        """The level."""
-        return self.level
+    def place(self) -> tuple[str, str]:
+        """Nothing and the level."""
+        return '', self.level
 
     def spoil_batch(
         self,
@@ -169,17 +168,12 @@ class Faulty(Failure):
         check_fault(self.fault, self.severity)
 
     def __str__(self) -> str:
-        return f'{self.row}, {self.column}'
+        return ', '.join(self.place)
 
     @property
-    def row(self) -> str:
-        """Fault and modality."""
-        return f'{self.fault} on {self.modality}'
-
-    @property
-    def column(self) -> str:
-        """The severity."""
-        return f'severity {self.severity}'
+    def place(self) -> tuple[str, str]:
+        """Fault and modality, and the severity."""
+        return f'{self.fault} on {self.modality}', f'severity {self.severity}'
 
     def spoil_loader(self, dataloader: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return a copy with the fault as a step after loading.
@@ -305,8 +299,7 @@ class Protocol:
                 loop.dataloader = runner.build_dataloader(spoilt)
             loop.set_failure(failure)
             loop.run() if number else runner.test()
-            place = failure.row, failure.column
-            reports[place] = _report(loop.evaluator.metrics)
+            reports[failure.place] = _report(loop.evaluator.metrics)
         table = ConditionTable.from_reports(self.name, reports)
         runner.logger.info(f'\n{table.to_text()}')
         if out and is_main_process():

@@ -6,8 +6,8 @@ from typing import Any
 
 from ...values import choice
 from .additive import AdditiveRows
-from .base import Rows
 from .hyper import HyperRows
+from .rows import Rows
 from .table import TableRows
 
 ROW_MODES: dict[str, type[Rows]] = {

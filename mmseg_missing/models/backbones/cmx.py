@@ -2,7 +2,6 @@
 
 import itertools
 from collections.abc import Sequence
-from contextlib import ExitStack
 
 from mmengine.model import BaseModule, ModuleList
 from mmseg.registry import MODELS
@@ -95,10 +94,7 @@ class CMX(BaseModule):
     def init_weights(self) -> None:
         """Draw new weights, then apply ``init_cfg`` to each stream."""
         init_transformer(self)
-        with ExitStack() as stack:
-            for stream in self.streams:
-                stem = stream.stages[0].embed.proj
-                stack.enter_context(fitted_loading(stem))
+        with fitted_loading(s.stages[0].embed.proj for s in self.streams):
             super().init_weights()
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:

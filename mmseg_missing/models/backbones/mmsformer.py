@@ -1,7 +1,6 @@
 """MMSFormer: one Mix Transformer per modality, fused level by level."""
 
 from collections.abc import Sequence
-from contextlib import ExitStack
 from functools import partial
 
 from mmengine.model import BaseModule, ModuleList
@@ -107,10 +106,7 @@ class MMSFormer(BaseModule):
     def init_weights(self) -> None:
         """Draw new weights, then apply ``init_cfg`` stream by stream."""
         init_transformer(self)
-        with ExitStack() as stack:
-            for stream in self.streams:
-                stem = stream.stages[0].embed.proj
-                stack.enter_context(fitted_loading(stem))
+        with fitted_loading(s.stages[0].embed.proj for s in self.streams):
             super().init_weights()
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:

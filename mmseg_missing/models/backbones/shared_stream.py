@@ -96,8 +96,8 @@ class SharedStreamBackbone(BaseModule):
         with ExitStack() as stack:
             for layer in self._own:
                 stack.enter_context(layer.spread_loading())
-            for conv in self.stream.get_submodule(self._stem):
-                stack.enter_context(fitted_loading(conv))
+            stems = self.stream.get_submodule(self._stem)
+            stack.enter_context(fitted_loading(stems))
             super().init_weights()
 
     @contextmanager
