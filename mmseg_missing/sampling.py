@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import torch
 
 from .modality import Stack
+from .names import Names, a_subclass_of
 from .values import listed, real, whole
 
 Present = tuple[bool, ...]
@@ -338,13 +339,12 @@ class BernoulliSampler(Sampler):
         return largest
 
 
-SAMPLERS: dict[str, type[Sampler]] = {
-    'full': FullSampler,
-    'uniform': UniformSampler,
-    'size_first': SizeFirstSampler,
-    'round_robin': RoundRobinSampler,
-    'bernoulli': BernoulliSampler,
-}
+SAMPLERS = Names('sampler', *a_subclass_of(Sampler))
+SAMPLERS['full'] = FullSampler
+SAMPLERS['uniform'] = UniformSampler
+SAMPLERS['size_first'] = SizeFirstSampler
+SAMPLERS['round_robin'] = RoundRobinSampler
+SAMPLERS['bernoulli'] = BernoulliSampler
 
 
 def build_sampler(stack: Stack, sampler: str | Mapping[str, Any]) -> Sampler:
@@ -360,14 +360,9 @@ def build_sampler(stack: Stack, sampler: str | Mapping[str, Any]) -> Sampler:
             f'got {sampler!r}'
         )
     settings = {'type': sampler} if isinstance(sampler, str) else dict(sampler)
-    name = settings.pop('type', None)
-    if not isinstance(name, str) or name not in SAMPLERS:
-        raise ValueError(
-            f'unknown sampler {name!r}; `model.sampler` takes one of '
-            f'{", ".join(SAMPLERS)}'
-        )
+    kind = SAMPLERS.find('model.sampler', settings.pop('type', None))
     try:
-        return SAMPLERS[name](stack, **settings)
+        return kind(stack, **settings)
     except TypeError as error:
         if '__init__()' not in str(error):
             raise

@@ -12,9 +12,10 @@ import mmseg_missing
 PACKAGE = Path(mmseg_missing.__file__).parent
 FILES = sorted(PACKAGE.rglob('*.py'))
 
-COMMON = {'compat', 'data_pickle', 'moved', 'remote', 'version'}
+COMMON = {'compat', 'data_pickle', 'moved', 'registry', 'remote', 'version'}
 CORE = {
     'modality',
+    'names',
     'context',
     'fill',
     'finite',
@@ -52,6 +53,7 @@ OWN = {
     'compat': {'data_pickle'},
     'data_pickle': set(),
     'moved': set(),
+    'registry': CORE,
     'remote': set(),
     'version': set(),
 }
