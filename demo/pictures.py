@@ -40,7 +40,7 @@ def draw_grid(
     rows = []
     for index, combination in enumerate(ROWS):
         scene = scenes.get_data_info(index)
-        present = dict(zip(stack.names, stack.parse(combination)))
+        present = dict(zip(stack.names, stack.present(combination)[0]))
         frame = {n: a for n, a in scene['modalities'].items() if present[n]}
         inputs = [
             colorize_modality(frame[name]) if present[name] else None

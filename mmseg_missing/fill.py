@@ -100,7 +100,7 @@ def fill_absent(
 
     Args:
         inputs: (n, sum C, h, w), normalised, in stack order.
-        present: (n, M) bool.
+        present: (n, M) bool, on any device.
         stack: The modalities.
         fill: ``zero``: 0 after normalisation. ``black``: raw 0, so
             ``-mean / std``. ``copy:<modality>``: that modality's channel
@@ -114,7 +114,7 @@ def fill_absent(
     Returns:
         (n, sum C, h, w), a new tensor.
     """
-    filled = []
+    filled, present = [], present.to(inputs.device)
     for index, (name, text) in enumerate(parse_fill(stack, fill).items()):
         kind, _, source = text.partition(':')
         vector = (learned or {}).get(name)

@@ -16,6 +16,7 @@ COMMON = {'compat', 'data_pickle', 'moved', 'registry', 'remote', 'version'}
 CORE = {
     'modality',
     'names',
+    'present',
     'context',
     'fill',
     'finite',

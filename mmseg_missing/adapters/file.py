@@ -110,14 +110,14 @@ def _rows_alone(
     bank: AdapterBank, combinations: Sequence[str]
 ) -> dict[str, Tensor]:
     """Return the rows of these combinations, (width,) each."""
-    parsed = [bank.stack.format(bank.stack.parse(c)) for c in combinations]
-    for name in parsed:
+    names = [bank.stack.canonical(name) for name in combinations]
+    for name in names:
         if name not in bank.served:
             raise ValueError(
                 f'no trained row for {name!r}, only for {list(bank.served)}'
             )
     with torch.no_grad():
-        return dict(zip(parsed, bank.rows(parsed)))
+        return dict(zip(names, bank.rows(bank.stack.present(names))))
 
 
 def annotate_adapter(path: str | Path, extra: Mapping[str, Any]) -> None:

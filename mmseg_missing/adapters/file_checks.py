@@ -221,7 +221,7 @@ def _check_combinations(metadata: Mapping[str, Any], stack: Stack) -> None:
         raise Damaged('its combinations are not those that saw samples')
     for name in seen:
         try:
-            full_name = stack.format(stack.parse(name))
+            full_name = stack.canonical(name)
         except ValueError as error:
             raise Damaged(str(error)) from error
         if full_name != name or name == stack.full:

@@ -43,17 +43,19 @@ def fold(root: nn.Module, combination: str) -> list[str]:
             f'{bank.method.__name__} adapters cannot be folded: '
             f'{bank.method.unfoldable}'
         )
-    combination = bank.stack.format(bank.stack.parse(combination))
+    combination = bank.stack.canonical(combination)
     if combination not in (*bank.served, bank.stack.full):
         raise ValueError(
             f'no trained row for {combination!r}, only for '
             f'{list(bank.served)}; give the adapter file that has it'
         )
-    numbers = bank.numbers([combination])[0].split(bank.widths)
+    [numbers] = bank.numbers(bank.stack.present(combination))
     layers = [root.get_submodule(site.name) for site in bank.sites]
     _check_foldable(bank.sites, layers)
     gained = []
-    for site, layer, part in zip(bank.sites, layers, numbers):
+    for site, layer, part in zip(
+        bank.sites, layers, numbers.split(bank.widths)
+    ):
         had_bias = layer.bias is not None
         layer.adapter.fold(layer, part)
         if not had_bias and layer.bias is not None:
@@ -200,7 +202,7 @@ def fold_network(
         image = image.requires_grad_()
         norms = find_foldable_norms(network, lambda: network(image))
     return {
-        'combination': stack.format(stack.parse(combination)),
+        'combination': stack.canonical(combination),
         'biases': biases + fold_norms(network, norms),
         'norms': list(norms),
         'fill': fill,

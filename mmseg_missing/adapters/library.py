@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -51,14 +52,20 @@ def _written_out(
     """Return the rows of those combinations that the file serves."""
     rows = rows_of(metadata, stack_of(metadata))
     rows.load({k: v for k, v in tensors.items() if not k.startswith(FILL)})
-    served = rows.served(list(metadata['samples_seen']), names)
+    stack = rows.stack
+    seen = stack.present([*metadata['samples_seen']])
+    present = stack.present(names)
+    is_served = rows.served(seen, present)
+    served = [*compress(names, is_served.tolist())]
     if len(served) * rows.width > MOST_NUMBERS:
         raise ValueError(
             f'{str(path)!r} serves {len(served)} combinations of '
             f'{rows.width} numbers, too many to be written out; load it by '
             'itself into a network of its own row mode'
         )
-    return dict(zip(served, rows.compute(served))) if served else {}
+    if not served:
+        return {}
+    return dict(zip(served, rows.compute(present[is_served])))
 
 
 def load_adapters(

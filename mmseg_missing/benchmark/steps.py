@@ -91,7 +91,7 @@ def random_batch(
     labels = torch.randint(
         network.num_classes, (batch_size, 1, *size), generator=generator
     )
-    meta = {'present': stack.parse(combination)}
+    meta = {'present': stack.present(combination)[0]}
     samples = [
         SegDataSample(gt_sem_seg=PixelData(data=label), metainfo=meta)
         for label in labels

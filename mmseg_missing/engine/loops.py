@@ -12,13 +12,14 @@ from mmengine.model import BaseTTAModel
 from mmengine.runner import Runner, TestLoop, ValLoop, autocast
 from mmengine.structures import BaseDataElement
 from mmseg.registry import LOOPS
-from torch import nn
+from torch import Tensor, nn
 
 from mmseg_missing.adapters import adapted, check_hooks
-from mmseg_missing.evaluation.batches import by_size
+from mmseg_missing.evaluation.batches import by_size, restrict
 from mmseg_missing.evaluation.per_combination import per_combination
 from mmseg_missing.finite import is_finite
 from mmseg_missing.modality import Stack
+from mmseg_missing.present import of_samples
 from mmseg_missing.values import flag
 
 from ..evaluation.failures import parse_failure
@@ -53,6 +54,7 @@ class _CombinationLoop:
         _check_network(network)
         self.stack = network.stack
         self.combinations = _parse(present, self.stack, network.folded)
+        self._present = self.stack.present(self.combinations)
         draw_per_combination(runner.hooks, self.stack)
         self.evaluator.metrics = per_combination(
             self.evaluator.metrics, self.combinations, self.stack.full
@@ -130,34 +132,31 @@ class _CombinationLoop:
         """Yield the predictions of each combination; normalise once."""
         batch = self.model.data_preprocessor(batch, False)
         samples = batch['data_samples']
-        for name, chosen in self._choose(samples):
+        for name, present, chosen in self._choose(samples):
             inputs = batch['inputs'][chosen]
             if self.failure:
                 seeds = [
                     samples[i].metainfo.get('sample_idx', i) for i in chosen
                 ]
-                inputs = self.failure(
-                    inputs, self.stack, self.stack.parse(name), seeds
-                )
-            yield self.model(
-                inputs,
-                [self._restrict(samples[i], name) for i in chosen],
-                mode='predict',
-            )
+                inputs = self.failure(inputs, self.stack, present, seeds)
+            told = self._restrict([samples[i] for i in chosen], name, present)
+            yield self.model(inputs, told, mode='predict')
 
     def _predict_augmented(
         self, batch: Mapping[str, Sequence[Sequence]]
     ) -> Iterator[list[BaseDataElement]]:
         """Yield the same of a batch whose lists are per augmentation."""
         firsts = batch['data_samples'][0]
-        for name, chosen in self._choose(firsts):
+        for name, present, chosen in self._choose(firsts):
             predictions = self.model.test_step(
                 {
                     'inputs': [
                         [x[i] for i in chosen] for x in batch['inputs']
                     ],
                     'data_samples': [
-                        [self._restrict(samples[i], name) for i in chosen]
+                        self._restrict(
+                            [samples[i] for i in chosen], name, present
+                        )
                         for samples in batch['data_samples']
                     ],
                 }
@@ -170,30 +169,27 @@ class _CombinationLoop:
 
     def _choose(
         self, samples: Sequence[BaseDataElement]
-    ) -> Iterator[tuple[str, list[int]]]:
-        """Yield each combination with the samples that really have it."""
-        full = (True,) * len(self.stack)
-        has = [sample.metainfo.get('present', full) for sample in samples]
-        for name in self.combinations:
-            needed = self.stack.parse(name)
-            chosen = [
-                index
-                for index, present in enumerate(has)
-                if all(p >= n for p, n in zip(present, needed, strict=True))
-            ]
-            if chosen:
-                yield name, chosen
+    ) -> Iterator[tuple[str, Tensor, list[int]]]:
+        """Yield each combination with the samples that really have it.
 
-    def _restrict(self, sample: BaseDataElement, name: str) -> BaseDataElement:
-        """Return a copy of ``sample`` that may use this combination only.
-
-        After a failure that shows what remains it may use all it has.
+        It comes as its name and its (M,) flags.
         """
-        sample = sample.new()
-        sample.set_metainfo({'combination': name})
-        if not (self.failure and self.failure.shows_all):
-            sample.set_metainfo({'present': self.stack.parse(name)})
-        return sample
+        has = of_samples([sample.metainfo for sample in samples], self.stack)
+        for name, needed in zip(self.combinations, self._present):
+            chosen = (has | ~needed).all(1).nonzero().flatten().tolist()
+            if chosen:
+                yield name, needed, chosen
+
+    def _restrict(
+        self, samples: Sequence[BaseDataElement], name: str, present: Tensor
+    ) -> list[BaseDataElement]:
+        """Return copies of ``samples`` that may use this combination only.
+
+        After a failure that shows what remains they may use all they have.
+        """
+        if self.failure and self.failure.shows_all:
+            present = of_samples([s.metainfo for s in samples], self.stack)
+        return restrict(samples, present, combination=name)
 
 
 @LOOPS.register_module()

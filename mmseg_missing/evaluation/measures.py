@@ -106,8 +106,7 @@ def chances(stack: Stack, p: float) -> dict[str, float]:
     """
     found = {}
     for name in stack.combinations():
-        flags = zip(stack, stack.parse(name), strict=True)
-        left = len({m.sensor for m, is_left in flags if is_left})
+        left = len({stack[part].sensor for part in name.split('+')})
         found[name] = p ** (len(stack.sensors) - left) * (1 - p) ** left
     return found
 

@@ -14,6 +14,7 @@ from mmseg.registry import METRICS
 from torch import Tensor
 
 from ..values import listed, void_label
+from .batches import is_complete
 from .confusion import check_rule, confusion_matrix
 from .files import check_writable, write_report
 from .measures import check_missing_rate
@@ -271,7 +272,7 @@ def _source(sample: Mapping[str, Any]) -> str:
 
 def _check_complete(sample: Mapping[str, Any]) -> None:
     """Refuse an incomplete sample that would count as a full one."""
-    if not all(sample.get('present', (True,))):
+    if not is_complete(sample):
         raise ValueError(
             f'{_source(sample)} misses a modality and would count as a full '
             "one; set `test_cfg.type` to 'CombinationTestLoop' (`val_cfg`: "

@@ -173,7 +173,7 @@ class Report:
         for scores in self.combinations:
             scores.check(len(self.classes))
             if self.modalities:
-                self.stack.parse(scores.name)
+                self.stack.canonical(scores.name)
 
     @property
     def stack(self) -> Stack:

@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
-import torch
-from mmengine.dataset import pseudo_collate
 from torch.utils.data import Dataset
 
-from ..evaluation.batches import by_size
+from ..evaluation.batches import CompleteImages, image_order
 
 
-class EvenImages:
-    """Batches of images that lie evenly over a data set, in random order.
-
-    Images that miss a modality themselves are left out: with them the
-    subsets would not be compared on the same images. Each pass decodes anew
-    and nothing is kept.
+class EvenImages(CompleteImages):
+    """Complete images that lie evenly over a data set, in random order.
 
     Args:
         dataset: Gives ``inputs`` and ``data_samples``.
@@ -33,34 +27,17 @@ class EvenImages:
         self, dataset: Dataset, number: int, batch_size: int, seed: int = 0
     ) -> None:
         number = min(number, len(dataset))
-        generator = torch.Generator().manual_seed(seed)
-        order = torch.randperm(number, generator=generator)
-        self.indices = (order * len(dataset) // number).tolist()
-        self.dataset, self.batch_size = dataset, batch_size
+        places = image_order(number, seed)
+        indices = [place * len(dataset) // number for place in places]
+        super().__init__(dataset, indices, batch_size)
 
-    def __len__(self) -> int:
-        """Return the number of batches."""
-        return -(-len(self.indices) // self.batch_size)
-
-    def __iter__(self) -> Iterator[dict[str, Any]]:
-        """Yield collated batches, before the data preprocessor.
-
-        Images of different sizes are batches of their own.
-        """
-        found = False
-        for start in range(0, len(self.indices), self.batch_size):
-            chosen = self.indices[start : start + self.batch_size]
-            batch = [self.dataset[index] for index in chosen]
-            batch = [item for item in batch if _is_complete(item)]
-            found = found or bool(batch)
-            if batch:
-                yield from by_size(pseudo_collate(batch))
-        if not found:
+    def __iter__(self) -> Iterator[Mapping[str, Any]]:
+        """Yield collated batches; see :class:`CompleteImages`."""
+        batch = None
+        for batch in super().__iter__():
+            yield batch
+        if batch is None:
             raise ValueError(
                 f'none of {len(self.indices)} images has every modality; '
                 'raise --images or choose another split'
             )
-
-
-def _is_complete(item: dict[str, Any]) -> bool:
-    return all(item['data_samples'].metainfo.get('present', (True,)))

@@ -10,7 +10,7 @@ from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
 from ..adapters import AdapterBank
-from .subsets import restrict
+from ..evaluation.batches import restrict
 
 # Of the variance of a gradient, relative to its mean square: a number that
 # never varies does not become infinitely important.
@@ -85,7 +85,7 @@ class Sensitivity:
             ValueError: a loss that is not finite.
         """
         for name, found in self._found.items():
-            told = restrict(samples, self.network.stack.parse(name))
+            told = restrict(samples, self.network.stack.present(name))
             losses = self.network(inputs, told, mode='loss')
             loss, _ = self.network.parse_losses(losses)
             if not loss.isfinite():

@@ -336,7 +336,7 @@ def test_being_told_costs_little(make_network):
     bank = attach(make_network(), stack)
     bank.samples_seen += 1
     bank.eval()
-    present = [stack.parse(name) for name in stack.incomplete()[20:28]]
+    present = stack.present(stack.incomplete()[20:28])
 
     @torch.no_grad()
     def tell():

@@ -49,7 +49,8 @@ class Network(BaseModel):
         assert mode == 'predict' and len(inputs) == len(data_samples)
         self.under_autocast |= bool(autocast_dtype(inputs.device.type))
         for x, sample in zip(inputs, data_samples, strict=True):
-            self.seen.append((sample.sample_idx, sample.present))
+            present = tuple(sample.present.tolist())
+            self.seen.append((sample.sample_idx, present))
             assert (x == sample.sample_idx).all()
             pred = sample.gt_sem_seg.data * int(sample.present[0])
             logits = torch.nn.functional.one_hot(pred[0], 2).permute(2, 0, 1)

@@ -40,7 +40,7 @@ class Network(BaseModel):
     def forward(self, inputs, data_samples=None, mode='tensor'):
         for x, sample in zip(inputs, data_samples, strict=True):
             key = sample.sample_idx, sample.combination
-            self.seen[key] = x.clone(), sample.present
+            self.seen[key] = x.clone(), tuple(sample.present.tolist())
             sample.pred_sem_seg = PixelData(data=sample.gt_sem_seg.data)
         return data_samples
 

@@ -171,7 +171,7 @@ def test_teacher_knows_no_learned_fill(make, inputs, make_samples):
     base, model = make(teacher={'type': 'FeatureMSE'})
     samples = make_samples([RGB, FULL])
     metas = [sample.metainfo for sample in samples]
-    found = model._ask_teacher(inputs, [RGB, FULL], metas)
+    found = model._ask_teacher(inputs, torch.tensor([RGB, FULL]), metas)
     with torch.no_grad():
         assert torch.equal(found.logits, base(inputs, samples))
 

@@ -8,6 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from ...modality import Stack
+from ...present import Key, keys, places
 from ...values import listed
 
 
@@ -40,7 +41,7 @@ class Rows(nn.Module):
         if combinations is not None:
             given = listed(key, combinations, str)
         try:
-            names = [stack.format(stack.parse(name)) for name in given]
+            names = [stack.canonical(name) for name in given]
         except ValueError as error:
             raise ValueError(
                 f'`model.adapter.combinations`: {error}'
@@ -61,51 +62,70 @@ class Rows(nn.Module):
         # in it, mean the same in every checkpoint.
         learned = set(names)
         self.names = tuple(n for n in stack.subsets() if n in learned)
+        self.present = stack.present(self.names)  # (R, M)
         # Part of every graph, with gradient zero: without it a batch that
         # misses nothing has no graph, GradScaler finds no gradient, and the
         # other ranks of DDP wait for ever.
         self.anchor = nn.Parameter(torch.zeros(1))
 
-    def forward(self, combinations: Sequence[str]) -> Tensor:
-        """Return (n, width): each sample's row."""
-        rows, index = self.unique(combinations)
-        return rows.index_select(0, torch.tensor(index, device=rows.device))
+    def forward(self, present: Tensor) -> Tensor:
+        """Return each sample's row, (n, width), for (n, M) bool."""
+        rows, index = self.unique(keys(present))
+        return rows if index is None else rows.index_select(0, index)
 
-    def unique(self, combinations: Sequence[str]) -> tuple[Tensor, list[int]]:
+    def unique(self, samples: Sequence[Key]) -> tuple[Tensor, Tensor | None]:
         """Return each row once, (k, width), and where each sample's lies.
 
-        Only what is drawn enters the graph: the gradient of anything else
-        stays None, so that no optimizer moves it.
+        None is for one after the other. Only what is drawn enters the graph:
+        the gradient of anything else stays None, so that no optimizer moves
+        it.
+
+        Args:
+            samples: n combinations, each with M flags.
         """
-        kinds = list(dict.fromkeys(combinations))
-        drawn = [name for name in kinds if self.has(name)]
-        zeros = self.anchor.new_zeros(1, self.width)
-        rows = [zeros.where(zeros == 0, self.anchor)]
+        kinds = list(dict.fromkeys(samples))
+        drawn = [key for key in kinds if self.has(key)]
+        rows = []
         if drawn:
             # Sums over rows must not be rounded to half precision.
-            with torch.autocast(zeros.device.type, enabled=False):
+            with torch.autocast(self.anchor.device.type, enabled=False):
                 rows.append(self.compute(drawn))
-        places = {name: i + 1 for i, name in enumerate(drawn)}
-        return torch.cat(rows), [places.get(c, 0) for c in combinations]
+        if len(drawn) == len(samples):
+            return rows[0], None
+        if len(drawn) < len(kinds):  # the last one is constant zero
+            rows.append(self.anchor.new_zeros(1, self.width))
+        order = {key: place for place, key in enumerate(drawn)}
+        index = [order.get(key, len(drawn)) for key in samples]
+        return torch.cat(rows), torch.tensor(index, device=self.anchor.device)
 
-    def has(self, combination: str) -> bool:
-        """Say whether there is a row that is not constant zero."""
-        raise NotImplementedError
+    def anchored(self, numbers: Tensor) -> Tensor:
+        """Return the same numbers, with the anchor in their graph."""
+        always = torch.ones((), dtype=torch.bool, device=numbers.device)
+        return torch.where(always, numbers, self.anchor)
 
-    def compute(self, combinations: Sequence[str]) -> Tensor:
+    def has(self, combination: Key) -> bool:
+        """Say whether a combination, M flags, has a row.
+
+        The row of another one is constant zero. Default: all that miss
+        something have one.
+        """
+        return not all(combination)
+
+    def compute(self, combinations: Sequence[Key]) -> Tensor:
         """Return (n, width) for combinations that :meth:`has` a row."""
         raise NotImplementedError
 
-    def serves(self, combination: str, seen: Collection[str]) -> bool:
-        """Say whether training on ``seen`` made a row for ``combination``."""
-        return bool(self.served(seen, [combination]))
+    def served(self, seen: Tensor, asked: Tensor) -> Tensor:
+        """Say for which combinations training on others made rows.
 
-    def served(
-        self, seen: Collection[str], combinations: Sequence[str]
-    ) -> tuple[str, ...]:
-        """Return the combinations for which training on ``seen`` made rows."""
-        known = set(seen)
-        return tuple(name for name in combinations if name in known)
+        Args:
+            seen: (s, M) bool, the combinations that training has seen.
+            asked: (n, M) bool.
+
+        Returns:
+            (n,) bool.
+        """
+        return torch.isin(places(asked), places(seen))
 
     def stored(self, seen: Collection[str]) -> dict[str, str]:
         """Return what a file holds: its name there, and its parameter."""

@@ -13,6 +13,7 @@ from torch.nn.functional import softplus
 from torch.nn.modules.batchnorm import _NormBase
 
 from ...context import telling, told_to
+from ...present import keys
 from ...torch_versions import before_loading
 from ..utils.building import build_part
 from ..utils.first_conv import first_conv, fit_conv, fitted_loading
@@ -100,13 +101,13 @@ class SharedStreamBackbone(BaseModule):
             super().init_weights()
 
     @contextmanager
-    def told(self, present: Sequence[Sequence[bool]]) -> Iterator[None]:
+    def told(self, present: Tensor) -> Iterator[None]:
         """Tell what each sample of the coming forward has.
 
         Args:
-            present: n times M flags, in stack order.
+            present: (n, M) bool, in stack order.
         """
-        with telling({self: present}):
+        with telling({self: keys(present)}):  # constants to torch.compile
             yield
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
@@ -131,7 +132,7 @@ class SharedStreamBackbone(BaseModule):
         shares = shares / shares.sum(2, keepdim=True)
         sums: list[Any] = [0] * len(shares)
         for m, image in enumerate(split_images(x, self.in_channels)):
-            rows = self._rows([bool(flags[m]) for flags in present])
+            rows = self._rows([flags[m] for flags in present])
             if not rows:
                 continue
             for i, level in enumerate(self._run(m, image[rows])):
