@@ -14,6 +14,8 @@ from ..registry import METHODS
 from ..values import listed
 from ..values import part as checked_part
 from .utils.building import build_part
+
+
 @MODELS.register_module()
 def AdaptedBackbone(
     backbone: Mapping[str, Any],

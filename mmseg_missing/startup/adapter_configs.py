@@ -73,8 +73,8 @@ def _check_method(name: str, options: Mapping[str, Any]) -> None:
     """Refuse what a file may not choose by itself.
 
     Raises:
-        ValueError: a method that nobody registered, or options that it lacks or
-            that name layers by patterns.
+        ValueError: a method that nobody registered, or options that it lacks
+            or that name layers by patterns.
     """
     remedy = 'give the config that it was trained with'
     if name not in METHODS:

@@ -32,7 +32,7 @@ def parse_rows(rows: str | Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
             f'got {rows!r}'
         )
     options = {'type': rows} if isinstance(rows, str) else dict(rows)
-    name = options.pop('type', None)
+    name: Any = options.pop('type', None)
     mode = ROW_MODES.find('model.adapter.rows', name)
     parameters = list(inspect.signature(mode).parameters.values())
     known = {p.name: p.default for p in parameters[3:]}
