@@ -192,9 +192,9 @@ def test_checkpoints_do_not_depend_on_their_order(
 @pytest.mark.parametrize(
     ('settings', 'words'),
     [
-        ({'rows': 'list'}, r"`model\.adapter\.rows` takes.* table,.* 'list'"),
+        ({'rows': 'list'}, r"'list'; `model\.adapter\.rows` takes.* table,"),
         ({'rows': 3}, r'`model\.adapter\.rows` takes a name or dict'),
-        ({'rows': {}}, r'`model\.adapter\.rows` takes one of .* None'),
+        ({'rows': {}}, r'row mode None; `model\.adapter\.rows`'),
         (
             {'rows': {'type': 'table', 'rank': 2}},
             r"no options, got \['rank'\]",
