@@ -11,6 +11,7 @@ from .hooks import (  # noqa: E402
     CostHook,
     FiniteCheckHook,
     FrozenBaseCheckHook,
+    MissingRateScheduleHook,
     RandomStateHook,
     ResumeCheckHook,
 )
@@ -29,6 +30,7 @@ __all__ = [
     'CostHook',
     'FiniteCheckHook',
     'FrozenBaseCheckHook',
+    'MissingRateScheduleHook',
     'RandomStateHook',
     'ResumeCheckHook',
     'check_numbers',
