@@ -68,6 +68,7 @@ LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 LEAST = {
     'train_cfg.max_epochs': 1,
     'train_cfg.max_iters': 1,
+    'train_cfg.val_begin': 0,
     'train_cfg.val_interval': 1,
     'train_dataloader.batch_size': 1,
     'val_dataloader.batch_size': 1,
