@@ -42,6 +42,14 @@ def test_what_is_printed(folder, capsys):
     assert (folder.parent / 'configs/mine/data.py').is_file()
 
 
+def test_dry_run(folder, capsys):
+    main(['mine', '--dry-run'])
+    out = capsys.readouterr().out
+    assert out.startswith('dry run, nothing was written')
+    assert '  a guess, cam2: the name of' in out
+    assert not (folder.parent / 'configs').exists()
+
+
 @pytest.mark.parametrize(
     ('options', 'said'),
     [
