@@ -84,5 +84,5 @@ class Cost:
         except WRONG_FIELDS as error:
             raise ValueError(
                 f'expected a {COST_FILE} of a training, got something else '
-                f'({error}); write it again with tools/train.py'
+                f'({error}); write it again with mmseg-missing train'
             ) from error

@@ -283,7 +283,7 @@ class Report:
         except WRONG_FIELDS as error:
             raise ValueError(
                 'expected a report.json of an evaluation, got something else '
-                f'({error}); write it again with tools/test.py'
+                f'({error}); write it again with mmseg-missing test'
             ) from error
 
 
