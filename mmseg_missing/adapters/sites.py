@@ -204,7 +204,7 @@ def _exact_name(pattern: str) -> str | None:
 def read_sites(path: str | Path) -> list[str]:
     """Return patterns for the names in a file ``{"sites": [name, ...]}``.
 
-    ``tools/analyze_modalities.py`` writes such files.
+    ``mmseg-missing analyze`` writes such files.
 
     Raises:
         FileNotFoundError: no such file.
@@ -223,7 +223,7 @@ def read_sites(path: str | Path) -> list[str]:
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(
             f'{str(path)!r} is no file of adapter sites, expected '
-            '{"sites": [names]}; write one with tools/analyze_modalities.py'
+            '{"sites": [names]}; write one with mmseg-missing analyze'
         ) from error
 
 

@@ -293,7 +293,7 @@ def _check_finite(samples: Sequence[BaseDataElement]) -> None:
                 f"the network's scores of {meta.get('img_path', 'an image')} "
                 f'under {meta["combination"]} are not finite; check the '
                 'checkpoint, and the values of the image '
-                '(tools/check_dataset.py)'
+                '(mmseg-missing check)'
             )
 
 
