@@ -13,9 +13,10 @@ import mmseg_missing
 PACKAGE = Path(mmseg_missing.__file__).parent
 FILES = sorted(PACKAGE.rglob('*.py'))
 
-COMMON = {'compat', 'data_pickle', 'moved', 'remote', 'version'}
+COMMON = {'compat', 'data_pickle', 'moved', 'registry', 'remote', 'version'}
 CORE = {
     'modality',
+    'names',
     'present',
     'context',
     'fill',
@@ -56,6 +57,7 @@ OWN = {
     'compat': {'data_pickle', 'recomputing'},
     'data_pickle': set(),
     'moved': set(),
+    'registry': CORE,
     'remote': set(),
     'version': set(),
 }

@@ -35,7 +35,7 @@ from .methods import (
     ScaleShift,
     Shift,
 )
-from .rows import ROW_MODES, AdditiveRows, HyperRows, TableRows
+from .rows import ROW_MODES, AdditiveRows, HyperRows, Rows, TableRows
 from .sites import Site, exactly, find_sites, is_name, read_sites
 
 __all__ = [
@@ -48,6 +48,7 @@ __all__ = [
     'HyperRows',
     'LowRank',
     'NormTuning',
+    'Rows',
     'Scale',
     'ScaleShift',
     'Shift',

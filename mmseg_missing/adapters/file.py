@@ -15,7 +15,7 @@ from ..version import __version__
 from .attach import BANK
 from .bank import AdapterBank
 from .base_state import fingerprint
-from .file_checks import FILL, check_metadata
+from .file_checks import FILL, Unregistered, check_metadata
 from .file_format import MOST_BYTES, SUM, Content, Damaged, encode
 from .file_match import check_fill, check_same
 from .sites import by_name
@@ -175,6 +175,8 @@ def read_adapter(
         raise ValueError(
             f'{str(path)!r} is damaged or no adapter file: {error}'
         ) from error
+    except Unregistered as error:
+        raise ValueError(f'{str(path)!r} needs {error}') from error
     if SUM not in metadata:
         warnings.warn(
             f'{str(path)!r} is of an older version, without a sha256: a '

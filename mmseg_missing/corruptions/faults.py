@@ -10,33 +10,54 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
 import torch
 from torch import Generator, Tensor
 from torch.nn import functional as F
 
-from ..values import choice, whole
+from ..names import Names
+from ..values import whole
 
 SEVERITIES = (1, 2, 3, 4, 5)
 STREAK_ROWS = 480 / 24
 """Length of a drop's streak in pixels of a picture with 480 rows."""
 
 
-@dataclass(frozen=True)
-class Fault:
-    """How one fault is made.
+FAULTS = Names(
+    'fault',
+    'a function with its `levels` (see `levels`)',
+    lambda fault: callable(fault) and hasattr(fault, 'levels'),
+)
+"""The faults by name. Their levels are ours: no standard sets them."""
+
+
+def levels(
+    *given: float, keeps_holes: bool = True
+) -> Callable[[Callable[..., Tensor]], Callable[..., Tensor]]:
+    """Say of a function how far each severity goes: now it can be a fault.
+
+    The function takes the image (C, H, W), where it was measured (H, W)
+    bool, a level and a generator of all that it draws, and returns a new
+    image.
 
     Args:
-        apply: Of the image (C, H, W), where it was measured (H, W), a level
-            and a generator.
-        levels: One per severity.
+        *given: One level per severity.
         keeps_holes: What was not measured stays at 0.
-    """
 
-    apply: Callable[[Tensor, Tensor, float, Generator], Tensor]
-    levels: tuple[float, ...]
-    keeps_holes: bool = True
+    Raises:
+        ValueError: another number of levels.
+    """
+    if len(given) != len(SEVERITIES):
+        raise ValueError(
+            f'a fault has {len(SEVERITIES)} levels, one per severity, got '
+            f'{given}'
+        )
+
+    def mark(apply: Callable[..., Tensor]) -> Callable[..., Tensor]:
+        apply.levels, apply.keeps_holes = given, keeps_holes
+        return apply
+
+    return mark
 
 
 def corrupt(image: Tensor, fault: str, severity: int, seed: int) -> Tensor:
@@ -60,12 +81,17 @@ def corrupt(image: Tensor, fault: str, severity: int, seed: int) -> Tensor:
         raise ValueError(
             f'a fault takes an image (C, H, W), got {tuple(image.shape)}'
         )
-    kind = FAULTS[fault]
+    apply = FAULTS[fault]
     measured = (image != 0).any(0)
     generator = Generator().manual_seed(seed)
-    level = kind.levels[severity - 1]
-    result = kind.apply(image, measured, level, generator)
-    return result * measured if kind.keeps_holes else result
+    level = apply.levels[severity - 1]
+    result = apply(image, measured, level, generator)
+    if result.shape != image.shape:
+        raise ValueError(
+            f'fault {fault!r} made {tuple(result.shape)} of an image '
+            f'{tuple(image.shape)}; return one of the same shape'
+        )
+    return result * measured if apply.keeps_holes else result
 
 
 def check_fault(fault: str, severity: int) -> None:
@@ -75,7 +101,7 @@ def check_fault(fault: str, severity: int) -> None:
         TypeError: a severity that is no whole number.
         ValueError: unknown fault or severity.
     """
-    choice('fault', fault, FAULTS)
+    FAULTS.find('fault', fault)
     whole('severity', severity, min(SEVERITIES), max(SEVERITIES))
 
 
@@ -88,6 +114,7 @@ def spread(image: Tensor, measured: Tensor) -> tuple[Tensor, Tensor]:
     return mean, (square / count).sqrt()
 
 
+@levels(0.1, 0.2, 0.4, 0.7, 1.0)
 def add_noise(
     image: Tensor, measured: Tensor, level: float, generator: Generator
 ) -> Tensor:
@@ -97,6 +124,7 @@ def add_noise(
     return image + level * std * noise.to(image)
 
 
+@levels(1, 2, 3.5, 5, 8)
 def blur(
     image: Tensor, measured: Tensor, level: float, generator: Generator
 ) -> Tensor:
@@ -117,6 +145,7 @@ def blur(
     return torch.stack(channels) / total.clamp(min=tiny)
 
 
+@levels(0.05, 0.1, 0.2, 0.35, 0.5)
 def cut_holes(
     image: Tensor, measured: Tensor, level: float, generator: Generator
 ) -> Tensor:
@@ -126,6 +155,7 @@ def cut_holes(
     return image * (field > edge.values)
 
 
+@levels(64, 32, 16, 8, 4)
 def quantise(
     image: Tensor, measured: Tensor, level: float, generator: Generator
 ) -> Tensor:
@@ -139,6 +169,7 @@ def quantise(
     return low + ((image - low) / safe).round() * step
 
 
+@levels(0.2, 0.4, 0.7, 1.0, 1.5)
 def drift(
     image: Tensor, measured: Tensor, level: float, generator: Generator
 ) -> Tensor:
@@ -149,6 +180,7 @@ def drift(
     return image + (level if sign > 0 else -level) * std * ramp.to(image)
 
 
+@levels(5, 8, 12, 16, 20, keeps_holes=False)
 def shift(
     image: Tensor, measured: Tensor, level: float, generator: Generator
 ) -> Tensor:
@@ -161,6 +193,7 @@ def shift(
     return _sampled(image, rows, columns)
 
 
+@levels(0.02, 0.04, 0.07, 0.1, 0.15, keeps_holes=False)
 def delay(
     image: Tensor, measured: Tensor, level: float, generator: Generator
 ) -> Tensor:
@@ -181,6 +214,7 @@ def delay(
     )
 
 
+@levels(0.2, 0.35, 0.5, 0.65, 0.8)
 def fog(
     image: Tensor, measured: Tensor, level: float, generator: Generator
 ) -> Tensor:
@@ -194,6 +228,7 @@ def fog(
     return image + veil * (mean + std - image)
 
 
+@levels(0.02, 0.04, 0.07, 0.1, 0.15)
 def rain(
     image: Tensor, measured: Tensor, level: float, generator: Generator
 ) -> Tensor:
@@ -230,15 +265,15 @@ def _sampled(image: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
     return image[:, rows.to(image.device)][:, :, columns.to(image.device)]
 
 
-FAULTS = {
-    'noise': Fault(add_noise, (0.1, 0.2, 0.4, 0.7, 1.0)),
-    'blur': Fault(blur, (1, 2, 3.5, 5, 8)),
-    'holes': Fault(cut_holes, (0.05, 0.1, 0.2, 0.35, 0.5)),
-    'quantisation': Fault(quantise, (64, 32, 16, 8, 4)),
-    'drift': Fault(drift, (0.2, 0.4, 0.7, 1.0, 1.5)),
-    'shift': Fault(shift, (5, 8, 12, 16, 20), keeps_holes=False),
-    'stale': Fault(delay, (0.02, 0.04, 0.07, 0.1, 0.15), keeps_holes=False),
-    'fog': Fault(fog, (0.2, 0.35, 0.5, 0.65, 0.8)),
-    'rain': Fault(rain, (0.02, 0.04, 0.07, 0.1, 0.15)),
-}
-"""The faults by name. Their levels are ours: no standard sets them."""
+for _name, _fault in {
+    'noise': add_noise,
+    'blur': blur,
+    'holes': cut_holes,
+    'quantisation': quantise,
+    'drift': drift,
+    'shift': shift,
+    'stale': delay,
+    'fog': fog,
+    'rain': rain,
+}.items():
+    FAULTS[_name] = _fault

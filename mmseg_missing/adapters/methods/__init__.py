@@ -1,10 +1,14 @@
 """The methods: how a site is modulated."""
 
+from ...names import Names, a_subclass_of
+from ..adapter import Adapter
 from .bottleneck import Bottleneck
 from .low_rank import LowRank
 from .scale_shift import NormTuning, Scale, ScaleShift, Shift
 
-METHODS = (ScaleShift, Scale, Shift, NormTuning, LowRank, Bottleneck)
+METHODS = Names('adapter method', *a_subclass_of(Adapter))
+for _method in (ScaleShift, Scale, Shift, NormTuning, LowRank, Bottleneck):
+    METHODS[_method.__name__] = _method
 
 __all__ = [
     'METHODS',
