@@ -14,11 +14,15 @@ the core needs no MMEngine.
 
 from typing import Any
 
-from mmengine.registry import Registry
-from mmseg.registry import MODELS
+from .compat import require_stack
 
-from . import adapters, corruptions, fill, sampling
-from .names import Names
+require_stack()
+
+from mmengine.registry import Registry  # noqa: E402
+from mmseg.registry import MODELS  # noqa: E402
+
+from . import adapters, corruptions, fill, sampling  # noqa: E402
+from .names import Names  # noqa: E402
 
 __all__ = ['FAULTS', 'FILLS', 'METHODS', 'ROW_MODES', 'SAMPLERS']
 

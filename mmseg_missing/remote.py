@@ -146,8 +146,12 @@ class Remote:
 
     def is_file(self) -> bool:
         """Say whether it can be read; a backend that cannot tell reads."""
-        if self._content is None and hasattr(self._backend, 'isfile'):
+        if self._content is not None:
+            return True
+        try:
             return bool(self._backend.isfile(self.address))
+        except (AttributeError, NotImplementedError):
+            pass
         try:
             self.read_bytes()
         except FileNotFoundError:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from itertools import compress
 from pathlib import Path
@@ -183,7 +182,8 @@ def _check_fill(
             f'{str(path)!r} was learnt for fill {fill}, the first file for '
             f'{first.get("fill")}; join files of one fill'
         )
-    if 'learned' in json.dumps(fill):
+    fills = fill.values() if isinstance(fill, dict) else [fill]
+    if 'learned' in fills:
         raise ValueError(
             f'{str(path)!r} has a learned fill, which belongs to its own rows '
             'alone; load it by itself'

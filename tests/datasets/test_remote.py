@@ -253,7 +253,7 @@ def test_same_backend_as_mmengine_for_local_files(tmp_path):
 
     class Disk(LocalBackend):
         def get(self, path):
-            return super().get(path.removeprefix('disk://'))
+            return super().get(path.removeprefix('slow://'))
 
-    register_backend('disk', Disk, force=True, prefixes='disk')
-    assert read_array(f'disk://{tmp_path}/a.npy').sum() == 15
+    register_backend('slow', Disk, force=True, prefixes='slow')
+    assert read_array(f'slow://{tmp_path}/a.npy').sum() == 15
