@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 
 from .modality import Stack
-from .present import as_present, keys
+from .names import Names, a_subclass_of
+from .present import Key, as_present, keys
 from .values import listed, real, whole
 
 # Samples mostly have everything, or one of a few patterns.
@@ -56,7 +57,7 @@ class Sampler:
         seed: A whole number; other draws for another one.
 
     Modalities of one sensor (``Modality.sensor``) drop together. A subclass
-    says in :meth:`_draw` which of the allowed subsets it takes.
+    says in :meth:`choose` which of the allowed subsets it takes.
 
     Raises:
         TypeError: ``keep`` is no list, or ``seed`` no whole number.
@@ -75,8 +76,8 @@ class Sampler:
         for place, modality in enumerate(stack):
             self._kept[place] = modality.sensor in kept
         self._left = stack.present(stack.combinations()) | self._kept
-        self._allowed: set[int] | None = None
-        self._options: dict[int, Any] = {}
+        self._allowed: set[Key] | None = None
+        self._options: dict[Key, Any] = {}
 
     def allow(self, combinations: Collection[str]) -> None:
         """Draw nothing but these from now on, or all that a sample has.
@@ -126,15 +127,21 @@ class Sampler:
         for position, key in enumerate(keys(present)):
             turn = Turn(self.seed, iteration, rank, position, len(present))
             options = self._find(key, present[position])
-            drawn.append(self._draw(options, turn))
-        return torch.stack(drawn)
+            drawn.append(self.choose(options, turn))
+        chosen = torch.stack(drawn)
+        if (chosen & ~present).any() or not chosen.any(1).all():
+            raise ValueError(
+                f'{type(self).__name__} chose {keys(chosen)} for samples that '
+                f'have {keys(present)}; return one of the options of each'
+            )
+        return chosen
 
-    def _find(self, key: int, present: Tensor) -> Any:
+    def _find(self, key: Key, present: Tensor) -> Any:
         """Return the options of a sample, found once for each ``present``."""
         if key not in self._options:
             if len(self._options) >= MAX_KEPT:
                 self._options.clear()
-            self._options[key] = self._prepare(self._choices(present))
+            self._options[key] = self.prepare(self._choices(present))
         return self._options[key]
 
     def _choices(self, present: Tensor) -> Tensor:
@@ -155,15 +162,15 @@ class Sampler:
         sizes = subsets.sum(1)
         return subsets[sizes.argsort(descending=True, stable=True)]
 
-    def _prepare(self, choices: Tensor) -> Any:
-        """Return what :meth:`_draw` needs to know of the choices, (k, M)."""
+    def prepare(self, choices: Tensor) -> Any:
+        """Return what :meth:`choose` needs to know of the choices, (k, M)."""
         return choices
 
-    def _draw(self, options: Any, turn: Turn) -> Tensor:
+    def choose(self, options: Any, turn: Turn) -> Tensor:
         """Return one of the choices of a sample, (M,).
 
         Args:
-            options: What :meth:`_prepare` made of them.
+            options: What :meth:`prepare` made of them.
             turn: Whose turn it is.
         """
         raise NotImplementedError
@@ -175,26 +182,26 @@ class FullSampler(Sampler):
     def allow(self, combinations: Collection[str]) -> None:
         """Do nothing: no combination is drawn."""
 
-    def _draw(self, options: Tensor, turn: Turn) -> Tensor:
+    def choose(self, options: Tensor, turn: Turn) -> Tensor:
         return options[0]
 
 
 class UniformSampler(Sampler):
     """Every allowed subset with the same probability."""
 
-    def _draw(self, options: Tensor, turn: Turn) -> Tensor:
+    def choose(self, options: Tensor, turn: Turn) -> Tensor:
         return _one_of(options, turn.generator())
 
 
 class SizeFirstSampler(Sampler):
     """First how many modalities, then which; small and large as likely."""
 
-    def _prepare(self, choices: Tensor) -> list[Tensor]:
+    def prepare(self, choices: Tensor) -> list[Tensor]:
         """Return the choices by size."""
         sizes = choices.sum(1)
         return [choices[sizes == size] for size in sizes.unique()]
 
-    def _draw(self, options: list[Tensor], turn: Turn) -> Tensor:
+    def choose(self, options: list[Tensor], turn: Turn) -> Tensor:
         generator = turn.generator()
         return _one_of(_one_of(options, generator), generator)
 
@@ -225,7 +232,7 @@ class RoundRobinSampler(Sampler):
         seed: int = 0,
     ) -> None:
         super().__init__(stack, keep, seed)
-        self._named: dict[int, str] | None = None
+        self._named: dict[Key, str] | None = None
         if combinations is not None:
             names = listed('model.sampler.combinations', combinations, str)
             self._named = dict(zip(keys(stack.present(names)), names))
@@ -251,14 +258,14 @@ class RoundRobinSampler(Sampler):
             '`model.adapter.combinations` and `model.sampler.combinations`',
         )
 
-    def _check(self, allowed: Collection[int], reason: str) -> None:
+    def _check(self, allowed: Collection[Key], reason: str) -> None:
         for key, name in (self._named or {}).items():
             if key not in allowed:
                 raise ValueError(
                     f'combination {name!r} can never be drawn: {reason}'
                 )
 
-    def _prepare(self, choices: Tensor) -> Tensor:
+    def prepare(self, choices: Tensor) -> Tensor:
         """Return the combinations that take turns, in their order."""
         turns = choices[~choices.all(1)]
         if self._named is not None:
@@ -266,7 +273,7 @@ class RoundRobinSampler(Sampler):
             turns = choices[[places[k] for k in self._named if k in places]]
         return turns if len(turns) else choices[:1]
 
-    def _draw(self, options: Tensor, turn: Turn) -> Tensor:
+    def choose(self, options: Tensor, turn: Turn) -> Tensor:
         step = (turn.iteration + turn.rank) * turn.batch + turn.position
         return options[(self.seed + step) % len(options)]
 
@@ -295,6 +302,11 @@ class BernoulliSampler(Sampler):
         seed: int = 0,
     ) -> None:
         super().__init__(stack, keep, seed)
+        self.set_rate(rate)
+
+    def set_rate(self, rate: float | Mapping[str, float]) -> None:
+        """Drop at another rate from now on; see the class."""
+        stack = self.stack
         if not isinstance(rate, Mapping):
             rate = dict.fromkeys(stack.names, rate)
         rates: dict[str, float] = {}
@@ -313,11 +325,11 @@ class BernoulliSampler(Sampler):
         )
         self._sensor = [sensors.index(str(m.sensor)) for m in stack]
 
-    def _prepare(self, choices: Tensor) -> tuple[Tensor, set[int]]:
+    def prepare(self, choices: Tensor) -> tuple[Tensor, set[Key]]:
         """Return the largest choice, and the keys of all of them."""
         return choices[0], set(keys(choices))
 
-    def _draw(self, options: tuple[Tensor, set[int]], turn: Turn) -> Tensor:
+    def choose(self, options: tuple[Tensor, set[Key]], turn: Turn) -> Tensor:
         largest, allowed = options
         generator, size = turn.generator(), (TRIES, len(self._rate))
         for _ in range(1000 // TRIES):
@@ -329,13 +341,12 @@ class BernoulliSampler(Sampler):
         return largest
 
 
-SAMPLERS: dict[str, type[Sampler]] = {
-    'full': FullSampler,
-    'uniform': UniformSampler,
-    'size_first': SizeFirstSampler,
-    'round_robin': RoundRobinSampler,
-    'bernoulli': BernoulliSampler,
-}
+SAMPLERS = Names('sampler', *a_subclass_of(Sampler))
+SAMPLERS['full'] = FullSampler
+SAMPLERS['uniform'] = UniformSampler
+SAMPLERS['size_first'] = SizeFirstSampler
+SAMPLERS['round_robin'] = RoundRobinSampler
+SAMPLERS['bernoulli'] = BernoulliSampler
 
 
 def build_sampler(stack: Stack, sampler: str | Mapping[str, Any]) -> Sampler:
@@ -351,14 +362,9 @@ def build_sampler(stack: Stack, sampler: str | Mapping[str, Any]) -> Sampler:
             f'got {sampler!r}'
         )
     settings = {'type': sampler} if isinstance(sampler, str) else dict(sampler)
-    name = settings.pop('type', None)
-    if not isinstance(name, str) or name not in SAMPLERS:
-        raise ValueError(
-            f'unknown sampler {name!r}; `model.sampler` takes one of '
-            f'{", ".join(SAMPLERS)}'
-        )
+    kind = SAMPLERS.find('model.sampler', settings.pop('type', None))
     try:
-        return SAMPLERS[name](stack, **settings)
+        return kind(stack, **settings)
     except TypeError as error:
         if '__init__()' not in str(error):
             raise

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from ..context import telling, told_to
 from ..modality import Stack
-from ..present import Flags, as_present, count, keys
+from ..present import Flags, Key, as_present, checked_keys, count, places
 from ..torch_versions import is_compiling
 from .adapter import Adapter
 from .rows import ROW_MODES, parse_rows
@@ -96,18 +96,26 @@ class AdapterBank(nn.Module):
             'samples_seen', torch.zeros(len(self.rows.names), dtype=torch.long)
         )
         # Where they lie in counts over all combinations.
-        places = keys(stack.present(self.rows.names))
-        self.register_buffer('_keys', torch.tensor(places), persistent=False)
+        where = places(self.rows.present)
+        self.register_buffer('_places', where, persistent=False)
         self._warned: set[str] = set()
-        self._checked: set[int] = set()
+        self._checked: set[Key] = set()
         self._checked_at: tuple[int, int] | None = None
         # The network around; a tuple hides it from nn.Module.
         self.frozen: tuple[nn.Module, ...] = ()
+        # Its parts that learn on beside the rows, by name.
+        self.trainable: tuple[str, ...] = ()
+
+    @property
+    def fill_vectors(self) -> Mapping[str, Tensor]:
+        """Learned fills by modality, (C,) each; empty: none is learned."""
+        return self.fill or {}
 
     def train(self, mode: bool = True) -> AdapterBank:
         """Set the mode of the rows; the network around stays in eval.
 
-        Its ``train()`` comes by here last, so nothing can thaw it.
+        Its ``train()`` comes by here last, so nothing can thaw it but
+        :func:`mmseg_missing.adapters.thaw`.
         """
         super().train(mode)
         for root in self.frozen:
@@ -115,6 +123,8 @@ class AdapterBank(nn.Module):
             for part in root.children():
                 if part is not self:
                     part.train(False)
+            for name in self.trainable:
+                root.get_submodule(name).train(mode)
         return self
 
     def _load_from_state_dict(self, state, prefix, *args) -> None:
@@ -146,19 +156,20 @@ class AdapterBank(nn.Module):
     def served(self) -> tuple[str, ...]:
         """The combinations that are repaired: trained, or put together."""
         names = self.stack.subsets()[1:]
-        return tuple(compress(names, self._serves(self.stack.present(names))))
+        is_served = self._serves(self.stack.present(names))
+        return tuple(compress(names, is_served.tolist()))
 
-    def _serves(self, present: Tensor) -> list[bool]:
-        """Say which combinations, (n, M), are repaired."""
-        trained = self.stack.present(self.trained)
-        return self.rows.served(trained, present).tolist()
+    def _serves(self, present: Tensor) -> Tensor:
+        """Say which combinations, (n, M), are repaired: (n,) bool."""
+        trained = self.rows.present[self.samples_seen.cpu() > 0]
+        return self.rows.served(trained, present)
 
     def learn_fill(self, names: Sequence[str] | None = None) -> None:
         """Learn what stands in for absent modalities, with the rows.
 
         Args:
-            names: Of the modalities; default: all. ``fill[name]`` is (C,),
-                in the space after normalisation, and starts at zero.
+            names: Of the modalities; default: all. ``fill_vectors[name]`` is
+                (C,), in the space after normalisation, and starts at zero.
         """
         self.fill = nn.ParameterDict(
             [
@@ -180,9 +191,15 @@ class AdapterBank(nn.Module):
         self.predictors[name] = module
         self.predictor_configs[name] = dict(config)
 
-    def numbers(self, present: Tensor) -> Tensor:
-        """Return (n, width): identity plus row, for each of (n, M)."""
-        rows, index = self.rows.unique(present)
+    def numbers(self, present: Tensor | Iterable[Flags]) -> Tensor:
+        """Return (n, width): identity plus row, for each sample.
+
+        Args: as :meth:`told`.
+        """
+        return self._numbers(checked_keys(present, self.stack))
+
+    def _numbers(self, samples: Sequence[Key]) -> Tensor:
+        rows, index = self.rows.unique(samples)
         rows = self.rows.anchored(self.identity) + rows
         numbers = self.method.admit(rows, self.identity)
         return numbers if index is None else numbers.index_select(0, index)
@@ -240,10 +257,10 @@ class AdapterBank(nn.Module):
         Raises:
             ValueError: a sample with nothing, or a wrong number of flags.
         """
-        present = as_present(present, self.stack)
+        samples = checked_keys(present, self.stack)
         if not (self.training or is_compiling()):
-            self._warn_untrained(present)
-        numbers = self.numbers(present).split(self.widths, dim=1)
+            self._warn_untrained(samples)
+        numbers = self._numbers(samples).split(self.widths, dim=1)
         with telling({self: self._call._replace(numbers=numbers)}):
             yield
 
@@ -267,8 +284,8 @@ class AdapterBank(nn.Module):
             raise RuntimeError(
                 'adapters were not told which modalities are present; run '
                 'this network in a `MissingModalitySegmentor`, or inside '
-                '`with network.adapters.told(present):`; if it does, turn '
-                'activation checkpointing off (`with_cp=False`)'
+                '`with network.adapters.told(present):`; activation '
+                'checkpointing is `mmseg_missing.recomputing.recompute`'
             )
         return numbers[slot]
 
@@ -286,25 +303,20 @@ class AdapterBank(nn.Module):
         Args:
             counts: As :func:`mmseg_missing.present.count` returns them.
         """
-        return counts.index_select(0, self._keys)
+        return counts.index_select(0, self._places)
 
-    def _warn_untrained(self, present: Tensor) -> None:
+    def _warn_untrained(self, samples: Sequence[Key]) -> None:
         """Warn once of each combination that nothing repairs."""
         state = version_of(self.samples_seen)
         if state != self._checked_at:  # rows were trained or loaded since
             self._checked_at, self._checked = state, set()
-        unknown = {
-            key: place
-            for place, key in enumerate(keys(present))
-            if key not in self._checked
-        }
+        unknown = set(samples) - self._checked
         if not unknown:
             return
-        self._checked |= set(unknown)
-        asked = present[[*unknown.values()]]
-        served = compress(self.stack.names_of(asked), self._serves(asked))
-        names = set(self.stack.names_of(asked)) - {self.stack.full, *served}
-        for name in sorted(names - self._warned):
+        self._checked |= unknown
+        asked = torch.tensor([*unknown], device='cpu')
+        idle = asked[~(self._serves(asked) | asked.all(1))]
+        for name in sorted({*self.stack.names_of(idle)} - self._warned):
             self._warned.add(name)
             warnings.warn(
                 f'the adapter row of {name!r} was never trained; the base '

@@ -68,6 +68,11 @@ class Variants:
         return self._base.stack
 
     @property
+    def largest(self) -> nn.Module:
+        """The adapted network where there is one, else the base."""
+        return getattr(self, '_adapted', self._base)
+
+    @property
     def forward_kinds(self) -> tuple[str, ...]:
         """The networks whose forward differs; the base is always there."""
         return tuple(
@@ -123,7 +128,8 @@ def without_adapter(model: Mapping[str, Any]) -> dict[str, Any]:
 
     With its sampler a step sees exactly the combination it is given.
     """
-    model = {**model, 'adapter': None, 'teacher': None, 'sampler': 'full'}
+    model = {**model, 'sampler': 'full'}
+    model.update(dict.fromkeys(('adapter', 'teacher', 'trainable')))
     fill = parse_fill(Stack(model['stack']), model.get('fill', 'zero'))
     if 'learned' in fill.values():
         model['fill'] = 'zero'  # the start of what is learned

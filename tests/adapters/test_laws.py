@@ -57,7 +57,7 @@ on_every_layer = pytest.mark.parametrize(
     ('method', 'kind'),
     [
         pytest.param(method, kind, id=f'{method.__name__}, {kind}')
-        for method in METHODS
+        for method in METHODS.values()
         for kind, (make, _) in LAYERS.items()
         if method.takes(make())
     ],

@@ -9,7 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from ...modality import Stack
-from .base import Rows
+from ...present import Key
+from .rows import Rows
 
 # Sums of 0 and 1 in float64 are told apart by far more.
 RANK_TOLERANCE = 1e-9
@@ -37,12 +38,13 @@ class AdditiveRows(Rows):
             [(name, nn.Parameter(torch.zeros(width))) for name in stack.names]
         )
 
-    def compute(self, present: Tensor) -> Tensor:
+    def compute(self, combinations: Sequence[Key]) -> Tensor:
         """Return sums of vectors, (n, width)."""
-        drawn = (~present).any(0).nonzero().flatten().tolist()
-        names = [self.stack.names[place] for place in drawn]
-        vectors = torch.stack([self.missing[name] for name in names])
-        return (~present[:, drawn]).to(vectors) @ vectors
+        columns = zip(self.stack.names, zip(*combinations))
+        absent = {name: c for name, c in columns if not all(c)}
+        vectors = torch.stack([self.missing[name] for name in absent])
+        weight = [[float(not has) for has in c] for c in absent.values()]
+        return vectors.new_tensor(weight).T @ vectors
 
     def served(self, seen: Tensor, asked: Tensor) -> Tensor:
         """Say whose sum follows from the sums that were trained, (n,).

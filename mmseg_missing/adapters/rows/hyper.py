@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from ...modality import Stack
+from ...present import Key
 from ...values import whole
-from .base import Rows
+from .rows import Rows
 
 MOST = 4096  # of rank and hidden: more would fill memory, not help
 
@@ -54,9 +55,9 @@ class HyperRows(Rows):
         self.b2 = nn.Parameter(torch.zeros(rank))
         self.basis = nn.Parameter(torch.zeros(rank, width))
 
-    def compute(self, present: Tensor) -> Tensor:
+    def compute(self, combinations: Sequence[Key]) -> Tensor:
         """Return mixes of the basis, (n, width)."""
-        signs = 2 * present.to(self.w1) - 1
+        signs = 2 * self.w1.new_tensor(combinations) - 1
         h = nn.functional.gelu(signs @ self.w1 + self.b1) @ self.w2 + self.b2
         return (h / self.rank) @ self.basis
 

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from ...modality import Stack
-from ...present import keys
-from .base import Rows
+from ...present import Key, keys
+from .rows import Rows
 
 
 class TableRows(Rows):
@@ -29,15 +29,15 @@ class TableRows(Rows):
             # Pairs, because ParameterDict sorts a dict.
             [(name, nn.Parameter(torch.zeros(width))) for name in self.names]
         )
-        self._names = dict(zip(keys(stack.present(self.names)), self.names))
+        self._names = dict(zip(keys(self.present), self.names))
 
-    def has(self, key: int) -> bool:
+    def has(self, combination: Key) -> bool:
         """Say whether the table has a row for it."""
-        return key in self._names
+        return combination in self._names
 
-    def compute(self, present: Tensor) -> Tensor:
+    def compute(self, combinations: Sequence[Key]) -> Tensor:
         """Return the rows, (n, width)."""
-        return torch.stack([self.table[self._names[k]] for k in keys(present)])
+        return torch.stack([self.table[self._names[c]] for c in combinations])
 
     def stored(self, seen: Collection[str]) -> dict[str, str]:
         """Return one entry per trained combination."""

@@ -13,6 +13,7 @@ from torch.nn.functional import softplus
 from torch.nn.modules.batchnorm import _NormBase
 
 from ...context import telling, told_to
+from ...present import keys
 from ...torch_versions import before_loading
 from ..utils.building import build_part
 from ..utils.first_conv import first_conv, fit_conv, fitted_loading
@@ -95,8 +96,8 @@ class SharedStreamBackbone(BaseModule):
         with ExitStack() as stack:
             for layer in self._own:
                 stack.enter_context(layer.spread_loading())
-            for conv in self.stream.get_submodule(self._stem):
-                stack.enter_context(fitted_loading(conv))
+            stems = self.stream.get_submodule(self._stem)
+            stack.enter_context(fitted_loading(stems))
             super().init_weights()
 
     @contextmanager
@@ -104,9 +105,9 @@ class SharedStreamBackbone(BaseModule):
         """Tell what each sample of the coming forward has.
 
         Args:
-            present: (n, M) bool on the CPU, in stack order.
+            present: (n, M) bool, in stack order.
         """
-        with telling({self: present}):
+        with telling({self: keys(present)}):  # constants to torch.compile
             yield
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
@@ -126,12 +127,12 @@ class SharedStreamBackbone(BaseModule):
                 'present; run it in a `MissingModalitySegmentor`, or inside '
                 '`with backbone.told(present):`'
             )
-        there = present.to(x.device)  # (n, M)
+        there = torch.as_tensor(present, device=x.device)  # (n, M)
         shares = softplus(self.weights)[:, None] * there  # (levels, n, M)
         shares = shares / shares.sum(2, keepdim=True)
         sums: list[Any] = [0] * len(shares)
         for m, image in enumerate(split_images(x, self.in_channels)):
-            rows = self._rows(present[:, m])
+            rows = self._rows([flags[m] for flags in present])
             if not rows:
                 continue
             for i, level in enumerate(self._run(m, image[rows])):
@@ -140,13 +141,13 @@ class SharedStreamBackbone(BaseModule):
                 sums[i] = sums[i] + share.to(level.dtype) * level
         return tuple(sums)
 
-    def _rows(self, has: Tensor) -> list[int]:
+    def _rows(self, has: Sequence[bool]) -> list[int]:
         """Return the samples to run for a modality that some of them have.
 
         Norms in training must not see what stands in for it. Adapters, which
         hang in a network that is not in training, need whole batches.
         """
-        rows = has.nonzero().flatten().tolist()
+        rows = [i for i, flag in enumerate(has) if flag]
         if self.training or not (torch.is_grad_enabled() or rows):
             return rows
         return list(range(len(has)))
@@ -177,13 +178,15 @@ class PerModality(nn.ModuleList):
         """Run the copy of the modality at hand.
 
         Raises:
-            RuntimeError: none is, as in activation checkpointing.
+            RuntimeError: none is, as in checkpointing by other means than
+                :mod:`mmseg_missing.recomputing`.
         """
         chosen = told_to(self)
         if chosen is None:
             raise RuntimeError(
                 'a shared stream runs only within its SharedStreamBackbone; '
-                'turn activation checkpointing off (`with_cp=False`)'
+                'activation checkpointing is '
+                '`mmseg_missing.recomputing.recompute`'
             )
         return self[chosen](*args, **kwargs)
 

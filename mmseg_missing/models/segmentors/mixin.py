@@ -15,9 +15,10 @@ from ...context import telling
 from ...fill import fill_absent, parse_fill
 from ...modality import Modality, Stack
 from ...present import of_samples
+from ...recomputing import recompute_flagged
 from ...sampling import Sampler, build_sampler
 from ...values import naming
-from ..adapting import attach_from_config
+from ..adapting import attach_from_config, thaw_parts
 from ..imputers import FeatureImputer
 from ..losses import Output, mend_cross_entropy
 from ..utils.constant_streams import ConstantStreams
@@ -68,6 +69,10 @@ class MissingModalityMixin:
             fill=...)``: build the plain network that takes a folded
             checkpoint; ``fill`` holds the learned vectors, where there are
             some.
+        trainable: Names of modules, such as ``decode_head``, that learn on
+            beside the adapters: full regular expressions or dotted suffixes.
+            The adapter file does not hold them, the joined checkpoint does.
+            Needs ``adapter``.
         teacher: Losses against the teacher, such as
             ``[dict(type='LogitKL')]``; see :mod:`mmseg_missing.models.losses`.
             Needs ``adapter``.
@@ -93,6 +98,7 @@ class MissingModalityMixin:
         adapter: Mapping[str, Any] | None = None,
         imputer: Mapping[str, Any] | None = None,
         folded: Mapping[str, Any] | None = None,
+        trainable: Sequence[str] | None = None,
         teacher: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
         data_preprocessor: Mapping[str, Any] | None = None,
         test_cfg: Mapping[str, Any] | None = None,
@@ -109,6 +115,7 @@ class MissingModalityMixin:
                 **with_named_parts(kwargs),
             )
         check_heads(self)
+        recompute_flagged(self)
         mend_cross_entropy(self)
         self.stack = stack
         self.fill = parse_fill(stack, fill)
@@ -123,6 +130,7 @@ class MissingModalityMixin:
             self._fold(folded)
         if adapter is not None:
             attach_from_config(self, stack, adapter, within=ENCODERS)
+        thaw_parts(self, trainable, teacher)
         self._find_parts()
         self._learn_fill()
         add_imputer(self, self._banks, imputer)
@@ -287,7 +295,7 @@ class MissingModalityMixin:
         """
         vectors = dict(self._folded_fill)
         for bank in self._banks:
-            vectors.update(bank.fill or {})
+            vectors.update(bank.fill_vectors)
         return {
             name: vectors[name]
             for name, there in zip(self.stack.names, present.all(0).tolist())

@@ -8,7 +8,7 @@ from mmengine.logging import MessageHub
 from torch import Tensor
 
 from ...modality import Stack
-from ...present import count, keys
+from ...present import count, places
 
 
 class StepCounter:
@@ -23,7 +23,7 @@ class StepCounter:
 
     Attributes:
         counts: (2^M,) int64, the samples of all ranks that showed each
-            combination, by its key; see :func:`mmseg_missing.present.keys`.
+            combination, see :func:`mmseg_missing.present.count`.
     """
 
     def __init__(self, stack: Stack) -> None:
@@ -67,5 +67,5 @@ class StepCounter:
     def seen(self) -> dict[str, int]:
         """How many samples showed which combination, by name."""
         names = self.stack.subsets()
-        found = self.counts[keys(self.stack.present(names))].tolist()
+        found = self.counts[places(self.stack.present(names))].tolist()
         return {name: number for name, number in zip(names, found) if number}

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from ...adapters import AdapterBank
 from ...adapters.bank import version_of
 from ...context import telling, told_to
-from ...present import keys
+from ...present import Key, keys
 from ...torch_versions import autocast_dtype, is_compiling
 
 # Fills with which an absent modality is the same for every image.
@@ -36,7 +36,7 @@ class _Seen:
     """
 
     present: Tensor
-    keys: Sequence[int]
+    keys: Sequence[Key]
     anywhere: Sequence[bool]
     fill: tuple[str, ...]
     banks: Sequence[AdapterBank]
