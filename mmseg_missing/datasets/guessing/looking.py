@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -91,18 +91,8 @@ def look_at(
     label_guess = _label(root, label, full[label], names, classes)
     lists = find_lists(root, others, names)
     splits, split = guess_splits(names, layout.splits, lists)
-    names = list(splits)
     size, found, notes = _sizes(probes, found)
-    rows = [
-        {
-            **{
-                m.name.value: layout.kinds[m.kind].get(name, '') for m in found
-            },
-            LABEL: layout.kinds[label][name],
-            SPLIT: splits[name],
-        }
-        for name in names
-    ]
+    rows = _rows(layout, found, label, splits)
     return FolderGuess(
         root,
         rows,
@@ -112,8 +102,26 @@ def look_at(
         size,
         layout.rule,
         _absence(rows, found),
-        [*notes, *_left_out(full, stack, label, names, layout)],
+        [*notes, *_left_out(full, stack, label, splits, layout)],
     )
+
+
+def _rows(
+    layout: Layout,
+    found: Sequence[ModalityGuess],
+    label: str,
+    splits: Mapping[str, str],
+) -> list[dict[str, str]]:
+    """Return the table: a row per sample that has a split."""
+    columns = {m.name.value: layout.kinds[m.kind] for m in found}
+    columns[LABEL] = layout.kinds[label]
+    return [
+        {
+            **{key: some.get(name, '') for key, some in columns.items()},
+            SPLIT: split,
+        }
+        for name, split in splits.items()
+    ]
 
 
 def _full(root: Path, some: Mapping[str, str]) -> dict[str, Path]:
@@ -311,7 +319,7 @@ def _left_out(
     full: Mapping[str, Mapping],
     stack: Sequence[str],
     label: str,
-    names: Sequence[str],
+    names: Collection[str],
     layout: Layout,
 ) -> Iterator[str]:
     kinds = [kind for kind in full if kind != label and kind not in stack]
