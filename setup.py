@@ -80,6 +80,10 @@ setup(
     keywords='semantic segmentation, multi-modal, missing modality, adapters',
     python_requires='>=3.10',
     packages=find_packages(include=['mmseg_missing', 'mmseg_missing.*']),
+    py_modules=['mmseg_missing_command'],
+    entry_points={
+        'console_scripts': ['mmseg-missing=mmseg_missing_command:main']
+    },
     install_requires=['numpy', 'safetensors>=0.4', 'torch>=2.1'],
     extras_require=EXTRAS,
     cmdclass={'build_py': BuildWithMim},

@@ -25,6 +25,7 @@ from urllib.parse import urlparse
 import torch
 
 from . import data_pickle
+from .recomputing import recompute_named
 
 STACK = ('mmengine', 'mmcv', 'mmseg')
 # Files of model zoos end so, and are one file at any address.
@@ -74,12 +75,16 @@ def bridge_stack() -> None:
     does so by torch's old default, the maintained one as soon as reading data
     alone failed. Here their loaders, for files, addresses and the names of
     model zoos, all end in :func:`load_file`.
+
+    Their activation checkpointing is torch's older one, see
+    :mod:`mmseg_missing.recomputing`.
     """
-    from mmengine.runner import checkpoint
+    from mmengine.runner import checkpoint, runner
 
     import_quietly('mmseg.models', 'mmseg.datasets')
     checkpoint.torch = _TorchOfLoaders('torch')
     checkpoint.load_url = load_url
+    runner.turn_on_activation_checkpointing = recompute_named
 
 
 class _TorchOfLoaders(ModuleType):

@@ -1,6 +1,7 @@
 """Who may import whom, and what the package does without the stack."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -23,6 +24,7 @@ CORE = {
     'sampling',
     'corruptions',
     'adapters',
+    'recomputing',
     'torch_versions',
     'values',
 }
@@ -50,8 +52,9 @@ OWN = {
         for room in floor
     },
     '__init__': STACKED | COMMON,
+    '__main__': {'cli'},
     'analysis': {'moved'},
-    'compat': {'data_pickle'},
+    'compat': {'data_pickle', 'recomputing'},
     'data_pickle': set(),
     'moved': set(),
     'registry': CORE | {'compat'},
@@ -64,6 +67,7 @@ STACK = {'mmcv', 'mmengine', 'mmseg'}
 FROM_STACK = {
     'PIL',
     'cv2',
+    'h5py',
     'imagecodecs',
     'matplotlib',
     'numpy',
@@ -128,6 +132,18 @@ def test_file_keeps_the_rule(path):
 )
 def test_rule_is_able_to_fail(part, source):
     assert list(violations(source, f'mmseg_missing.{part}', part))
+
+
+def test_the_page_names_the_same_floors():
+    page = (PACKAGE.parent / 'docs' / 'structure.md').read_text('utf-8')
+    floors, rooms = (
+        re.findall(r'^\| (.+) \| (.+) \|$', part, re.MULTILINE)[1:]
+        for part in page.split('## ')[1:3]
+    )
+    named = [set(re.findall(r'`(\w+)`', rooms)) for _, rooms in floors]
+    assert named == [CORE, *FLOORS]
+    explained = {re.sub(r'\W|\.py', '', room) for room, _ in rooms}
+    assert explained >= STACKED
 
 
 def test_files_are_found():

@@ -20,6 +20,7 @@ SOURCES = (
     'README.md',
     'model-index.yml',
     'mmseg_missing',
+    'mmseg_missing_command.py',
     'configs',
     'tools',
 )

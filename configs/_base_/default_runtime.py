@@ -20,8 +20,8 @@ default_hooks = dict(
     # Not in `custom_hooks`, a list that a config replaces as a whole.
     finite=dict(type='FiniteCheckHook'),
     resume=dict(type='ResumeCheckHook'),
+    random_state=dict(type='RandomStateHook'),
 )
-custom_hooks = [dict(type='RandomStateHook')]
 log_processor = dict(by_epoch=True)
 log_level = 'INFO'
 load_from = None

@@ -2,3 +2,4 @@
 # Result: not run yet
 _base_ = 'cmnext_mit-b2-ssf_1xb4-100e_mcubes-rgb-a-d-n-512x512.py'
 model = dict(stack=_base_.by_camera)
+val_cfg = dict(present='every')

@@ -5,7 +5,7 @@ _base_ = [
     '../_base_/default_runtime.py',
     '../_base_/models/cmnext_b2.py',
     '../_base_/datasets/fmb_rgbt_600x800.py',
-    '../_base_/schedules/120e.py',
+    '../_base_/schedules/published.py',
 ]
 model = dict(
     stack=_base_.modalities,
@@ -17,4 +17,6 @@ model = dict(
         ),
     ),
 )
+train_cfg = dict(max_epochs=120)
+optim_wrapper = dict(optimizer=dict(lr=1e-4))
 default_hooks = dict(checkpoint=dict(interval=10))

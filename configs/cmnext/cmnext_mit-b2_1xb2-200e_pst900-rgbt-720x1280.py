@@ -5,7 +5,7 @@ _base_ = [
     '../_base_/default_runtime.py',
     '../_base_/models/cmnext_b2.py',
     '../_base_/datasets/pst900_rgbt_720x1280.py',
-    '../_base_/schedules/200e.py',
+    '../_base_/schedules/published.py',
 ]
 model = dict(
     stack=_base_.modalities,
@@ -17,4 +17,5 @@ model = dict(
         ),
     ),
 )
+train_cfg = dict(max_epochs=200)
 default_hooks = dict(checkpoint=dict(interval=10))

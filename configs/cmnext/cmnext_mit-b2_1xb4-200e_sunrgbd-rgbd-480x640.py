@@ -5,11 +5,12 @@ _base_ = [
     '../_base_/default_runtime.py',
     '../_base_/models/cmnext_b2.py',
     '../_base_/datasets/sunrgbd_rgbd_480x640.py',
-    '../_base_/schedules/200e.py',
+    '../_base_/schedules/published.py',
 ]
 model = dict(
     stack=_base_.modalities,
     backbone=dict(in_channels=[3, 1]),
     decode_head=dict(num_classes=37),
 )
+train_cfg = dict(max_epochs=200)
 default_hooks = dict(checkpoint=dict(interval=10))

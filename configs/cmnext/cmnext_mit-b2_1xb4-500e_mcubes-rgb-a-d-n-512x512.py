@@ -7,7 +7,7 @@ _base_ = [
     '../_base_/default_runtime.py',
     '../_base_/models/cmnext_b2.py',
     '../_base_/datasets/mcubes_rgb-a-d-n_512x512.py',
-    '../_base_/schedules/500e.py',
+    '../_base_/schedules/published.py',
 ]
 model = dict(
     stack=_base_.modalities,
@@ -19,4 +19,5 @@ model = dict(
         ),
     ),
 )
+train_cfg = dict(max_epochs=500)
 default_hooks = dict(checkpoint=dict(interval=10))

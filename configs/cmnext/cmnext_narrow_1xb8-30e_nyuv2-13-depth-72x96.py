@@ -5,3 +5,4 @@ modalities = [_base_.modalities[1]]
 model = dict(stack=modalities, backbone=dict(in_channels=[1]))
 train_dataloader = dict(dataset=dict(modalities=modalities))
 test_dataloader = dict(dataset=dict(modalities=modalities))
+val_dataloader = dict(dataset=dict(modalities=modalities))

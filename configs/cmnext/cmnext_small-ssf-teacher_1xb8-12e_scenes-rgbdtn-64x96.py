@@ -1,31 +1,16 @@
 # python tools/train.py configs/cmnext/cmnext_small-ssf-teacher_1xb8-12e_scenes-rgbdtn-64x96.py
 # Result: not run yet
-_base_ = 'cmnext_small_1xb8-12e_scenes-rgbdtn-64x96.py'
+_base_ = ['cmnext_small_1xb8-12e_scenes-rgbdtn-64x96.py', '../_base_/adapt.py']
 base = 'work_dirs/cmnext_small_1xb8-12e_scenes-rgbdtn-64x96/epoch_12.pth'
-max_epochs = 12
 model = dict(
     adapter=dict(type='ScaleShift'),
     fill='learned',
-    sampler='round_robin',
     teacher=[dict(type='LogitKL', temperature=2.0, loss_weight=0.5)],
 )
-find_unused_parameters = True
-train_cfg = dict(max_epochs=max_epochs)
+train_cfg = dict(max_epochs=12)
 # Weight decay pulls rows and fill towards the base: L2-SP.
 optim_wrapper = dict(
-    optimizer=dict(lr=1e-2, weight_decay=1e-4), paramwise_cfg=None
+    _base_.adapt_small.optim_wrapper,
+    optimizer=dict(lr=1e-2, weight_decay=1e-4),
 )
-param_scheduler = [
-    dict(
-        type='PolyLR',
-        power=0.9,
-        eta_min=0.0,
-        end=max_epochs,
-        convert_to_iter_based=True,
-    ),
-]
-custom_hooks = [
-    dict(type='RandomStateHook'),
-    dict(type='AdapterCheckpointHook', base=base),
-    dict(type='FrozenBaseCheckHook'),
-]
+param_scheduler = _base_.adapt_small.param_scheduler

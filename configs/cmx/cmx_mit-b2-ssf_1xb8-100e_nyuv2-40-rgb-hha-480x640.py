@@ -1,34 +1,10 @@
 # python tools/train.py configs/cmx/cmx_mit-b2-ssf_1xb8-100e_nyuv2-40-rgb-hha-480x640.py
 # Result: not run yet
-_base_ = 'cmx_mit-b2_1xb8-500e_nyuv2-40-rgb-hha-480x640.py'
+_base_ = [
+    'cmx_mit-b2_1xb8-500e_nyuv2-40-rgb-hha-480x640.py',
+    '../_base_/adapt.py',
+]
 base = 'work_dirs/cmx_mit-b2_1xb8-500e_nyuv2-40-rgb-hha-480x640/epoch_500.pth'
-max_epochs = 100
-model = dict(
-    adapter=dict(type='ScaleShift'),
-    sampler='round_robin',
-    backbone=dict(init_cfg=None),
-)
-find_unused_parameters = True
-train_cfg = dict(max_epochs=max_epochs)
-optim_wrapper = dict(optimizer=dict(weight_decay=0.0), paramwise_cfg=None)
-param_scheduler = [
-    dict(
-        type='LinearLR',
-        start_factor=0.1,
-        end=_base_.warmup_epochs,
-        convert_to_iter_based=True,
-    ),
-    dict(
-        type='PolyLR',
-        power=0.9,
-        eta_min=0.0,
-        begin=_base_.warmup_epochs,
-        end=max_epochs,
-        convert_to_iter_based=True,
-    ),
-]
-custom_hooks = [
-    dict(type='RandomStateHook'),
-    dict(type='AdapterCheckpointHook', base=base),
-    dict(type='FrozenBaseCheckHook'),
-]
+model = dict(adapter=dict(type='ScaleShift'), backbone=dict(init_cfg=None))
+train_cfg = dict(max_epochs=100)
+optim_wrapper = _base_.adapt.optim_wrapper

@@ -4,7 +4,7 @@ _base_ = [
     '../_base_/default_runtime.py',
     '../_base_/models/cmx_b2.py',
     '../_base_/datasets/mfnet_rgbt_480x640.py',
-    '../_base_/schedules/500e.py',
+    '../_base_/schedules/published.py',
 ]
 # The authors' recipe (appendix A of arXiv:2203.04838) but for what the config
 # for NYUv2 says. Thermal: the mean over red, green and blue of the numbers that
@@ -27,9 +27,11 @@ train_dataloader = dict(
     dataset=dict(modalities=modalities, pipeline=train_pipeline),
 )
 test_dataloader = dict(dataset=dict(modalities=modalities))
+val_dataloader = dict(dataset=dict(modalities=modalities))
 model = dict(
     stack=modalities,
     backbone=dict(in_channels=[3, 1]),
     decode_head=dict(num_classes=9),
 )
+train_cfg = dict(max_epochs=500)
 default_hooks = dict(checkpoint=dict(interval=10))

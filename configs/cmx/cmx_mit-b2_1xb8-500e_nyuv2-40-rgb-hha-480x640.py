@@ -4,7 +4,7 @@ _base_ = [
     '../_base_/default_runtime.py',
     '../_base_/models/cmx_b2.py',
     '../_base_/datasets/nyuv2-40_rgb-hha_480x640.py',
-    '../_base_/schedules/500e.py',
+    '../_base_/schedules/published.py',
 ]
 # The authors' recipe but for three things: they feed blue, green, red, draw
 # the scale from 0.5, 0.75, ..., 1.75 and warm up from zero.
@@ -25,9 +25,11 @@ train_dataloader = dict(
     dataset=dict(modalities=modalities, pipeline=train_pipeline),
 )
 test_dataloader = dict(dataset=dict(modalities=modalities))
+val_dataloader = dict(dataset=dict(modalities=modalities))
 model = dict(
     stack=modalities,
     backbone=dict(in_channels=[3, 3]),
     decode_head=dict(num_classes=40),
 )
+train_cfg = dict(max_epochs=500)
 default_hooks = dict(checkpoint=dict(interval=10))

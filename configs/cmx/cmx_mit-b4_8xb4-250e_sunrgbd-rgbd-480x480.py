@@ -4,7 +4,7 @@ _base_ = [
     '../_base_/default_runtime.py',
     '../_base_/models/cmx_b4.py',
     '../_base_/datasets/sunrgbd_rgbd_480x640.py',
-    '../_base_/schedules/250e.py',
+    '../_base_/schedules/published.py',
 ]
 # The authors' recipe (appendix A of arXiv:2203.04838) but for what the config
 # for NYUv2 says; they encode depth as HHA. Eight GPUs: under torchrun with
@@ -26,4 +26,5 @@ model = dict(
     backbone=dict(in_channels=[3, 1]),
     decode_head=dict(num_classes=37),
 )
+train_cfg = dict(max_epochs=250)
 default_hooks = dict(checkpoint=dict(interval=10))

@@ -4,7 +4,7 @@ _base_ = [
     '../_base_/default_runtime.py',
     '../_base_/models/cmx_small.py',
     '../_base_/datasets/ombria_s1s2_64x64.py',
-    '../_base_/schedules/12e.py',
+    '../_base_/schedules/small.py',
 ]
 model = dict(
     stack=_base_.modalities,
@@ -12,3 +12,4 @@ model = dict(
     backbone=dict(in_channels=[[1, 1], [3, 3]]),
     decode_head=dict(num_classes=2),
 )
+train_cfg = dict(max_epochs=12)

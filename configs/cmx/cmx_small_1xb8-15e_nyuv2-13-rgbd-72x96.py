@@ -4,10 +4,11 @@ _base_ = [
     '../_base_/default_runtime.py',
     '../_base_/models/cmx_small.py',
     '../_base_/datasets/nyuv2-13_rgbd_72x96.py',
-    '../_base_/schedules/15e.py',
+    '../_base_/schedules/small.py',
 ]
 model = dict(
     stack=_base_.modalities,
     backbone=dict(in_channels=[3, 1]),
     decode_head=dict(num_classes=13),
 )
+train_cfg = dict(max_epochs=15)

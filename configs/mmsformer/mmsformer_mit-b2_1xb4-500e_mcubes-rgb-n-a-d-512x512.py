@@ -6,7 +6,7 @@ _base_ = [
     '../_base_/default_runtime.py',
     '../_base_/models/mmsformer_b2.py',
     '../_base_/datasets/mcubes_rgb-a-d-n_512x512.py',
-    '../_base_/schedules/500e.py',
+    '../_base_/schedules/published.py',
 ]
 # In the order of the authors, whose networks see DoLP as (x + 0.55) / 2:
 # their checkpoints depend on both.
@@ -16,6 +16,7 @@ modalities = [
 ]
 train_dataloader = dict(dataset=dict(modalities=modalities))
 test_dataloader = dict(dataset=dict(modalities=modalities))
+val_dataloader = dict(dataset=dict(modalities=modalities))
 model = dict(
     stack=modalities,
     backbone=dict(in_channels=[3, 1, 2, 1]),
@@ -26,4 +27,5 @@ model = dict(
         ),
     ),
 )
+train_cfg = dict(max_epochs=500)
 default_hooks = dict(checkpoint=dict(interval=10))

@@ -6,7 +6,7 @@ _base_ = [
     '../_base_/default_runtime.py',
     '../_base_/models/mmsformer_b4.py',
     '../_base_/datasets/pst900_rgbt_720x1280.py',
-    '../_base_/schedules/200e.py',
+    '../_base_/schedules/published.py',
 ]
 model = dict(
     stack=_base_.modalities,
@@ -18,4 +18,5 @@ model = dict(
         ),
     ),
 )
+train_cfg = dict(max_epochs=200)
 default_hooks = dict(checkpoint=dict(interval=10))

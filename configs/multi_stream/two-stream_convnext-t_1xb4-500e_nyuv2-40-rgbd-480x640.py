@@ -4,11 +4,12 @@ _base_ = [
     '../_base_/default_runtime.py',
     '../_base_/models/two-stream_convnext-t.py',
     '../_base_/datasets/nyuv2-40_rgbd_480x640.py',
-    '../_base_/schedules/500e.py',
+    '../_base_/schedules/published.py',
 ]
 model = dict(
     stack=_base_.modalities,
     backbone=dict(in_channels=[3, 1]),
     decode_head=dict(num_classes=40),
 )
+train_cfg = dict(max_epochs=500)
 default_hooks = dict(checkpoint=dict(interval=10))

@@ -5,3 +5,4 @@ modalities = [_base_.modalities[0]]
 model = dict(stack=modalities, backbone=dict(in_channels=[3]))
 train_dataloader = dict(dataset=dict(modalities=modalities))
 test_dataloader = dict(dataset=dict(modalities=modalities))
+val_dataloader = dict(dataset=dict(modalities=modalities))

@@ -25,7 +25,7 @@ from .file import (
 )
 from .fold import add_biases, fold, fold_network
 from .fold_norms import drop_norms, find_foldable_norms, fold_norms
-from .library import load_adapters, read_rows
+from .library import load_adapters, read_rows, start_from
 from .methods import (
     METHODS,
     Bottleneck,
@@ -81,4 +81,5 @@ __all__ = [
     'read_rows',
     'read_sites',
     'save_adapter',
+    'start_from',
 ]

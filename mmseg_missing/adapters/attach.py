@@ -58,16 +58,7 @@ def attach(
             numbers than ``sites`` states, a network that has adapters
             already, or a bare ``nn.Sequential``.
     """
-    if hasattr(root, BANK) or any(adapted(root)):
-        raise ValueError(
-            f'{type(root).__name__} has `{BANK}` already; attach once, and '
-            'give `adapter` to the segmentor or to the backbone, not to both'
-        )
-    if isinstance(root, nn.Sequential):
-        raise ValueError(
-            'a bare nn.Sequential would run `adapters` as one more step; '
-            'make it a child of a module and attach to that'
-        )
+    _check_root(root)
     stated: Mapping[str, int] = {}
     patterns: Sequence[str] | str | None
     if sites is None:
@@ -99,6 +90,20 @@ def attach(
     bank.frozen = (root,)
     freeze(root)
     return bank
+
+
+def _check_root(root: nn.Module) -> None:
+    """Refuse a network that has adapters, or cannot have them."""
+    if hasattr(root, BANK) or any(adapted(root)):
+        raise ValueError(
+            f'{type(root).__name__} has `{BANK}` already; attach once, and '
+            'give `adapter` to the segmentor or to the backbone, not to both'
+        )
+    if isinstance(root, nn.Sequential):
+        raise ValueError(
+            'a bare nn.Sequential would run `adapters` as one more step; '
+            'make it a child of a module and attach to that'
+        )
 
 
 def _check_width(adapter: Adapter, stated: int | None) -> None:

@@ -101,6 +101,11 @@ class AdapterBank(nn.Module):
         # The network around; a tuple hides it from nn.Module.
         self.frozen: tuple[nn.Module, ...] = ()
 
+    @property
+    def fill_vectors(self) -> Mapping[str, Tensor]:
+        """Learned fills by modality, (C,) each; empty: none is learned."""
+        return self.fill or {}
+
     def train(self, mode: bool = True) -> AdapterBank:
         """Set the mode of the rows; the network around stays in eval.
 
@@ -155,8 +160,8 @@ class AdapterBank(nn.Module):
         """Learn what stands in for absent modalities, with the rows.
 
         Args:
-            names: Of the modalities; default: all. ``fill[name]`` is (C,),
-                in the space after normalisation, and starts at zero.
+            names: Of the modalities; default: all. ``fill_vectors[name]`` is
+                (C,), in the space after normalisation, and starts at zero.
         """
         self.fill = nn.ParameterDict(
             [
@@ -258,8 +263,8 @@ class AdapterBank(nn.Module):
             raise RuntimeError(
                 'adapters were not told which modalities are present; run '
                 'this network in a `MissingModalitySegmentor`, or inside '
-                '`with network.adapters.told(present):`; if it does, turn '
-                'activation checkpointing off (`with_cp=False`)'
+                '`with network.adapters.told(present):`; activation '
+                'checkpointing is `mmseg_missing.recomputing.recompute`'
             )
         return numbers[slot]
 

@@ -27,7 +27,7 @@ READ_VERSIONS = (1, 2)
 
 def describe(root: nn.Module) -> dict[str, Any]:
     """Return what an adapter file says of the network it belongs to."""
-    bank = _bank(root)
+    bank = bank_of(root)
     return {
         'format_version': FORMAT_VERSION,
         'method': bank.method.__name__,
@@ -78,7 +78,7 @@ def save_adapter(
             numbers that are not finite.
         OSError: the file cannot be written.
     """
-    bank = _bank(root)
+    bank = bank_of(root)
     if not bank.trained:
         raise ValueError(
             'no adapter row was trained; there is nothing to save'
@@ -95,7 +95,7 @@ def save_adapter(
         tensors = _rows_alone(bank, combinations)
         names = tuple(tensors)
         metadata.update(rows='table', row_options={})
-    for key in [f'{FILL}{name}' for name in bank.fill or ()]:
+    for key in [f'{FILL}{name}' for name in bank.fill_vectors]:
         tensors[key] = (state or bank.state_dict())[key]
     seen = dict(zip(bank.rows.names, bank.samples_seen.tolist()))
     least = min(filter(None, seen.values()))
@@ -219,7 +219,7 @@ def load_adapter(root: nn.Module, path: str | Path) -> dict[str, Any]:
             list, method or combination; the sentence says what differs.
     """
     metadata, tensors = read_adapter(path)
-    bank = _bank(root)
+    bank = bank_of(root)
     check_same(metadata, describe(root), path, bank.options)
     seen = metadata['samples_seen']
     strange = sorted(set(seen) - set(bank.rows.names))
@@ -249,7 +249,7 @@ def put(
         name: bank.rows.get_parameter(key)
         for name, key in bank.rows.stored(bank.rows.names).items()
     }
-    for name in bank.fill or ():
+    for name in bank.fill_vectors:
         places[f'{FILL}{name}'] = bank.get_parameter(f'{FILL}{name}')
     for name, parameter in places.items():
         if name in tensors:
@@ -266,7 +266,8 @@ def _digest(numbers: Tensor) -> str:
     return hashlib.sha256(data.numpy().tobytes()).hexdigest()[:16]
 
 
-def _bank(root: nn.Module) -> AdapterBank:
+def bank_of(root: nn.Module) -> AdapterBank:
+    """Return the adapters of a network; raises ``ValueError`` without."""
     bank = getattr(root, BANK, None)
     if not isinstance(bank, AdapterBank):
         raise ValueError(

@@ -37,7 +37,7 @@ def check_fill(
     bank: AdapterBank, fills: Mapping[str, Tensor], path: str | Path
 ) -> None:
     """Refuse a file whose learned fill is not the network's."""
-    ours = {f'fill.{k}': v.shape for k, v in (bank.fill or {}).items()}
+    ours = {f'fill.{k}': v.shape for k, v in bank.fill_vectors.items()}
     theirs = {key: vector.shape for key, vector in fills.items()}
     if ours != theirs:
         raise ValueError(

@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from ..present import keys
 from .attach import BANK
 from .bank import AdapterBank
-from .file import describe, put, read_adapter
+from .file import bank_of, describe, put, read_adapter
 from .file_checks import FILL, rows_of, stack_of
 from .file_match import check_fill, check_same
 
@@ -117,6 +117,50 @@ def load_adapters(
         counts.update({n: seen.get(n, min(seen.values())) for n in rows})
     put(bank, joined, counts)
     return [metadata for metadata, _ in found]
+
+
+def start_from(root: nn.Module, path: str | Path) -> tuple[str, ...]:
+    """Let training start from what an adapter file has learnt.
+
+    Its rows go to the combinations that the network learns too, each with
+    the samples that it saw; other rows stay at the identity. A file of
+    another row mode is written out and set as closely as rows can be.
+
+    Args:
+        root: A network with adapters, the base already loaded.
+        path: The file.
+
+    Returns:
+        The combinations that start from the file.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: a file that is damaged, or for another base, stack, site
+            list or method; none of its combinations is the network's, or
+            the network's row mode cannot be set.
+    """
+    metadata, tensors = read_adapter(path)
+    bank, expected = bank_of(root), describe(root)
+    ours = {key: expected[key] for key in ('rows', 'row_options')}
+    check_same({**metadata, **ours}, expected, path, bank.options)
+    fills = {k: v for k, v in tensors.items() if k.startswith(FILL)}
+    check_fill(bank, fills, path)
+    seen = metadata['samples_seen']
+    taken = tuple(name for name in bank.rows.names if name in seen)
+    if not taken:
+        raise ValueError(
+            f'{str(path)!r} repairs {sorted(seen)}, this network learns '
+            f'{list(bank.rows.names)}: nothing to start from; check '
+            '`model.adapter.combinations`'
+        )
+    if all(metadata.get(key) == value for key, value in ours.items()):
+        put(bank, tensors, seen)
+    else:
+        rows = _written_out(metadata, tensors, taken, path)
+        put(bank, fills, {name: seen[name] for name in rows})
+        with torch.no_grad():
+            bank.rows.write_all(rows)
+    return taken
 
 
 def _table_of(root: nn.Module) -> AdapterBank:

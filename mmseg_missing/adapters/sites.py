@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -129,24 +129,13 @@ def find_sites(
     kept = tuple(keeping(root))
     silent = never_called(root)
     layers = dict(root.named_modules())
-    for pattern in batch_major:
-        if not any(matches(pattern, name) for name in layers):
-            raise ValueError(
-                f'batch-major pattern {pattern!r} matched no layer of '
-                f'{type(root).__name__}; check `model.adapter.batch_major`'
-            )
+    _check_batch_major(root, batch_major, layers)
     if patterns is None:
         names = [n for n in layers if n not in silent and _inside(n, within)]
         names = [n for n in names if fits(n)]
     else:
         names = _named_by_user(root, list(layers), patterns, fits)
-        dead = silent.intersection(names)
-        if dead:
-            raise ValueError(
-                f'adapter site {sorted(dead)[0]!r} is never called as a '
-                'module, an adapter there would learn nothing; remove it '
-                'from `model.adapter.sites`'
-            )
+        _check_called(names, silent)
     if not names:
         raise ValueError(
             f'{type(root).__name__} has no layer that this method adapts; '
@@ -262,6 +251,28 @@ def _named_by_user(
             )
         chosen.update(found)
     return [name for name in names if name in chosen]
+
+
+def _check_called(names: Sequence[str], silent: Collection[str]) -> None:
+    """Refuse layers that the user named and that are never called."""
+    for name in sorted(names):
+        if name in silent:
+            raise ValueError(
+                f'adapter site {name!r} is never called as a module, an '
+                'adapter there would learn nothing; remove it from '
+                '`model.adapter.sites`'
+            )
+
+
+def _check_batch_major(
+    root: nn.Module, patterns: Iterable[str], names: Collection[str]
+) -> None:
+    for pattern in patterns:
+        if not any(matches(pattern, name) for name in names):
+            raise ValueError(
+                f'batch-major pattern {pattern!r} matched no layer of '
+                f'{type(root).__name__}; check `model.adapter.batch_major`'
+            )
 
 
 def _inside(name: str, within: tuple[str, ...]) -> bool:

@@ -7,5 +7,6 @@ require_stack()
 from ..datasets.transforms.reading import read_array  # noqa: E402
 from .inferencer import Inferencer  # noqa: E402
 from .model import init_model  # noqa: E402
+from .repair import Repaired, repair  # noqa: E402
 
-__all__ = ['Inferencer', 'init_model', 'read_array']
+__all__ = ['Inferencer', 'Repaired', 'init_model', 'read_array', 'repair']

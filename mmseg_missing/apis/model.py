@@ -38,6 +38,7 @@ from ..startup.adapter_configs import (
 )
 from ..startup.checks import check_device, check_kinds, require
 from ..startup.classes import compare_classes, stated_classes
+from ..startup.config_files import find_config
 from ..startup.sentences import naming_section
 
 # One adapter file, several that are joined into a table, or none.
@@ -55,8 +56,8 @@ def init_model(
     """Build a segmentor in evaluation mode with its weights.
 
     Args:
-        config: Config of the base or of its adapted sibling; it is kept as
-            it is.
+        config: Config of the base or of its adapted sibling, or its file or
+            name; it is kept as it is.
         checkpoint: A base, a joined or a folded one; a path or an address
             (``https://``, ``s3://``, ...).
         adapter: Adapter file, or several for different combinations, by
@@ -85,7 +86,7 @@ def init_model(
 
 
 def load_config(path: str | Path, options: Mapping | None = None) -> Config:
-    """Read the config file of a network and override keys.
+    """Read the config of a network, by path or name, and override keys.
 
     Raises:
         FileNotFoundError: no such file.
@@ -99,14 +100,13 @@ def load_config(path: str | Path, options: Mapping | None = None) -> Config:
 
 
 def read_config(path: str | Path, options: Mapping | None = None) -> Config:
-    """Read any config file and override keys.
+    """Read any config, by path or name, and override keys.
 
     Raises:
         FileNotFoundError: no such file.
         ValueError: a file that cannot be run.
     """
-    if not Path(path).is_file():
-        raise FileNotFoundError(f'no config file {str(path)!r}')
+    path = find_config(path)
     try:
         cfg = Config.fromfile(str(path))
     except Exception as error:  # a config is a program of the user's

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -11,6 +12,7 @@ from mmengine.runner import Runner
 
 from ..startup.foreign_values import check_foreign_values
 from ..startup.sentences import naming_section
+from ..startup.validation import check_validation, drop_idle_validation
 
 # What starts the processes of a launcher, and what it sets in each.
 STARTED_BY = {
@@ -29,6 +31,7 @@ def build_runner(cfg: Config) -> Runner:
         ValueError: a launcher that did not start this process.
     """
     check_foreign_values(cfg)
+    drop_idle_validation(cfg)
     if cfg.launcher == 'pytorch' and 'RANK' not in os.environ:
         raise ValueError(
             '--launcher pytorch needs torchrun: `torchrun '
@@ -58,7 +61,8 @@ class NamingRunner(Runner):
         """Wait: a run that is refused writes over no config."""
 
     def train(self):
-        """Write the config, then train."""
+        """Look at what validates, write the config, then train."""
+        check_validation(self)
         super().dump_config()
         return super().train()
 
@@ -128,6 +132,16 @@ class NamingRunner(Runner):
             return super().build_optim_wrapper(optim_wrapper)
 
     def build_param_scheduler(self, scheduler):
-        """Name `param_scheduler`."""
+        """Name `param_scheduler`; a short run may end in its warm-up."""
         with self._naming('param_scheduler'):
+            if isinstance(scheduler, (list, tuple)):
+                scheduler = [s for s in scheduler if self._begins(s)]
             return super().build_param_scheduler(scheduler)
+
+    def _begins(self, scheduler: Any) -> bool:
+        """Say whether a scheduler that goes on to the end begins before it."""
+        if not isinstance(scheduler, Mapping) or 'end' in scheduler:
+            return True
+        by_epoch = scheduler.get('by_epoch', True)
+        last = self.max_epochs if by_epoch else self.max_iters
+        return scheduler.get('begin', 0) < last

@@ -9,7 +9,7 @@ from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
-from .memory import held_bytes
+from .measuring import held_bytes
 
 
 class Forward:

@@ -68,6 +68,11 @@ class Variants:
         return self._base.stack
 
     @property
+    def largest(self) -> nn.Module:
+        """The adapted network where there is one, else the base."""
+        return getattr(self, '_adapted', self._base)
+
+    @property
     def forward_kinds(self) -> tuple[str, ...]:
         """The networks whose forward differs; the base is always there."""
         return tuple(

@@ -5,14 +5,91 @@ from __future__ import annotations
 import argparse
 import os
 from collections.abc import Callable
+from pathlib import Path
 
 import torch
 from mmengine.config import Config, DictAction
 
-from ..apis.training import work_folder
+from ..apis.processes import work_folder
 from ..compat import trust_from_now_on
 from ..datasets.options import modality_names
 from ..evaluation import check_writable
+from ..startup.config_files import find_config
+
+EXAMPLE = 'Example:'
+
+
+class _Help(argparse.RawDescriptionHelpFormatter):
+    """Texts as they are written, and a usage of one line."""
+
+    def __init__(self, *args, **kwargs) -> None:
+        super().__init__(*args, max_help_position=26, **kwargs)
+
+    def add_usage(self, usage, actions, groups, prefix=None) -> None:
+        """Leave out what need not be given."""
+        needed = [
+            f'{" ".join(action.option_strings[:1])} {self._written(action)}'
+            for action in actions
+            if action.required
+        ]
+        words = ['%(prog)s', *(word.strip() for word in needed), '[options]']
+        super().add_usage(' '.join(words), [], [], prefix)
+
+    def _written(self, action: argparse.Action) -> str:
+        default = (action.metavar or action.dest).upper()
+        return self._format_args(action, default)
+
+    def _format_args(self, action: argparse.Action, default: str) -> str:
+        if action.nargs == '+':
+            return f'{action.metavar or default} ...'
+        return super()._format_args(action, default)
+
+
+def verb_parser(verb: str, doc: str) -> argparse.ArgumentParser:
+    """Return the parser of a verb, whose help is its file's docstring.
+
+    Args:
+        verb: As it is called, such as ``export-adapter``.
+        doc: What ``Example:`` begins stands below the options.
+    """
+    words, mark, example = doc.strip().partition(EXAMPLE)
+    parser = argparse.ArgumentParser(
+        prog=f'mmseg-missing {verb}',
+        description=words.strip(),
+        epilog=f'{mark}{example}',
+        formatter_class=_Help,
+        add_help=False,
+    )
+    hidden = argparse.SUPPRESS
+    parser.add_argument('-h', '--help', action='help', help=hidden)
+    return parser
+
+
+def add_config(
+    parser: argparse.ArgumentParser, words: str = 'its name or file'
+) -> None:
+    """Add the config, which is found by its name."""
+    parser.add_argument('config', type=_config, help=words)
+
+
+def _config(name: str) -> str:
+    return str(find_config(name))
+
+
+def add_dry_run(parser: argparse.ArgumentParser) -> None:
+    """Add ``--dry-run``."""
+    parser.add_argument(
+        '--dry-run',
+        action='store_true',
+        help='say what would be read, done and written, and stop',
+    )
+
+
+def add_device(parser: argparse.ArgumentParser) -> None:
+    """Add ``--device``."""
+    parser.add_argument(
+        '--device', default='cpu', help='such as cuda; default: cpu'
+    )
 
 
 class Trust(argparse.Action):
@@ -29,8 +106,7 @@ def add_trust(parser: argparse.ArgumentParser) -> None:
         action=Trust,
         nargs=0,
         default=argparse.SUPPRESS,
-        help='load checkpoints that hold more than data; whoever made them '
-        'can run any code on this machine',
+        help='load checkpoints that may run code on this machine',
     )
 
 
@@ -67,14 +143,17 @@ def add_config_options(parser: argparse.ArgumentParser) -> None:
         nargs='+',
         action=ConfigOptions,
         default={},
-        help='override config keys: key=value ...',
+        metavar='K=V',
+        help='override keys of the config',
     )
 
 
 def add_runner_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments that every tool with a Runner takes."""
     parser.add_argument(
-        '--work-dir', help='default: work_dirs/<name of the config>'
+        '--work-dir',
+        metavar='DIR',
+        help='default: work_dirs/<name of the config>',
     )
     add_config_options(parser)
     add_trust(parser)
@@ -82,8 +161,16 @@ def add_runner_arguments(parser: argparse.ArgumentParser) -> None:
         '--launcher',
         choices=['none', 'pytorch', 'slurm', 'mpi'],
         default='none',
+        metavar='L',
+        help='of several processes: pytorch, slurm or mpi',
     )
-    parser.add_argument('--local_rank', '--local-rank', type=int, default=0)
+    parser.add_argument(
+        '--local_rank',
+        '--local-rank',
+        type=int,
+        default=0,
+        help=argparse.SUPPRESS,
+    )
 
 
 def apply_runner_arguments(cfg: Config, args: argparse.Namespace) -> None:
@@ -99,6 +186,12 @@ def apply_runner_arguments(cfg: Config, args: argparse.Namespace) -> None:
     kept = modality_names(cfg.model.stack) if is_cut else []
     default = str(work_folder(args.config, modalities=kept))
     cfg.work_dir = args.work_dir or cfg.get('work_dir') or default
-    check_writable(cfg.work_dir)
+    if not getattr(args, 'dry_run', False):
+        check_writable(cfg.work_dir)
     if not torch.cuda.is_available():
         cfg.merge_from_dict({'env_cfg.dist_cfg.backend': 'gloo'})
+
+
+def dumped(cfg: Config) -> Path:
+    """Return the config, all options applied, that a Runner wrote."""
+    return Path(cfg.work_dir, Path(cfg.filename).name)

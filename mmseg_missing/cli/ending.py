@@ -3,14 +3,25 @@
 from __future__ import annotations
 
 import os
+import shlex
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import copy_context
+from pathlib import Path
 
-from rich.console import Console
+from ..compat import require_stack
 
-from ..startup.sentences import last_line
+require_stack()
+
+from mmengine.dist import is_main_process  # noqa: E402
+from rich.console import Console  # noqa: E402
+
+from ..startup.config_files import short_name  # noqa: E402
+from ..startup.sentences import last_line  # noqa: E402
+
+DOOR = 'mmseg-missing'
 
 
 def run_tool(main: Callable[[], None]) -> None:
@@ -42,6 +53,33 @@ def saying(left: str | Callable[[], str]) -> Iterator[None]:
     except KeyboardInterrupt:
         said = left if isinstance(left, str) else left()
         raise KeyboardInterrupt(said) from None
+
+
+def say_next(*arguments: object, why: str = '') -> None:
+    """Print the command that a user may run next, on a line of its own.
+
+    Args:
+        *arguments: The verb and what follows it; None is left out.
+        why: What it does, in a few words.
+    """
+    if is_main_process():
+        words = f'next, {why}:' if why else 'next:'
+        print(f'{words}\n  {command(*arguments)}', flush=True)
+
+
+def command(*arguments: object) -> str:
+    """Return a command line of this project as a shell takes it.
+
+    Configs are named as shortly as they are found. Where the command is not
+    on the path, it is called as it was this time.
+    """
+    door = [DOOR]
+    if shutil.which(DOOR) is None:
+        this, python = Path(sys.argv[0]), os.path.relpath(sys.executable)
+        is_door = this.name == DOOR
+        door = [str(this)] if is_door else [python, '-m', 'mmseg_missing']
+    given = [short_name(str(a)) for a in arguments if a is not None]
+    return shlex.join([*door, *given])
 
 
 def _end(message: str) -> None:

@@ -13,6 +13,8 @@ from ..evaluation.report import Report
 
 # What these two are called wherever methods are.
 BASE, DEDICATED = 'base', 'dedicated'
+REPORT_FILE = 'report.json'
+SEED = re.compile(r'(?P<name>.+)[-_]seed(?P<seed>\d+)')
 
 
 @dataclass(frozen=True)
@@ -96,10 +98,6 @@ class Run:
         if cost.added_parameters or not self.is_split:
             return cost.added_parameters
         return cost.total_parameters
-
-
-REPORT_FILE = 'report.json'
-SEED = re.compile(r'(?P<name>.+)[-_]seed(?P<seed>\d+)')
 
 
 def split_seed(name: str) -> tuple[str, int | None]:

@@ -8,17 +8,19 @@ return): such pixels carry no weight, and faults of values leave them alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Generator, Tensor
+from torch.nn import functional as F
 
 from ..names import Names
 from ..values import whole
-from .views import blurred, late, shifted
-from .weather import add_fog, add_rain, patches
 
 SEVERITIES = (1, 2, 3, 4, 5)
+STREAK_ROWS = 480 / 24
+"""Length of a drop's streak in pixels of a picture with 480 rows."""
 
 
 FAULTS = Names(
@@ -126,8 +128,21 @@ def add_noise(
 def blur(
     image: Tensor, measured: Tensor, level: float, generator: Generator
 ) -> Tensor:
-    """Blur by a Gaussian of ``level`` pixels: a lens out of focus, or wet."""
-    return blurred(image, measured, level * image.shape[1] / 480)
+    """Blur by a Gaussian of ``level`` pixels: a lens out of focus, or wet.
+
+    A pixel becomes the mean of what was measured around it.
+    """
+    sigma = level * image.shape[1] / 480
+    reach = max(math.ceil(3 * sigma), 1)
+    place = torch.arange(-reach, reach + 1)
+    kernel = torch.exp(-(place**2) / (2 * sigma**2)).to(image)
+    weight = measured.to(image)[None]
+    stacked = torch.cat((image * weight, weight))[:, None]
+    for shape, pad in (((1, -1), (0, reach)), ((-1, 1), (reach, 0))):
+        stacked = F.conv2d(stacked, kernel.view(1, 1, *shape), padding=pad)
+    *channels, total = stacked[:, 0]
+    tiny = torch.finfo(image.dtype).tiny
+    return torch.stack(channels) / total.clamp(min=tiny)
 
 
 @levels(0.05, 0.1, 0.2, 0.35, 0.5)
@@ -169,32 +184,85 @@ def drift(
 def shift(
     image: Tensor, measured: Tensor, level: float, generator: Generator
 ) -> Tensor:
-    """Move the picture by ``level`` pixels in some direction."""
-    return shifted(image, level * image.shape[1] / 480, generator)
+    """Move the picture by ``level`` pixels; its edges are repeated."""
+    height, width = image.shape[1:]
+    pixels = level * height / 480
+    angle = 2 * math.pi * torch.rand((), generator=generator).item()
+    rows = torch.arange(height) - pixels * math.sin(angle)
+    columns = torch.arange(width) - pixels * math.cos(angle)
+    return _sampled(image, rows, columns)
 
 
 @levels(0.02, 0.04, 0.07, 0.1, 0.15, keeps_holes=False)
 def delay(
     image: Tensor, measured: Tensor, level: float, generator: Generator
 ) -> Tensor:
-    """Show an earlier moment: the camera has moved on by ``level``."""
-    return late(image, level, generator)
+    """Show what a camera saw before it went back and turned.
+
+    The earlier picture is larger by ``level`` and lies up to half of that
+    to one side, so all of it is in sight. A stand-in for a real earlier
+    frame, which single images do not have.
+    """
+    height, width = image.shape[1:]
+    side = torch.rand((), generator=generator).item() - 0.5
+    rows = (torch.arange(height) - (height - 1) / 2) / (1 + level)
+    columns = (torch.arange(width) - (width - 1) / 2) / (1 + level)
+    return _sampled(
+        image,
+        rows + (height - 1) / 2,
+        columns + (width - 1) / 2 + side * level / (1 + level) * width,
+    )
 
 
 @levels(0.2, 0.35, 0.5, 0.65, 0.8)
 def fog(
     image: Tensor, measured: Tensor, level: float, generator: Generator
 ) -> Tensor:
-    """Mix the share ``level`` of a patchy bright veil into the picture."""
-    return add_fog(image, *spread(image, measured), level, generator)
+    """Mix the share ``level`` of a patchy veil into the picture.
+
+    The veil is one standard deviation brighter than the mean.
+    """
+    mean, std = spread(image, measured)
+    field = patches(image.shape[1:], generator).to(image)
+    veil = (level * (1 + 0.3 * field)).clamp(0, 1)
+    return image + veil * (mean + std - image)
 
 
 @levels(0.02, 0.04, 0.07, 0.1, 0.15)
 def rain(
     image: Tensor, measured: Tensor, level: float, generator: Generator
 ) -> Tensor:
-    """Cover the share ``level`` of the picture with bright streaks."""
-    return add_rain(image, spread(image, measured)[1], level, generator)
+    """Cover the share ``level`` of the picture with thin upright streaks.
+
+    They are brighter by two standard deviations.
+    """
+    _, std = spread(image, measured)
+    height, width = image.shape[1:]
+    length = max(round(STREAK_ROWS * height / 480), 2)
+    drops = torch.rand(1, 1, height + length - 1, width, generator=generator)
+    is_drop = (drops < level / length).float()
+    streaks = F.max_pool2d(is_drop, (length, 1), stride=1)[0]
+    return image + 2 * std * streaks.to(image)
+
+
+def patches(size: Sequence[int], generator: Generator) -> Tensor:
+    """Return a smooth random field (H, W) with a finer one on top."""
+    height, width = size
+    field = torch.zeros(1, 1, height, width)
+    for cells, weight in ((6, 1.0), (24, 0.5)):
+        coarse = torch.randn(1, 1, cells, cells, generator=generator)
+        field += weight * F.interpolate(
+            coarse, (height, width), mode='bicubic', align_corners=False
+        )
+    return field[0, 0]
+
+
+def _sampled(image: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    """Return the nearest pixels, so that a hole does not mix with others."""
+    height, width = image.shape[1:]
+    rows = rows.round().long().clamp(0, height - 1)
+    columns = columns.round().long().clamp(0, width - 1)
+    return image[:, rows.to(image.device)][:, :, columns.to(image.device)]
 
 
 for _name, _fault in {

@@ -129,7 +129,7 @@ def _files_by_name(folder: Path | Remote, suffix: str) -> dict[str, str]:
     counts, or the first.
     """
     found: dict[str, list[str]] = {}
-    for file in _files_below(folder):
+    for file in files_below(folder):
         if file.lower().endswith(suffix.lower()):
             name = file[: len(file) - len(suffix)]
             found.setdefault(name, []).append(file)
@@ -173,10 +173,10 @@ def _or_dead(kind: str) -> str:
 def _example(folder: Path | Remote) -> str:
     if isinstance(folder, Remote) and not folder.is_listed:
         return 'what its backend cannot tell'
-    return next((f"'{file}'" for file in _files_below(folder)), 'nothing')
+    return next((f"'{file}'" for file in files_below(folder)), 'nothing')
 
 
-def _files_below(
+def files_below(
     folder: Path | Remote,
     top: Path | None = None,
     above: frozenset[str] = frozenset(),
@@ -198,6 +198,6 @@ def _files_below(
     for entry in entries:
         path = Path(entry.path)
         if entry.is_dir():
-            yield from _files_below(path, top, above | {here})
+            yield from files_below(path, top, above | {here})
         else:
             yield path.relative_to(top).as_posix()

@@ -63,9 +63,7 @@ def manifest_rows(
         raise FileNotFoundError(
             f"no manifest '{path}'; check `manifest` and `data_root`"
         )
-    table = (
-        _read_json(path) if path.suffix.lower() == '.json' else _read_csv(path)
-    )
+    table = read_table(path)
     columns = [*kinds, *([] if split is None else [SPLIT])]
     _check_columns(path, table, columns)
     root = start or path.parent
@@ -124,6 +122,17 @@ def read_text(path: Path | Remote) -> str:
         raise ValueError(
             f"'{path}' is not encoded in UTF-8 ({error}); save it as UTF-8"
         ) from error
+
+
+def read_table(path: Path | Remote) -> list[dict]:
+    """Return the rows of a .json or .csv file.
+
+    Raises:
+        ValueError: it is no table.
+    """
+    if path.suffix.lower() == '.json':
+        return _read_json(path)
+    return _read_csv(path)
 
 
 def _read_csv(path: Path | Remote) -> list[dict]:

@@ -13,10 +13,10 @@ from mmseg.registry import DATASETS
 
 from mmseg_missing.remote import Remote, located
 
+from .classes import voc_palette
 from .formats import merge_formats
 from .multi_modal import MultiModalDataset
 from .options import check_choice, check_source
-from .palette import voc_palette
 from .splits import listed_names, wrong_root
 
 SPLITS = ('train', 'val', 'trainval', 'test')

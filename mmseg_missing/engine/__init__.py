@@ -16,10 +16,12 @@ from .hooks import (  # noqa: E402
 from .hooks.finite_check_hook import check_numbers  # noqa: E402
 from .lock import is_first_process, locked  # noqa: E402
 from .loops import CombinationTestLoop, CombinationValLoop  # noqa: E402
+from .mixed_precision import AmpOptimWrapper  # noqa: E402
 from .resume import find_checkpoint  # noqa: E402
 
 __all__ = [
     'AdapterCheckpointHook',
+    'AmpOptimWrapper',
     'AtomicCheckpointHook',
     'CombinationTestLoop',
     'CombinationValLoop',

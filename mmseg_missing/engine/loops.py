@@ -22,7 +22,7 @@ from mmseg_missing.modality import Stack
 from mmseg_missing.present import of_samples
 from mmseg_missing.values import flag
 
-from ..evaluation.failures import parse_failure
+from ..evaluation.protocols import Failure, parse_failure
 from .network import unwrapped
 from .pictures import draw_per_combination
 from .watching import check_watched
@@ -61,6 +61,7 @@ class _CombinationLoop:
         )
         self.evaluator.dataset_meta = {
             **(self.evaluator.dataset_meta or {}),
+            **_split(self.dataloader.dataset),
             'modalities': self.stack.names,
             'sensors': tuple(m.sensor for m in self.stack),
             'combinations': self.combinations,
@@ -72,30 +73,23 @@ class _CombinationLoop:
             check_watched(
                 runner.hooks, self.evaluator.metrics, self.combinations, fixed
             )
-        self.set_failure(failure)
+        self.set_failure(parse_failure(failure))
 
-    def set_failure(
-        self, failure: str | None, name: str | None = None
-    ) -> None:
+    def set_failure(self, failure: Failure) -> None:
         """Spoil batches from now on, or not; reports carry its name.
 
-        Args:
-            failure: As the loop takes it.
-            name: Of what the data suffer besides, for reports; default:
-                ``failure``.
-
         Raises:
-            ValueError: unknown, or on top of test-time augmentation.
+            ValueError: on top of test-time augmentation.
         """
-        self.failure = parse_failure(failure)
-        if self.failure and self.is_augmented:
+        if failure.spoils_batches and self.is_augmented:
             raise ValueError(
                 f'{failure} spoils a batch that is normalised, which '
                 'test-time augmentation does later; leave one of them out'
             )
+        self.failure = failure
         self.evaluator.dataset_meta = {
             **self.evaluator.dataset_meta,
-            'condition': name or failure or '',
+            'condition': str(failure),
         }
 
     @torch.no_grad()
@@ -133,12 +127,12 @@ class _CombinationLoop:
         batch = self.model.data_preprocessor(batch, False)
         samples = batch['data_samples']
         for name, present, chosen in self._choose(samples):
-            inputs = batch['inputs'][chosen]
-            if self.failure:
-                seeds = [
-                    samples[i].metainfo.get('sample_idx', i) for i in chosen
-                ]
-                inputs = self.failure(inputs, self.stack, present, seeds)
+            inputs = self.failure.spoil_batch(
+                batch['inputs'][chosen],
+                self.stack,
+                present,
+                [samples[i].metainfo.get('sample_idx', i) for i in chosen],
+            )
             told = self._restrict([samples[i] for i in chosen], name, present)
             yield self.model(inputs, told, mode='predict')
 
@@ -187,7 +181,7 @@ class _CombinationLoop:
 
         After a failure that shows what remains they may use all they have.
         """
-        if self.failure and self.failure.shows_all:
+        if self.failure.shows_all:
             present = of_samples([s.metainfo for s in samples], self.stack)
         return restrict(samples, present, combination=name)
 
@@ -214,7 +208,7 @@ class CombinationTestLoop(_CombinationLoop, TestLoop):
             folded for.
         failure: ``RMM 0.75`` (a rate) or ``NM low`` (``mid``, ``high``): the
             protocols of arXiv:2503.18445; see
-            :mod:`mmseg_missing.corruptions.protocols`.
+            :mod:`mmseg_missing.evaluation.protocols`.
 
     Attributes:
         combinations: Names of the combinations that are scored.
@@ -261,6 +255,14 @@ def _check_network(network: nn.Module) -> None:
         )
     for _, root in adapted(network):
         check_hooks(root)
+
+
+def _split(dataset: Any) -> dict[str, str]:
+    """Return the names of joined splits; MMEngine's is that of the first."""
+    parts = getattr(dataset, 'datasets', ())
+    names = [part.metainfo.get('split') for part in parts]
+    known = dict.fromkeys(str(name) for name in names if name)
+    return {'split': '+'.join(known)} if known else {}
 
 
 def _parse(

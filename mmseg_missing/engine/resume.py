@@ -29,6 +29,7 @@ MEANINGLESS = {
     'persistent_workers',
     'pin_memory',
     'prefetch_factor',
+    'val_begin',
     'val_interval',
 }
 # A checkpoint holds these, and what it holds is what a resumed run takes.

@@ -28,7 +28,7 @@ def check_watched(
     Raises:
         ValueError: names the hook, and what it can watch.
     """
-    for hook, key in _watched(hooks):
+    for hook, key in watched(hooks):
         name = type(hook).__name__
         if key != 'auto' and not any(_gives(m, key) for m in metrics):
             raise ValueError(
@@ -60,7 +60,7 @@ def warn_of_plain_loop(hooks: Sequence[Hook], val_loop: Any) -> None:
     """
     if val_loop is None or hasattr(val_loop, 'combinations'):
         return
-    for hook, key in _watched(hooks):
+    for hook, key in watched(hooks):
         print_log(
             f'{type(hook).__name__} watches {key!r} of complete samples, '
             'which adapters leave as it is; set '
@@ -70,7 +70,8 @@ def warn_of_plain_loop(hooks: Sequence[Hook], val_loop: Any) -> None:
         )
 
 
-def _watched(hooks: Sequence[Hook]) -> Iterator[tuple[Hook, str]]:
+def watched(hooks: Sequence[Hook]) -> Iterator[tuple[Hook, str]]:
+    """Yield hooks that wait for a score, and its name."""
     for hook in hooks:
         keys = getattr(hook, 'monitor', getattr(hook, 'save_best', None))
         for key in [keys] if isinstance(keys, str) else keys or ():

@@ -127,8 +127,8 @@ def expected_miou(
     Raises:
         ValueError: a combination lacks, or ``p`` is out of range.
 
-    Source: EMM of the robustness benchmark, arXiv:2503.18445, where each
-    modality has a sensor of its own.
+    Source: EMM of arXiv:2503.18445, where each modality has a sensor of its
+    own.
     """
     weights = chances(named_stack(modalities), check_missing_rate(p))
     _check_scored(miou, weights)

@@ -16,10 +16,9 @@ from torch import Tensor
 from ..values import listed, void_label
 from .batches import is_complete
 from .confusion import check_rule, confusion_matrix
-from .files import check_writable, write_report
 from .measures import check_missing_rate
+from .render import check_writable, class_table, summary_table, write_report
 from .report import CombinationScores, Report
-from .tables import class_table, summary_table
 
 # More columns than this do not fit a terminal; the CSV has them all.
 MAX_CLASS_COLUMNS = 7

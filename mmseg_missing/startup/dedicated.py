@@ -42,6 +42,8 @@ def keep_modalities(cfg: Config, combination: str) -> None:
     keep = stack.present(combination)[0].tolist()
     names = [name for name, kept in zip(stack.names, keep) if kept]
     _cut(cfg._cfg_dict, names)
+    if cfg.get('val_cfg'):  # its combinations may name what is cut
+        cfg.val_cfg.pop('present', None)
     backbone = cfg.model.backbone
     channels = backbone.get('in_channels')
     if isinstance(channels, Sequence) and _count(channels) == len(stack):

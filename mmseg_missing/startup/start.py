@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import torch
 from mmengine.config import Config
 from mmengine.dist import is_main_process
 from torch import nn
@@ -24,18 +23,40 @@ VOLATILE = ('init_cfg', 'pretrained', 'with_cp', 'frozen_stages', 'norm_eval')
 def base_of(cfg: Config) -> str | None:
     """Return the checkpoint that a run starts from, None: random weights."""
     for hook in cfg.get('custom_hooks') or ():
-        kind = hook.get('type') if isinstance(hook, Mapping) else hook
-        kind = kind if isinstance(kind, str) else type(hook).__name__
-        if kind.endswith('AdapterCheckpointHook'):
+        if _is_joining(hook):
             is_dict = isinstance(hook, Mapping)
             base = hook.get('base') if is_dict else hook.base
-            if not isinstance(base, str):
+            base = cfg.get('base') if base is None else base
+            if not isinstance(base, str | None):
                 raise TypeError(
-                    '`base` of `AdapterCheckpointHook` takes the path of a '
-                    f'checkpoint, got {base!r}'
+                    f'`base` takes the path of a checkpoint, got {base!r}'
                 )
             return base
     return cfg.get('load_from')
+
+
+def set_base(cfg: Config, base: str | Path) -> None:
+    """Let adapters stand on this checkpoint, whatever a hook says, in place.
+
+    Raises:
+        ValueError: a config without adapters.
+    """
+    if not has_adapter(cfg):
+        raise ValueError(
+            f'--base {str(base)!r} is what adapters stand on, but '
+            f'{cfg.filename!r} has none; leave it out, or give the config '
+            'with `model.adapter`'
+        )
+    for hook in cfg.get('custom_hooks') or ():
+        if isinstance(hook, Mapping) and _is_joining(hook):
+            hook.pop('base', None)
+    cfg.base = str(base)
+
+
+def _is_joining(hook: Any) -> bool:
+    kind = hook.get('type') if isinstance(hook, Mapping) else hook
+    kind = kind if isinstance(kind, str) else type(hook).__name__
+    return kind.endswith('AdapterCheckpointHook')
 
 
 def resumes(cfg: Config) -> bool:
@@ -62,8 +83,8 @@ def check_start(cfg: Config) -> None:
         return
     raise ValueError(
         'adapters would stand on random weights, which are frozen; set '
-        "`custom_hooks=[dict(type='AdapterCheckpointHook', base=...), ...]`, "
-        'or `load_from`'
+        "`custom_hooks=[dict(type='AdapterCheckpointHook'), ...]` and `base` "
+        '(--base), or `load_from`'
     )
 
 
@@ -114,6 +135,8 @@ def describe_network(cfg: Config) -> dict[str, Any]:
     adapter = adapter_config(cfg)
     backbone = _plain(model.backbone)
     head = model.get('decode_head')
+    if isinstance(head, (list, tuple)):  # of a cascade
+        head = head[-1] if head else None
     return {
         'modalities': '+'.join(modality_names(model.get('stack') or ())),
         'segmentor': model.get('type'),
@@ -145,7 +168,7 @@ def _short(value: Any) -> str:
 
 def adapter_share(network: nn.Module) -> str:
     """Say how large the adapters of a network are beside it."""
-    base = sum(v.numel() for v in _parameters(network))
+    base = count_base(network)
     widths = {
         name: root.adapters.rows.width for name, root in adapted(network)
     }
@@ -156,6 +179,7 @@ def adapter_share(network: nn.Module) -> str:
     )
 
 
-def _parameters(network: nn.Module) -> Iterator[torch.Tensor]:
+def count_base(network: nn.Module) -> int:
+    """Return how many parameters a network has without its adapters."""
     kept = base_state(network)
-    return (p for name, p in network.named_parameters() if name in kept)
+    return sum(p.numel() for n, p in network.named_parameters() if n in kept)

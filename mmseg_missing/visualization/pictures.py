@@ -1,11 +1,13 @@
 """Draw modalities and label maps side by side; NumPy and OpenCV only."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
 
+from ..modality import Stack
 from ..values import VOID
 
 GAP = 4  # pixels between cells
@@ -57,6 +59,45 @@ def colorize_label(
     return table[label]
 
 
+def overlay(
+    picture: np.ndarray, colors: np.ndarray, share: float = 0.5
+) -> np.ndarray:
+    """Lay the colours of classes over a picture.
+
+    Args:
+        picture: (H, W, 3) uint8.
+        colors: (H, W, 3) uint8, such as :func:`colorize_label` returns.
+        share: Of the colours.
+
+    Returns:
+        (H, W, 3) uint8.
+    """
+    return cv2.addWeighted(picture, 1 - share, colors, share, 0)
+
+
+def sample_pictures(
+    sample: Mapping[str, Any], stack: Stack, palette: Sequence[Sequence[int]]
+) -> list[np.ndarray | None]:
+    """Return a picture per modality and one of the label.
+
+    Args:
+        sample: what ``PackModalities`` returns; an absent modality gives
+            None.
+        stack: the modalities of its channels.
+        palette: one RGB colour per class.
+    """
+    inputs = sample['inputs'].permute(1, 2, 0).numpy()
+    data_sample = sample['data_samples']
+    pictures = [
+        colorize_modality(inputs[..., channels]) if present else None
+        for channels, present in zip(
+            stack.slices.values(), data_sample.present, strict=True
+        )
+    ]
+    label = data_sample.gt_sem_seg.data[0].numpy()
+    return [*pictures, colorize_label(label, palette)]
+
+
 def contact_sheet(
     rows: Sequence[Sequence[np.ndarray | None]],
     titles: Sequence[str] = (),
@@ -101,9 +142,21 @@ def write_picture(path: str | Path, picture: np.ndarray) -> None:
     Raises:
         OSError: if the file cannot be written.
     """
+    _write_png(path, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+
+
+def write_mask(path: str | Path, mask: np.ndarray) -> None:
+    """Write (H, W) uint8 class indices as a grey png; folders are made.
+
+    Raises:
+        OSError: if the file cannot be written.
+    """
+    _write_png(path, mask)
+
+
+def _write_png(path: str | Path, array: np.ndarray) -> None:
     path = Path(path)
-    bgr = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
-    _, data = cv2.imencode('.png', bgr)
+    _, data = cv2.imencode('.png', array)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(data.tobytes())

@@ -14,7 +14,7 @@ from mmengine.runner import load_checkpoint
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
 
-from mmseg_missing.apis.training import work_folder
+from mmseg_missing.apis.processes import work_folder
 from mmseg_missing.cli.arguments import (
     add_runner_arguments,
     apply_runner_arguments,
@@ -22,7 +22,11 @@ from mmseg_missing.cli.arguments import (
 )
 from mmseg_missing.cli.ending import run_tool, saying
 from mmseg_missing.modality import Stack
-from mmseg_missing.startup.sentences import DEBUG, last_line, naming_section
+from mmseg_missing.startup.sentences import (
+    DEBUG,
+    last_line,
+    naming_section,
+)
 
 TRACEBACK = """Caught KeyError in DataLoader worker process 0.
 Original Traceback (most recent call last):

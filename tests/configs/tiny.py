@@ -3,11 +3,10 @@ _base_ = [
     '../../configs/_base_/default_runtime.py',
     '../../configs/_base_/models/cmnext_small.py',
     '../../configs/_base_/datasets/scenes_rgbdt_64x96.py',
-    '../../configs/_base_/schedules/12e.py',
+    '../../configs/_base_/schedules/small.py',
 ]
 widths = [8, 16, 24, 32]
 size = (32, 48)
-max_epochs = 1
 model = dict(
     stack=_base_.modalities,
     backbone=dict(
@@ -19,6 +18,9 @@ train_dataloader = dict(
     batch_size=2, dataset=dict(num_scenes=4, size=size, cache=False)
 )
 test_dataloader = dict(
+    batch_size=2, dataset=dict(num_scenes=3, size=size, cache=False)
+)
+val_dataloader = dict(
     batch_size=2, dataset=dict(num_scenes=3, size=size, cache=False)
 )
 tta_pipeline = [
@@ -38,4 +40,6 @@ tta_pipeline = [
     ),
 ]
 tta_model = dict(type='SegTTAModel')
-train_cfg = dict(max_epochs=max_epochs)
+train_cfg = dict(max_epochs=1)
+# Longer than a run, so that a resumed one still learns.
+param_scheduler = [dict(type='PolyLR', end=12, convert_to_iter_based=True)]

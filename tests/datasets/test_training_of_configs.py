@@ -166,10 +166,9 @@ def train(works, data_root, forgetting):
         cfg.train_cfg.max_epochs = 1
         cfg.default_hooks.checkpoint.interval = 1
         cfg.merge_from_dict({'work_dir': str(work), 'launcher': 'none'})
-        for hook in cfg.custom_hooks:
-            if hook.type == 'AdapterCheckpointHook':
-                base = path.with_name(f'{Path(hook.base).parent.name}.py')
-                hook.base = str(train(base))
+        if 'base' in cfg:
+            base = path.with_name(f'{Path(cfg.base).parent.name}.py')
+            cfg.base = str(train(base))
         with forgetting():
             runner = build_runner(cfg)
             runner.train()

@@ -127,6 +127,8 @@ def make_runner(tmp_path):
         resume=False,
         wrap=False,
         saving=None,
+        optim=None,
+        keys=None,
         **settings,
     ):
         model = ConfigDict(
@@ -171,7 +173,8 @@ def make_runner(tmp_path):
                     'type': 'AdamW',
                     'lr': 0.01,
                     'weight_decay': 0.1,
-                }
+                },
+                **(optim or {}),
             },
             param_scheduler={
                 'type': 'PolyLR',
@@ -193,6 +196,7 @@ def make_runner(tmp_path):
             randomness={'seed': 5},
             log_level='ERROR',
             resume=resume,
+            cfg={'train_cfg': train_cfg, **(keys or {})},
             **(validation if validate else {}),
         )
 

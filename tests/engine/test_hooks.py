@@ -58,6 +58,18 @@ def test_base_is_loaded_and_rows_are_written(
     assert metadata['results'] == {'count': 3.0}
 
 
+def test_the_base_of_the_config(make_runner, base):
+    join = {'type': 'AdapterCheckpointHook'}
+    runner = make_runner(adapter=ADAPTER, hooks=[join])
+    with pytest.raises(ValueError, match='give --base'):
+        runner.train()
+    runner.cfg.base = base
+    runner.train()
+    given = torch.load(base, weights_only=True)['state_dict']
+    for key, value in base_state(runner.model).items():
+        assert torch.equal(value, given[key]), key
+
+
 def test_the_small_file_fits_the_base(make_runner, join, base, tmp_path):
     runner = make_runner(adapter=ADAPTER, hooks=[join], sampler='uniform')
     runner.train()
@@ -344,3 +356,40 @@ def test_scores_of_complete_samples_are_no_goal(
     make_runner(hooks=[join, CHECK], saving=best, **how).train()
     warned = [text for text in said if "'CombinationValLoop'" in text]
     assert len(warned) == (1 if 'adapter' in how else 0)
+
+
+def test_heads_in_a_row(make_runner, tmp_path):
+    """OCRNet's segmentor trains, is adapted, and leaves its file."""
+    first = {
+        'type': 'FCNHead',
+        'in_channels': 4,
+        'in_index': 0,
+        'channels': 4,
+        'num_convs': 1,
+        'num_classes': 3,
+        'align_corners': False,
+    }
+    second = {
+        'type': 'OCRHead',
+        'in_channels': 4,
+        'in_index': 0,
+        'channels': 4,
+        'ocr_channels': 4,
+        'num_classes': 3,
+        'align_corners': False,
+    }
+    settings = {
+        'type': 'MissingModalityCascadeSegmentor',
+        'num_stages': 2,
+        'decode_head': [first, second],
+    }
+    base = make_runner(folder='base', **settings)
+    base.train()
+    join = {
+        'type': 'AdapterCheckpointHook',
+        'base': str(tmp_path / 'base' / 'iter_6.pth'),
+    }
+    runner = make_runner(hooks=[join, CHECK], adapter=ADAPTER, **settings)
+    runner.train()
+    _, rows = read_adapter(tmp_path / 'run' / 'adapter.safetensors')
+    assert all(row.any() for row in rows.values())

@@ -16,6 +16,7 @@ from mmseg.structures import SegDataSample
 from torch.utils.data import Dataset
 
 from mmseg_missing.engine import loops
+from mmseg_missing.evaluation.protocols import Failure
 from mmseg_missing.modality import Stack
 from mmseg_missing.torch_versions import autocast_dtype
 
@@ -298,17 +299,22 @@ def test_metric_without_samples_of_a_combination(tmp_path, monkeypatch):
     }
 
 
+class Dusk(Failure):
+    def __str__(self):
+        return 'dusk'
+
+
 def test_results_of_conditions_lie_apart(tmp_path):
     evaluator = {
         'type': 'DumpResults',
         'out_file_path': str(tmp_path / 'a.pkl'),
     }
     runner = make_runner(tmp_path, evaluator=evaluator, present='rgb')
-    for condition in (None, 'NM low'):
-        runner.test_loop.set_failure(None, condition or '')
+    for failure in (Failure(), Dusk()):
+        runner.test_loop.set_failure(failure)
         runner.test()
     assert (tmp_path / 'rgb/a.pkl').stat().st_size > 0
-    assert (tmp_path / 'NM low/rgb/a.pkl').stat().st_size > 0
+    assert (tmp_path / 'dusk/rgb/a.pkl').stat().st_size > 0
     assert not (tmp_path / 'a.pkl').exists()
 
 

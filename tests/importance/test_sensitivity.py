@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from mmseg_missing.evaluation.batches import restrict
-from mmseg_missing.importance.probe import build_probe
+from mmseg_missing.importance.analyzer import build_probe
 from mmseg_missing.importance.sensitivity import Sensitivity, SiteSensitivity
 
 

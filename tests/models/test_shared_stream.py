@@ -153,7 +153,7 @@ def test_it_must_be_told():
             model(inputs)
     with pytest.raises(RuntimeError, match='MissingModalitySegmentor'):
         model(inputs)
-    with pytest.raises(RuntimeError, match='with_cp=False'):
+    with pytest.raises(RuntimeError, match='recomputing'):
         model.stream(inputs[:, :3])
 
 

@@ -9,7 +9,6 @@ the right sha256, so that it is the other checks that must hold.
 import copy
 import json
 import random
-import runpy
 import signal
 import warnings
 from contextlib import contextmanager
@@ -31,9 +30,9 @@ from mmseg_missing.adapters import (
 )
 from mmseg_missing.adapters.file_format import encode
 from mmseg_missing.apis.model import configure, load_config, load_weights
+from mmseg_missing.cli.inspect import facts
 
 CONFIG = Path(__file__).parents[1] / 'configs' / 'tiny.py'
-TOOL = Path(__file__).parents[2] / 'tools' / 'inspect_adapter.py'
 SECONDS = 2.0
 ROWS = ('table', 'additive', 'hyper')
 
@@ -373,14 +372,11 @@ class Target:
 
     def inspect(self, path):
         metadata, tensors = read_adapter(path)
-        facts = INSPECT(metadata, tensors)
+        found = facts(metadata, tensors)
         return all(
             line.isprintable()
-            for line in '\n'.join(facts.values()).split('\n')
+            for line in '\n'.join(found.values()).split('\n')
         )
-
-
-INSPECT = runpy.run_path(str(TOOL))['facts']
 
 
 class Hang(BaseException):

@@ -24,7 +24,7 @@ from mmengine.config import Config
 from mmengine.registry import DefaultScope, Registry
 from mmseg import registry as registries
 
-from mmseg_missing.cli.ending import last_line
+from mmseg_missing.startup.sentences import last_line
 
 TESTS = Path(__file__).parents[1]
 TOOLS = TESTS.parent / 'tools'

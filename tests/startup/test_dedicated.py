@@ -35,6 +35,13 @@ def test_the_stack_is_cut_wherever_it_is_stated():
     assert [m.name for m in dataset.pipeline[0].modalities] == names
 
 
+def test_what_is_validated_may_name_what_is_cut():
+    cfg = make()
+    cfg.val_cfg = {'type': 'CombinationValLoop', 'present': ['rgb', 'depth']}
+    keep_modalities(cfg, 'thermal+rgb')
+    assert cfg.val_cfg == {'type': 'CombinationValLoop'}
+
+
 @pytest.mark.parametrize(
     ('combination', 'left'),
     [

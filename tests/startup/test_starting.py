@@ -10,8 +10,10 @@ from mmseg_missing.engine.hooks.random_state_hook import get_random_state
 from mmseg_missing.startup.looking import held_out, unpredicted
 from mmseg_missing.startup.start import (
     adapter_share,
+    base_of,
     check_folder,
     check_start,
+    set_base,
 )
 
 WRAPPED = {
@@ -30,7 +32,8 @@ def cfg(load, tmp_path):
 
 
 def without_hook(cfg):
-    cfg.custom_hooks = [h for h in cfg.custom_hooks if 'base' not in h]
+    kind = 'AdapterCheckpointHook'
+    cfg.custom_hooks = [h for h in cfg.custom_hooks if h.type != kind]
     return cfg
 
 
@@ -41,6 +44,26 @@ def test_adapters_need_a_base(cfg):
         check_start(cfg)
     cfg.load_from = 'base.pth'
     check_start(cfg)
+
+
+def test_which_base_counts(cfg):
+    """The command's, else the hook's, else the config's."""
+    assert base_of(cfg) == 'work_dirs/tiny/epoch_1.pth'
+    cfg.custom_hooks[1].base = 'other.pth'
+    assert base_of(cfg) == 'other.pth'
+    set_base(cfg, 'given.pth')
+    assert base_of(cfg) == 'given.pth'
+    cfg.base = None
+    assert base_of(cfg) is None
+    with pytest.raises(ValueError, match=WORDS):
+        check_start(cfg)
+
+
+def test_a_base_that_is_no_path(cfg):
+    set_base(cfg, 'given.pth')
+    cfg.base = 3
+    with pytest.raises(TypeError, match='got 3'):
+        base_of(cfg)
 
 
 @pytest.mark.parametrize('adapter', [{}, {'type': 'ScaleShift'}])

@@ -60,7 +60,7 @@ def browse(tmp_path, monkeypatch):
 
 def test_sheet_has_a_row_per_sample(browse, capsys):
     browse('--num', '2', '--out', 'sheets/a.png')
-    assert 'sheets/a.png' in capsys.readouterr().out.splitlines()[-1]
+    assert 'drawn to sheets/a.png\n' in capsys.readouterr().out
     sheet = cv2.imread('sheets/a.png')[..., ::-1]
     assert sheet.shape == (20 + 4 + 2 * (5 + 4), 4 + 3 * (7 + 4), 3)
     first, last = sheet[26, 6], sheet[35, 6]  # rgb of frames 0 and 8

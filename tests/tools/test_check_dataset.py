@@ -48,7 +48,7 @@ def test_all_is_well(run, config, capsys):
     assert "dict(name='gray', channels=1, mean=[0.4444], std=[0.4969])" in out
     assert out.count('modalities = [') == 1  # of training alone
     assert 'train: no problems\n' in out and 'val: no problems\n' in out
-    assert out.endswith('test: the data set of val\n')
+    assert 'test: the data set of val\nnext, ' in out
 
 
 def test_problems_end_with_1(run, config, capsys):
@@ -91,6 +91,13 @@ def test_the_training_again(run, config, capsys):
     lines = problems(run, config, capsys)
     starts = [f'3 of 3 samples of {split}' for split in ('val', 'test')]
     assert all(map(str.startswith, lines, starts)) and len(lines) == 2
+
+
+def test_a_part_of_the_training_to_validate_on(run, config, capsys):
+    text = config.read_text().replace("names=['4']", "names=['2']", 1)
+    config.write_text(text)
+    run(TOOL, config, '--workers', 0)
+    assert 'val: a part of train, which must' in capsys.readouterr().out
 
 
 def test_what_a_data_set_leaves_out(run, config, capsys):

@@ -35,3 +35,12 @@ def test_diverged_adapters(refused, trained, folder):
     _, rows = read_adapter(folder / 'diverged' / 'adapter.safetensors')
     assert all(row.isfinite().all() for row in rows.values())
     assert not (folder / 'diverged' / 'train.lock').exists()
+
+
+def test_a_run_that_ends_in_its_warm_up(run, trained, tmp_path):
+    schedule = trained.config.parents[2] / 'configs/_base_/schedules/small.py'
+    text = schedule.read_text().partition('param_scheduler')
+    config = tmp_path / 'short.py'
+    config.write_text(f'_base_ = {str(trained.config)!r}\n{"".join(text[1:])}')
+    run('train.py', config, '--work-dir', tmp_path)
+    assert (tmp_path / 'epoch_1.pth').is_file()

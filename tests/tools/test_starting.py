@@ -48,6 +48,11 @@ def test_adapters_on_random_weights_are_refused(refused, trained, tmp_path):
     assert 'random weights, which are frozen' in line
 
 
+def test_a_base_without_adapters(refused, trained):
+    line = refused('train.py', trained.config, '--base', trained.base)
+    assert 'has none' in line
+
+
 def test_a_base_that_never_predicts_a_class(run, trained, tmp_path, capfd):
     found = torch.load(trained.base, weights_only=False)
     found['state_dict']['decode_head.conv_seg.bias'][1] = -1e4
@@ -55,7 +60,7 @@ def test_a_base_that_never_predicts_a_class(run, trained, tmp_path, capfd):
     run(
         'train.py',
         *(trained.adapted_config, '--work-dir', tmp_path / 'work'),
-        *('--cfg-options', f'custom_hooks.1.base={tmp_path / "base.pth"}'),
+        *('--base', tmp_path / 'base.pth'),
     )
     said = capfd.readouterr()
     assert re.search(
@@ -75,7 +80,7 @@ def test_classes_in_another_order(refused, trained, tmp_path, tool):
         'train.py': (
             trained.adapted_config,
             *('--work-dir', tmp_path / 'work'),
-            *('--cfg-options', f'custom_hooks.1.base={path}'),
+            *('--base', path),
         ),
         'test.py': (trained.config, path),
         'fit_adapter.py': (trained.config, path, tmp_path / 'a.safetensors'),

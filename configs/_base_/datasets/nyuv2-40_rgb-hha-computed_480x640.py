@@ -13,3 +13,4 @@ formats = dict(
 )
 train_dataloader = dict(dataset=dict(formats=formats))
 test_dataloader = dict(dataset=dict(formats=formats))
+val_dataloader = dict(dataset=dict(formats=formats))

@@ -50,3 +50,12 @@ test_dataloader = dict(
 )
 test_cfg = dict(type='CombinationTestLoop')
 test_evaluator = dict(type='CombinationIoUMetric')
+# All sensors and each alone, 5 combinations of 15.
+val_dataloader = dict(
+    test_dataloader, dataset=dict(test_dataloader['dataset'], split='val')
+)
+val_cfg = dict(
+    type='CombinationValLoop',
+    present=['full', *(m['name'] for m in modalities)],
+)
+val_evaluator = test_evaluator

@@ -53,3 +53,10 @@ test_dataloader = dict(
 )
 test_cfg = dict(type='CombinationTestLoop')
 test_evaluator = dict(type='CombinationIoUMetric')
+# Scenes that neither training nor testing sees.
+val_dataloader = dict(
+    test_dataloader,
+    dataset=dict(test_dataloader['dataset'], start=50000, num_scenes=48),
+)
+val_cfg = dict(type='CombinationValLoop')
+val_evaluator = test_evaluator

@@ -54,3 +54,14 @@ test_dataloader = dict(
 )
 test_cfg = dict(type='CombinationTestLoop')
 test_evaluator = dict(type='CombinationIoUMetric')
+# Scenes that neither training nor testing sees; all sensors and each alone,
+# 5 combinations of 15.
+val_dataloader = dict(
+    test_dataloader,
+    dataset=dict(test_dataloader['dataset'], start=50000, num_scenes=48),
+)
+val_cfg = dict(
+    type='CombinationValLoop',
+    present=['full', *(m['name'] for m in modalities)],
+)
+val_evaluator = test_evaluator

@@ -57,3 +57,8 @@ test_dataloader = dict(
 )
 test_cfg = dict(type='CombinationTestLoop')
 test_evaluator = dict(type='CombinationIoUMetric')
+val_dataloader = dict(
+    test_dataloader, dataset=dict(test_dataloader['dataset'], split='val')
+)
+val_cfg = dict(type='CombinationValLoop')
+val_evaluator = test_evaluator

@@ -6,8 +6,8 @@ from typing import Any
 
 from ...names import Names, a_subclass_of
 from .additive import AdditiveRows
-from .base import Rows
 from .hyper import HyperRows
+from .rows import Rows
 from .table import TableRows
 
 ROW_MODES = Names('row mode', *a_subclass_of(Rows))

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ...modality import Stack
 from ...present import Key
-from .base import Rows
+from .rows import Rows
 
 # Sums of 0 and 1 in float64 are told apart by far more.
 RANK_TOLERANCE = 1e-9

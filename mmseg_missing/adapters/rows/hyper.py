@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from ...modality import Stack
 from ...present import Key
 from ...values import whole
-from .base import Rows
+from .rows import Rows
 
 MOST = 4096  # of rank and hidden: more would fill memory, not help
 

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from ...modality import Stack
 from ...present import Key, keys
-from .base import Rows
+from .rows import Rows
 
 
 class TableRows(Rows):

@@ -1,5 +1,8 @@
 """What converters of data sets share: their sources and what they write."""
 
+from __future__ import annotations
+
+import argparse
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -7,6 +10,8 @@ from typing import Any
 import cv2
 import numpy as np
 from scipy.io import loadmat
+
+from ..arguments import add_trust, verb_parser
 
 
 def check_is_file(path: str | Path, remedy: str) -> None:
@@ -67,3 +72,12 @@ def write_image(path: Path, array: np.ndarray, *options: int) -> None:
     """
     if not cv2.imwrite(str(path), array, options):
         raise OSError(f"'{path}' cannot be written; check --out")
+
+
+def weights_parser(verb: str, doc: str, src: str) -> argparse.ArgumentParser:
+    """Return the parser of a converter of weights."""
+    parser = verb_parser(f'convert {verb}', doc)
+    parser.add_argument('src', help=src)
+    parser.add_argument('dst', help='where to write the converted one')
+    add_trust(parser)
+    return parser

@@ -131,7 +131,7 @@ def _values(
                 f"modality '{name}' has the value {value} in every pixel of "
                 f'channel {channel}; check what wrote the files'
             )
-    elif lonely := _lonely_values(found):
+    elif lonely := lonely_values(found):
         value, is_low = next(iter(lonely.items()))
         files = summary.lowest if is_low else summary.highest
         yield (
@@ -158,7 +158,7 @@ def _values(
         )
 
 
-def _lonely_values(found: ChannelStatistics) -> dict[float, bool]:
+def lonely_values(found: ChannelStatistics) -> dict[float, bool]:
     """Return values that stand alone, and whether each is a minimum."""
     lonely = {}
     for low, high, second, last in zip(

@@ -133,8 +133,9 @@ class LoadLabel(BaseTransform):
         palette: whether the indices that a file with a palette stores are
             the classes; such files are refused otherwise.
         values: stored value to class index or 255, where they differ:
-            ``{0: 0, 255: 1}`` for a mask. A value that it does not list is
-            an error.
+            ``{0: 0, 255: 1}`` for a mask. Where files have three channels
+            of bytes, their colours: ``{0x000000: 0, 0xff0000: 1}``, red
+            first. A value that it does not list is an error.
         backend_args: as in :class:`LoadModalities`.
 
     Raises:
@@ -219,8 +220,10 @@ class LoadLabel(BaseTransform):
         place = np.searchsorted(known, raw).clip(max=len(known) - 1)
         unlisted = raw[known[place] != raw]
         if unlisted.size:
+            value = unlisted.max()
+            colour = f' (0x{value:06x})' if value > 0xFFFF else ''
             raise ValueError(
-                f"label '{path}' holds the value {unlisted.max()}, which "
+                f"label '{path}' holds the value {value}{colour}, which "
                 f'`values` of LoadLabel does not list ({list(self.values)}); '
                 'give it a class, or 255 to ignore it'
             )
@@ -231,11 +234,14 @@ class LoadLabel(BaseTransform):
         channel = results.get('label_channel')
         if channel is not None:
             array = array[..., channel : channel + 1]
+        if self.values is not None and _is_colour(array):
+            array = packed_colours(array)
         if array.dtype.kind not in 'bui' or array.shape[2] != 1:
             raise ValueError(
                 f"label '{path}' must hold whole numbers in one channel, got "
-                f'{array.dtype} with {array.shape[2]}; write class indices, '
-                'not colours, as a grey PNG'
+                f'{array.dtype} with {array.shape[2]}; write class indices '
+                'as a grey PNG, or give the class of each colour by `values` '
+                'of LoadLabel, as {0x000000: 0, 0xff0000: 1}'
             )
         array = cut_columns(array, results.get('columns'), path)
         shape = results['ori_shape']
@@ -255,6 +261,19 @@ class LoadLabel(BaseTransform):
             f'{first}..{last}; check `num_classes` and `reduce_zero_label`, '
             'set `values` of LoadLabel, or repair the file'
         )
+
+
+def packed_colours(array: np.ndarray) -> np.ndarray:
+    """Return (H, W, 1) ``0xRRGGBB`` of (H, W, 3) bytes.
+
+    >>> packed_colours(np.uint8([[[255, 128, 0]]])).tolist() == [[[0xFF8000]]]
+    True
+    """
+    return array.astype(np.int32) @ np.int32([[1 << 16], [1 << 8], [1]])
+
+
+def _is_colour(array: np.ndarray) -> bool:
+    return array.dtype == np.uint8 and array.shape[2] == 3
 
 
 def _common_size(

@@ -152,6 +152,19 @@ def _opened(path: str | Path | Remote) -> IO[bytes]:
     return path.open('rb')
 
 
+def traits_of(path: str | Path) -> set[str]:
+    """Return ``'palette'`` and ``'lossy'``, where they are true of a file.
+
+    Raises:
+        OSError: it cannot be read.
+        ValueError: its format is not read.
+    """
+    try:
+        return _traits(Path(path).read_bytes())
+    except Unreadable as error:
+        raise ValueError(f"file '{path}' {error}") from error
+
+
 def decoder_of(data: bytes) -> Callable[..., np.ndarray]:
     """Return what decodes a file that begins so.
 

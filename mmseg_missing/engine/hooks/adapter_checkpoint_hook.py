@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import torch
 from mmengine.dist import master_only
 from mmengine.hooks import Hook
+from mmengine.logging import print_log
 from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 from torch import nn
@@ -18,6 +20,7 @@ from ...adapters import (
     base_state,
     load_base,
     save_adapter,
+    start_from,
 )
 from ...values import choice, whole
 from ..checkpoints import read_state
@@ -27,6 +30,8 @@ from .finite_check_hook import FiniteCheckHook
 from .random_state_hook import get_random_state, set_random_state
 
 HOOK, SUFFIX = 'AdapterCheckpointHook', '.safetensors'
+# Or a file.
+INITS = ('identity', 'moments')
 
 
 @HOOKS.register_module()
@@ -40,11 +45,14 @@ class AdapterCheckpointHook(Hook):
     follows adds its results.
 
     Args:
-        base: Checkpoint of the pretrained network.
+        base: Checkpoint of the pretrained network, a path or an address;
+            default: the config's own `base`, beside `load_from`.
         filename: Of the small file, in the work folder.
-        init: Where rows start: at the ``identity``, or where ``moments`` of
+        init: Where rows start: at the ``identity``; where ``moments`` of
             features put them, see
-            :func:`mmseg_missing.adapters.fitting.closed_form.fit_rows`.
+            :func:`mmseg_missing.adapters.fitting.closed_form.fit_rows`; or
+            from an adapter file, see
+            :func:`mmseg_missing.adapters.start_from`.
         init_batches: How many training batches these moments are of.
 
     Raises:
@@ -52,28 +60,31 @@ class AdapterCheckpointHook(Hook):
         ValueError: keys of the base differ from the network's without its
             adapters; several parts with adapters of their own; a run that
             is resumed on another base; one that ends with no row trained;
-            an unknown ``init``, or adapters that it cannot set.
+            an unknown ``init``, or adapters that it cannot set, as of a file
+            for another stack or other sites.
     """
 
     priority = 'LOW'  # after EMAHook, which swaps what is saved
 
     def __init__(
         self,
-        base: str,
+        base: str | None = None,
         filename: str = 'adapter.safetensors',
         init: str = 'identity',
         init_batches: int = 16,
     ) -> None:
-        for key, value in (('base', base), ('filename', filename)):
-            if not isinstance(value, (str, Path)):
-                raise TypeError(f'`{HOOK}.{key}` takes a path, got {value!r}')
+        if base is not None:
+            base = as_path(f'{HOOK}.base', base)
+        filename = as_path(f'{HOOK}.filename', filename)
         if Path(filename).suffix != SUFFIX or Path(filename).name != filename:
             raise ValueError(
                 f'`{HOOK}.filename` takes a name that ends in {SUFFIX}, got '
                 f'{filename!r}'
             )
-        self.base, self.filename = str(base), filename
-        self.init = choice(f'{HOOK}.init', init, ('identity', 'moments'))
+        self.base, self.filename = base, filename
+        self.init = init
+        if not str(init).endswith(SUFFIX):
+            choice(f'{HOOK}.init', init, INITS)
         self.init_batches = whole(f'{HOOK}.init_batches', init_batches, 1)
         self._is_fresh = False
         self._results: dict = {}
@@ -98,16 +109,14 @@ class AdapterCheckpointHook(Hook):
                 'have adapters each; adapt one of them, or set '
                 '`model.adapter` for all'
             )
-        if not Path(self.base).is_file():
-            raise FileNotFoundError(
-                f'no base checkpoint {self.base!r}; train the base first, or '
-                'set `base` of `AdapterCheckpointHook` in `custom_hooks`'
-            )
-        state = read_state(self.base)
+        base = self._find_base(runner)
+        state = read_state(base)
         if runner.iter == 0:
-            load_base(model, state, self.base)
+            load_base(model, state, base)
             if self.init == 'moments':
                 self._set_rows(model, runner.train_loop.dataloader)
+            elif self.init != 'identity':
+                self._take_rows(model)
             return
         prefixes = tuple(f'{name}.' if name else '' for name in names)
         for key, value in base_state(model).items():
@@ -116,8 +125,22 @@ class AdapterCheckpointHook(Hook):
             if is_frozen and not same:
                 raise ValueError(
                     f'the resumed run stands on another base than '
-                    f'{self.base!r} ({key} differs); resume with its own'
+                    f'{base!r} ({key} differs); resume with its own'
                 )
+
+    def _find_base(self, runner: Runner) -> str:
+        """Return the hook's own base, else the config's."""
+        base = self.base or runner.cfg.get('base')
+        remedy = 'give --base, or set `base` in the config'
+        if base is None:
+            raise ValueError(f'adapters stand on a base checkpoint; {remedy}')
+        base = as_path('base', base)
+        if '://' not in base and not Path(base).is_file():
+            raise FileNotFoundError(
+                f'no base checkpoint {base!r}; train the base first, or '
+                f'{remedy}'
+            )
+        return base
 
     def _set_rows(self, model: nn.Module, loader: DataLoader) -> None:
         """Set the rows; what training draws is as if it had not been."""
@@ -127,6 +150,17 @@ class AdapterCheckpointHook(Hook):
             model, loader.dataset, self.init_batches, size, is_start=True
         )
         set_random_state(state)
+
+    def _take_rows(self, model: nn.Module) -> None:
+        """Start from the adapter file, and say what of it was taken."""
+        ((_, root),) = adapted(model)
+        taken = start_from(root, self.init)
+        rest = [n for n in root.adapters.rows.names if n not in taken]
+        print_log(
+            f'rows of {", ".join(taken)} start from {str(self.init)!r}'
+            + (f', those of {", ".join(rest)} do not' if rest else ''),
+            logger='current',
+        )
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Write the trained rows beside the checkpoint."""
@@ -167,3 +201,10 @@ class AdapterCheckpointHook(Hook):
 
     def _path(self, runner: Runner) -> Path:
         return Path(runner.work_dir) / self.filename
+
+
+def as_path(key: str, value: Any) -> str:
+    """Return a path that a config gives."""
+    if not isinstance(value, (str, Path)):
+        raise TypeError(f'`{key}` takes a path, got {value!r}')
+    return str(value)

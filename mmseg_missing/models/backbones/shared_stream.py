@@ -96,8 +96,8 @@ class SharedStreamBackbone(BaseModule):
         with ExitStack() as stack:
             for layer in self._own:
                 stack.enter_context(layer.spread_loading())
-            for conv in self.stream.get_submodule(self._stem):
-                stack.enter_context(fitted_loading(conv))
+            stems = self.stream.get_submodule(self._stem)
+            stack.enter_context(fitted_loading(stems))
             super().init_weights()
 
     @contextmanager
@@ -178,13 +178,15 @@ class PerModality(nn.ModuleList):
         """Run the copy of the modality at hand.
 
         Raises:
-            RuntimeError: none is, as in activation checkpointing.
+            RuntimeError: none is, as in checkpointing by other means than
+                :mod:`mmseg_missing.recomputing`.
         """
         chosen = told_to(self)
         if chosen is None:
             raise RuntimeError(
                 'a shared stream runs only within its SharedStreamBackbone; '
-                'turn activation checkpointing off (`with_cp=False`)'
+                'activation checkpointing is '
+                '`mmseg_missing.recomputing.recompute`'
             )
         return self[chosen](*args, **kwargs)
 

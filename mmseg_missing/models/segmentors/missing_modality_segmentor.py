@@ -1,23 +1,23 @@
-"""MMSegmentation's EncoderDecoder for missing modalities."""
+"""MMSegmentation's encoder-decoders for missing modalities."""
 
 from collections.abc import Sequence
 from typing import Any
 
 from mmseg.models import EncoderDecoder
+from mmseg.models.decode_heads import PointHead
+from mmseg.models.segmentors import CascadeEncoderDecoder
 from mmseg.registry import MODELS
 from torch import Tensor
 
 from ...values import naming
+from ..utils.building import named_part
+from .head_checks import check_cascade, heads_of
 from .mixin import MissingModalityMixin
 from .stack_checks import check_levels
 
 
-@MODELS.register_module()
-class MissingModalitySegmentor(MissingModalityMixin, EncoderDecoder):
-    """Encoder-decoder that knows which modalities each sample has.
-
-    Args: those of ``EncoderDecoder`` and of :class:`MissingModalityMixin`.
-    """
+class _Checked:
+    """Heads that say their key, on the levels that they were built for."""
 
     def _init_decode_head(self, decode_head: Any) -> None:
         with naming('model.decode_head'):
@@ -28,7 +28,51 @@ class MissingModalitySegmentor(MissingModalityMixin, EncoderDecoder):
             super()._init_auxiliary_head(auxiliary_head)
 
     def extract_feat(self, inputs: Tensor) -> Sequence[Tensor]:
-        """Return the levels, which must be those that the head wants."""
+        """Return the levels, which must be those that the heads want."""
         levels = super().extract_feat(inputs)
-        check_levels(self.decode_head, levels)
+        for head in heads_of(self):
+            check_levels(head, levels)
         return levels
+
+
+@MODELS.register_module()
+class MissingModalitySegmentor(MissingModalityMixin, _Checked, EncoderDecoder):
+    """Encoder-decoder that knows which modalities each sample has.
+
+    Args: those of ``EncoderDecoder`` and of :class:`MissingModalityMixin`.
+    """
+
+
+class _Cascade(CascadeEncoderDecoder):
+    """MMSegmentation's cascade, whose errors say their key."""
+
+    def _init_decode_head(self, decode_head: Any) -> None:
+        check_cascade(self.num_stages, decode_head)
+        super()._init_decode_head(
+            [
+                named_part(f'model.decode_head.{stage}', head)
+                for stage, head in enumerate(decode_head)
+            ]
+        )
+
+    def _forward(
+        self, inputs: Tensor, data_samples: list | None = None
+    ) -> Tensor:
+        """Return the last head's output; refined points are predictions."""
+        if not isinstance(self.decode_head[-1], PointHead):
+            return super()._forward(inputs, data_samples)
+        metas = [{'img_shape': inputs.shape[2:]}] * len(inputs)
+        return CascadeEncoderDecoder.encode_decode(self, inputs, metas)
+
+
+@MODELS.register_module()
+class MissingModalityCascadeSegmentor(
+    MissingModalityMixin, _Checked, _Cascade
+):
+    """The same for heads in a row, as those of OCRNet and PointRend.
+
+    Each head takes the levels and what the head before it made of them.
+
+    Args: those of ``CascadeEncoderDecoder`` (``num_stages``, and a list of
+        as many ``decode_head``) and of :class:`MissingModalityMixin`.
+    """

@@ -14,6 +14,7 @@ from ...adapters import adapted, add_biases, drop_norms
 from ...fill import fill_absent, parse_fill
 from ...modality import Modality, Stack
 from ...present import of_samples
+from ...recomputing import recompute_flagged
 from ...sampling import Sampler, build_sampler
 from ...values import naming
 from ..adapting import attach_from_config
@@ -101,6 +102,7 @@ class MissingModalityMixin:
                 **with_named_parts(kwargs),
             )
         check_heads(self)
+        recompute_flagged(self)
         mend_cross_entropy(self)
         self.stack = stack
         self.fill = parse_fill(stack, fill)
@@ -264,7 +266,7 @@ class MissingModalityMixin:
         """
         vectors = dict(self._folded_fill)
         for bank in self._banks:
-            vectors.update(bank.fill or {})
+            vectors.update(bank.fill_vectors)
         return {
             name: vectors[name]
             for name, there in zip(self.stack.names, present.all(0).tolist())

@@ -241,6 +241,21 @@ def test_a_value_that_is_not_listed(results, tmp_path):
         label_of(results, tmp_path, raw, num_classes=2, values=values)
 
 
+@pytest.mark.parametrize('name', ['label.png', 'label.tif', 'label.npy'])
+def test_classes_by_colour(results, tmp_path, name):
+    """A colour is 0xRRGGBB: files are red first, whatever OpenCV does."""
+    raw = np.uint8([[[0, 0, 0], [255, 128, 0]], [[0, 0, 255], [0, 0, 0]]])
+    values = {0x000000: 255, 0xFF8000: 1, 0x0000FF: 0}
+    label = label_of(
+        results, tmp_path, raw, name, num_classes=2, values=values
+    )
+    np.testing.assert_array_equal(label, [[255, 1], [0, 255]])
+    with pytest.raises(ValueError, match=r'16744448 \(0xff8000\)'):
+        label_of(results, tmp_path, raw, name, num_classes=2, values={0: 0})
+    with pytest.raises(ValueError, match='`values` of LoadLabel'):
+        label_of(results, tmp_path, raw, name, num_classes=2)
+
+
 @pytest.mark.parametrize('dtype', ['uint16', 'int16', 'int64', 'bool'])
 def test_whole_numbers_of_any_size(results, tmp_path, dtype):
     raw = np.array([[0, 1, 1], [1, 0, 0]]).astype(dtype)

@@ -1,0 +1,138 @@
+"""Repair a network without training: adapters in closed form."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mmengine.config import Config
+from mmengine.registry import init_default_scope
+from mmengine.runner import set_random_seed
+from mmseg.registry import DATASETS, MODELS
+from torch import nn
+
+from ..adapters import adapted, adapter_prefixes, load_base, save_adapter
+from ..adapters.fitting.norm_statistics import find_batch_norms
+from ..engine.checkpoints import read_checkpoint
+from ..engine.fitting import fit_segmentor
+from ..startup.adapter_configs import adapter_config, has_adapter
+from ..startup.checks import require
+from ..startup.classes import check_classes
+from ..startup.looking import held_out, mean_ious
+from ..startup.sentences import naming_section
+from .model import configure
+
+# Keys of the config.
+NEEDED = (
+    'model.stack',
+    'train_dataloader.dataset',
+    'train_dataloader.batch_size',
+)
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """What a fit wrote and what it did.
+
+    Args:
+        combinations: In the file.
+        seen: Training images that were looked at.
+        kept: Other training images, on which it was scored.
+        before: mIoU of each combination; empty where nothing is labelled.
+        after: The same with the adapters.
+    """
+
+    combinations: tuple[str, ...]
+    seen: int
+    kept: int
+    before: dict[str, float]
+    after: dict[str, float]
+
+
+def fit(
+    cfg: Config,
+    checkpoint: str | Path,
+    out: str | Path,
+    by: str = 'moments',
+    batches: int = 32,
+    present: Sequence[str] | None = None,
+    sites: Sequence[str] | None = None,
+    device: str = 'cpu',
+    seed: int = 0,
+) -> Fitted:
+    """Write adapters in closed form, and score them on held-out images.
+
+    Args:
+        cfg: Of the base or its adapted sibling; its adapters are set.
+        checkpoint: Of the base.
+        out: Adapter file to write.
+        by: A kind of ``FITS``.
+        batches: Of training images to look at.
+        present: Combinations; default: all.
+        sites: Patterns, or one file of sites; default: the config's, or all.
+        device: Where it runs.
+        seed: Of the order of the images.
+
+    Raises:
+        ValueError: files that do not belong together.
+    """
+    model = adapted_base(cfg, checkpoint, by, sites).to(device)
+    set_random_seed(seed)
+    loader = cfg.train_dataloader
+    with naming_section('train_dataloader', cfg.filename):
+        dataset = DATASETS.build(loader.dataset)
+    check_classes(model, dataset, read_checkpoint(checkpoint), checkpoint)
+    size = loader.batch_size
+    batches, kept = held_out(len(dataset), batches, size, seed)
+    ((name, root),) = adapted(model)
+    names = present or root.adapters.rows.names
+    before = mean_ious(model, dataset, kept, names)
+    seen = fit_segmentor(model, dataset, batches, size, by, present, seed=seed)
+    after = mean_ious(model, dataset, kept, names)
+    extra = {'fill': model.fill, 'root': name, 'fitted_by': by}
+    written = tuple(save_adapter(root, out, extra))
+    return Fitted(written, seen, len(kept), before, after)
+
+
+def adapted_base(
+    cfg: Config,
+    checkpoint: str | Path,
+    by: str = 'moments',
+    sites: Sequence[str] | None = None,
+) -> nn.Module:
+    """Build the adapted network with the base's weights."""
+    for key in NEEDED:
+        require(cfg, key)
+    init_default_scope(cfg.get('default_scope', 'mmseg'))
+    found = read_checkpoint(checkpoint)
+    configure(cfg, found)
+    choose_sites(cfg, by, sites)
+    with naming_section('model', cfg.filename):
+        model = MODELS.build(cfg.model)
+    prefixes = adapter_prefixes(model)
+    state = {
+        key: value
+        for key, value in found['state_dict'].items()
+        if not key.startswith(prefixes)
+    }
+    load_base(model, state, checkpoint)
+    return model
+
+
+def choose_sites(cfg: Config, by: str, sites: Sequence[str] | None) -> None:
+    """Give the config adapters if it has none, and the sites asked for."""
+    if not has_adapter(cfg):
+        by_norms = by == 'norm_statistics'
+        cfg.model.adapter = {
+            'type': 'NormTuning' if by_norms else 'ScaleShift',
+            'rows': 'table',  # a closed form for each combination
+        }
+        if by_norms and not sites:  # those of the head included
+            network = MODELS.build({**cfg.model, 'adapter': None})
+            sites = find_batch_norms(network)
+    if sites:
+        first, *others = sites
+        is_file = Path(first).is_file() or first.endswith('.json')
+        is_one = is_file and not others
+        adapter_config(cfg).sites = first if is_one else list(sites)

@@ -1,0 +1,53 @@
+"""Write the plain network of one combination."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import torch
+from mmengine.config import Config
+
+from ..adapters import fold_network
+from ..startup.checks import require
+from ..version import __version__
+from .model import AdapterFiles, configure, init_model
+
+
+def fold_checkpoint(
+    cfg: Config,
+    checkpoint: str | Path,
+    out: str | Path,
+    combination: str,
+    adapter: AdapterFiles = None,
+    keep_norms: bool = False,
+) -> dict[str, Any]:
+    """Dissolve adapters and BatchNorms, and write checkpoint and config.
+
+    Args:
+        cfg: Of the base or its sibling; it is kept as it is.
+        checkpoint: A base or a joined one.
+        out: Checkpoint to write; its config is written beside it.
+        combination: What will be present.
+        adapter: Adapter file.
+        keep_norms: Leave BatchNorms as they are.
+
+    Returns:
+        What was folded: ``combination``, ``biases``, ``norms``.
+    """
+    require(cfg, 'model.stack')
+    cfg, out = copy.deepcopy(cfg), Path(out)
+    model = init_model(cfg, checkpoint, adapter)
+    image = torch.zeros(1, model.stack.num_channels, 64, 64)
+    folded = fold_network(model, combination, None if keep_norms else image)
+    meta = {
+        'mmseg_missing_version': __version__,
+        'folded': folded,
+        'fill': model.fill,
+        'dataset_meta': model.dataset_meta,
+    }
+    torch.save({'state_dict': model.state_dict(), 'meta': meta}, out)
+    configure(cfg, {'meta': meta, 'state_dict': {}})
+    cfg.dump(out.with_suffix('.py'))
+    return folded

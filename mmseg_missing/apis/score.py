@@ -1,0 +1,159 @@
+"""Score a network under missing modalities: every combination at once."""
+
+from __future__ import annotations
+
+import copy
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+from mmengine.dist import is_main_process
+from mmengine.hooks import LoggerHook
+from mmengine.runner import Runner
+
+from ..engine.checkpoints import read_checkpoint
+from ..engine.hooks import ProgressBarHook
+from ..engine.network import network_of
+from ..evaluation import ConditionTable, Report, check_writable
+from ..evaluation.protocols import EMM, Protocol
+from ..startup.checks import require
+from ..startup.classes import check_classes
+from ..values import data_sets
+from .model import AdapterFiles, configure, load_weights
+from .runner import build_runner
+
+# Keys of the config.
+NEEDED = ('model.stack', 'test_dataloader', 'test_cfg', 'test_evaluator')
+# Of progress, where no person watches.
+LINES = 20
+
+
+def check_scoring(cfg: Config) -> None:
+    """Refuse a config that cannot be scored.
+
+    Raises:
+        ValueError: it lacks a section, or tests by another loop.
+    """
+    for key in NEEDED:
+        require(cfg, key)
+    if cfg.test_cfg.get('type', 'TestLoop') == 'TestLoop':
+        raise ValueError(
+            "scores of combinations need `test_cfg.type='CombinationTestLoop'`"
+        )
+
+
+def score(
+    cfg: Config,
+    checkpoint: str | Path,
+    adapter: AdapterFiles = None,
+    *,
+    present: Sequence[str] | None = None,
+    fill: str | None = None,
+    tta: bool = False,
+    protocol: Protocol = EMM,
+    out: str | Path | None = None,
+) -> Report | ConditionTable:
+    """Score combinations on the test split.
+
+    Args:
+        cfg: With ``work_dir`` and ``launcher``; it is kept as it is.
+        checkpoint: A base, a joined or a folded one.
+        adapter: Adapter file, or several for different combinations.
+        present: What :meth:`Stack.choose` takes; default: what the config
+            says, else every, and full where sensors fail in part.
+        fill: What stands in for an absent modality; default: the one of the
+            config or adapter file.
+        tta: Scale and flip.
+        protocol: How sensors fail, see :meth:`Protocol.parse`.
+        out: Folder for the report, or the table of a protocol.
+
+    Returns:
+        The report; for another protocol than ``EMM`` its table.
+
+    Raises:
+        ValueError: files that do not belong together.
+    """
+    cfg = copy.deepcopy(cfg)
+    check_scoring(cfg)
+    found = read_checkpoint(checkpoint)
+    configure(cfg, found, adapter)
+    choose(cfg, protocol, present, fill)
+    if out:
+        metric_of(cfg).out_dir = str(check_writable(out))
+    if protocol != EMM:  # one table, not a report per condition
+        metric_of(cfg).out_dir = None
+    if tta:
+        augment(cfg)
+    cfg.load_from, cfg.resume = None, False
+    runner = build_runner(cfg)
+    network, loader = network_of(runner.model), runner.test_loop.dataloader
+    load_weights(network, found, checkpoint, adapter)
+    check_classes(network, loader.dataset, found, checkpoint)
+    show_progress(runner, len(loader))
+    if protocol != EMM:
+        return protocol.run(runner, out)
+    runner.test()
+    return _report_of(runner)
+
+
+def choose(
+    cfg: Config,
+    protocol: Protocol = EMM,
+    present: Sequence[str] | None = None,
+    fill: str | None = None,
+) -> None:
+    """Write into a config what is scored, in place."""
+    known = cfg.test_cfg.get('present', protocol.present)
+    cfg.test_cfg.present = present or known
+    if fill is not None:
+        cfg.model.fill = fill
+
+
+def augment(cfg: Config) -> None:
+    """Let a config scale and flip in its test, in place.
+
+    Raises:
+        ValueError: it does not say how.
+    """
+    if not (cfg.get('tta_pipeline') and cfg.get('tta_model')):
+        raise ValueError(
+            f'--tta needs `tta_pipeline` and `tta_model` in {cfg.filename!r}'
+        )
+    for dataset in data_sets(cfg.test_dataloader.dataset):
+        dataset.pipeline = cfg.tta_pipeline
+    cfg.model = dict(cfg.tta_model, module=cfg.model)
+
+
+def show_progress(runner: Runner, num_batches: int) -> None:
+    """Show a bar where a person watches, else a line with the ETA."""
+    has_bar = any(isinstance(hook, ProgressBarHook) for hook in runner.hooks)
+    if sys.stdout.isatty() and is_main_process() and not has_bar:
+        runner.register_hook(ProgressBarHook('scoring'))
+    for hook in runner.hooks:
+        if isinstance(hook, LoggerHook):
+            often = max(1, num_batches // LINES)
+            hook.interval = min(hook.interval, often)
+
+
+def metric_of(cfg: Config) -> Any:
+    """Return the config of our metric, alone or among others.
+
+    Raises:
+        ValueError: there is none.
+    """
+    found = cfg.test_evaluator
+    for metric in found if isinstance(found, list) else [found]:
+        if 'CombinationIoUMetric' in str(dict(metric).get('type')):
+            return metric
+    raise ValueError(
+        '--out and --protocol need the scores of CombinationIoUMetric; add '
+        "dict(type='CombinationIoUMetric') to the list `test_evaluator`"
+    )
+
+
+def _report_of(runner: Runner) -> Report | None:
+    """Return the report of our metric; None: it is not among the others."""
+    metrics = runner.test_evaluator.metrics
+    return next((m.report for m in metrics if hasattr(m, 'report')), None)

@@ -1,0 +1,278 @@
+"""Tell what each sensor is worth, and which layers to adapt.
+
+Shapley values of sensors, what the loss of one does to each layer, and the
+sites that follow; `sites.json` is what `model.adapter.sites` takes.
+
+Example:
+  mmseg-missing analyze NAME work_dirs/NAME/epoch_30.pth --out analysis
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from mmengine.registry import init_default_scope
+
+from ..apis.model import configure, load_config, load_weights
+from ..apis.placing import dataset_config
+from ..engine.checkpoints import read_checkpoint
+from ..evaluation import check_writable
+from ..importance import (
+    CRITERIA,
+    UNITS,
+    EvenImages,
+    Findings,
+    ModalityAnalyzer,
+    Placement,
+    build_probe,
+    networks_of,
+)
+from ..startup.checks import check_device, require
+from ..startup.plan import (
+    data_facts,
+    network_facts,
+    plan_text,
+    reads,
+    writes,
+)
+from .arguments import (
+    add_config,
+    add_config_options,
+    add_device,
+    add_dry_run,
+    add_trust,
+    at_least,
+    verb_parser,
+)
+from .ending import say_next
+
+if TYPE_CHECKING:
+    from mmengine.config import Config
+
+    from ..modality import Stack
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of this verb."""
+    parser = verb_parser('analyze', __doc__)
+    add_config(parser, 'config of the base or its sibling')
+    parser.add_argument('checkpoint', help='a base or a joined checkpoint')
+    parser.add_argument(
+        '--out', required=True, metavar='DIR', help='folder to write'
+    )
+    parser.add_argument(
+        '--adapter',
+        nargs='+',
+        metavar='FILE',
+        help='also tell what is left after these files',
+    )
+    parser.add_argument(
+        '--split',
+        default='train',
+        choices=['train', 'val'],
+        help='whose images, without augmentation; default: train',
+    )
+    parser.add_argument(
+        '--images',
+        type=at_least(1),
+        default=200,
+        metavar='N',
+        help='default: 200',
+    )
+    parser.add_argument(
+        '--batch-size',
+        type=at_least(1),
+        default=8,
+        metavar='N',
+        help='default: 8',
+    )
+    parser.add_argument(
+        '--batches',
+        type=at_least(1),
+        default=16,
+        metavar='N',
+        help='batches for the gradients, default: 16',
+    )
+    parser.add_argument(
+        '--present',
+        nargs='+',
+        default=['every'],
+        metavar='P',
+        help='every (of whole sensors; default), subsets, or combinations',
+    )
+    add_placement_arguments(parser)
+    add_device(parser)
+    add_dry_run(parser)
+    add_config_options(parser)
+    add_trust(parser)
+    return parser
+
+
+def add_placement_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add how sites are chosen."""
+    parser.add_argument(
+        '--sites',
+        nargs='+',
+        metavar='S',
+        help='patterns to choose from, default: all',
+    )
+    parser.add_argument(
+        '--budget',
+        type=float,
+        default=0.25,
+        metavar='X',
+        help='share to choose, default: 0.25',
+    )
+    parser.add_argument(
+        '--budget-of',
+        choices=UNITS,
+        default='sites',
+        help='what it is a share of, default: sites',
+    )
+    parser.add_argument(
+        '--by',
+        choices=CRITERIA,
+        default=CRITERIA[0],
+        help=f'default: {CRITERIA[0]}',
+    )
+    parser.add_argument(
+        '--missing-rate',
+        type=float,
+        metavar='X',
+        help='weigh combinations by this probability of failure',
+    )
+    parser.add_argument(
+        '--controls',
+        type=at_least(0),
+        default=3,
+        metavar='N',
+        help='random choices of the same size, default: 3',
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Measure, print and write."""
+    args = parser().parse_args(argv)
+    check_device(args.device)
+    placement = Placement(
+        args.by, args.budget, args.budget_of, args.missing_rate
+    )
+    start = time.perf_counter()
+    cfg = load_config(args.config, args.cfg_options)
+    require(cfg, 'model.stack')
+    init_default_scope(cfg.get('default_scope', 'mmseg'))
+    if args.dry_run:
+        print(plan(cfg, args))
+        return
+    out = check_writable(args.out)
+    analyzer, setting = measure(cfg, args)
+    setting['seconds'] = round(time.perf_counter() - start, 1)
+    findings = Findings(analyzer, placement, setting)
+    print(findings.tables())
+    for path in findings.write(out, args.controls):
+        print(path)
+    say_next(
+        'fit',
+        args.config,
+        args.checkpoint,
+        out / 'adapter.safetensors',
+        '--sites',
+        out / 'sites.json',
+        why='adapters at these sites, without training',
+    )
+
+
+def plan(cfg: Config, args: argparse.Namespace) -> str:
+    """Say what would be measured, from what and to which folder."""
+    analyzer, images = build(cfg, args)
+    split = f'{args.split}_dataloader'
+    return plan_text(
+        [
+            *network_facts(analyzer.networks['base']),
+            *data_facts(images.dataset, args.split, cfg[split]),
+            (
+                'measures',
+                f'{len(analyzer.combinations)} combinations on '
+                f'{len(images.indices)} images, '
+                f'{analyzer.num_steps(images)} steps; '
+                f'{len(analyzer.sites)} sites to choose from',
+            ),
+            reads(args.config, args.checkpoint, *(args.adapter or ())),
+            writes(f'{args.out}/'),
+        ]
+    )
+
+
+def measure(
+    cfg: Config, args: argparse.Namespace
+) -> tuple[ModalityAnalyzer, dict[str, Any]]:
+    """Measure what the command line asks for, behind a progress bar."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    analyzer, images = build(cfg, args)
+    total = analyzer.num_steps(images)
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task('', total=total)
+        for done in analyzer.run(images):
+            progress.update(task, advance=1, description=done)
+    return analyzer, describe(args, images)
+
+
+def build(
+    cfg: Config, args: argparse.Namespace
+) -> tuple[ModalityAnalyzer, EvenImages]:
+    """Build the networks with their weights, and the data set."""
+    from mmseg.registry import DATASETS, MODELS
+
+    dataset = DATASETS.build(dataset_config(cfg, args.split))
+    checkpoint = read_checkpoint(args.checkpoint)
+    configure(cfg, checkpoint, args.adapter)
+    network = MODELS.build(cfg.model)
+    load_weights(network, checkpoint, args.checkpoint, args.adapter)
+    networks = networks_of(network, cfg.model)
+    names = incomplete(args.present, network.stack)
+    probe = build_probe(network, cfg.model, args.sites, names)
+    analyzer = ModalityAnalyzer(
+        {name: net.to(args.device) for name, net in networks.items()},
+        probe.to(args.device),
+        dataset.metainfo['classes'],
+        args.batches,
+        by_modality='subsets' in args.present,
+    )
+    return analyzer, EvenImages(dataset, args.images, args.batch_size)
+
+
+def incomplete(present: list[str], stack: Stack) -> list[str] | None:
+    """Return the combinations that were asked for and miss something.
+
+    None: those that training can draw.
+
+    Raises:
+        ValueError: none of them misses anything.
+    """
+    if present == ['every']:
+        return None
+    names = [n for n in stack.choose(present) if n != stack.full]
+    if not names:
+        raise ValueError(
+            f'--present names nothing that misses a part of {stack.full}'
+        )
+    return names
+
+
+def describe(args: argparse.Namespace, images: EvenImages) -> dict[str, Any]:
+    """Return what a reader of the numbers has to know."""
+    return {
+        'config': args.config,
+        'checkpoint': args.checkpoint,
+        'adapter': args.adapter,
+        'split': args.split,
+        'images': len(images.indices),
+        'values_of': 'modalities' if 'subsets' in args.present else 'sensors',
+        'batches_of_gradients': min(args.batches, len(images)),
+        'batch_size': args.batch_size,
+    }

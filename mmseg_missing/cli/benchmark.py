@@ -1,0 +1,236 @@
+"""Measure what adapters cost in time and memory.
+
+Base, adapted, folded and full fine-tuning are measured in turn.
+
+Example:
+  mmseg-missing benchmark cmnext_small_1xb8-12e_scenes-rgbdt-64x96 \\
+    --shape 64 96 --repeats 3
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import platform
+import time
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from ..apis.model import configure, load_config, load_weights
+from ..benchmark import (
+    KINDS,
+    MEASURED_BY,
+    MEASURED_IN_TURN,
+    Benchmark,
+    Measurement,
+    Variants,
+    cost_table,
+)
+from ..engine.checkpoints import read_checkpoint
+from ..evaluation import check_writable
+from ..startup.checks import check_device, require
+from ..startup.plan import network_facts, plan_text, reads, writes
+from .arguments import (
+    add_config,
+    add_config_options,
+    add_device,
+    add_dry_run,
+    add_trust,
+    at_least,
+    verb_parser,
+)
+from .ending import say_next
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of this verb."""
+    parser = verb_parser('benchmark', __doc__)
+    add_config(parser, 'config of the base or its sibling')
+    parser.add_argument(
+        '--checkpoint', metavar='FILE', help='default: random weights'
+    )
+    parser.add_argument(
+        '--adapter', metavar='FILE', help='adapter file (.safetensors)'
+    )
+    parser.add_argument(
+        '--present',
+        nargs='+',
+        default=['every'],
+        metavar='P',
+        help='every (default: whole sensors), subsets, full, or combinations '
+        'such as rgb+depth',
+    )
+    parser.add_argument(
+        '--shape',
+        nargs=2,
+        type=at_least(1),
+        default=[240, 320],
+        metavar=('H', 'W'),
+        help='of an image, default: 240 320',
+    )
+    parser.add_argument(
+        '--batch-size',
+        type=at_least(1),
+        default=1,
+        metavar='N',
+        help='default: 1',
+    )
+    parser.add_argument(
+        '--repeats',
+        type=at_least(1),
+        default=10,
+        metavar='N',
+        help='rounds, default: 10',
+    )
+    parser.add_argument(
+        '--what',
+        nargs='+',
+        default=KINDS,
+        choices=KINDS,
+        metavar='KIND',
+        help=f'of {", ".join(KINDS)}; default: all',
+    )
+    add_device(parser)
+    add_dry_run(parser)
+    parser.add_argument(
+        '--threads', type=at_least(1), metavar='N', help='of a CPU'
+    )
+    parser.add_argument('--out', metavar='FILE', help='JSON file to write')
+    add_config_options(parser)
+    add_trust(parser)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Measure and print."""
+    args = parser().parse_args(argv)
+    check_device(args.device, MEASURED_BY)
+    if args.threads:
+        torch.set_num_threads(args.threads)
+    if args.dry_run:
+        print(plan(args))
+        return
+    if args.out:
+        check_writable(Path(args.out).parent)
+    start = time.perf_counter()
+    results = measure(args)
+    setting = describe(args) | {'seconds': time.perf_counter() - start}
+    print(cost_table(results, title(setting)))
+    if args.out:
+        report = {'setting': setting, 'results': [asdict(r) for r in results]}
+        Path(args.out).write_text(json.dumps(report, indent=2) + '\n')
+        print(f'{args.out}: {len(results)} measurements')
+    if args.checkpoint:
+        say_next(
+            'fold',
+            args.config,
+            args.checkpoint,
+            'folded.pth',
+            *('--adapter', args.adapter) if args.adapter else (),
+            '--combination',
+            results[0].combination,
+            why='the plain network of one combination',
+        )
+    else:
+        say_next('train', args.config, why='weights that are not random')
+
+
+def plan(args: argparse.Namespace) -> str:
+    """Say what would be measured, and to which file."""
+    benchmark = build(args)
+    names = benchmark.combinations
+    shape = (args.batch_size, benchmark.variants.stack.num_channels)
+    facts = [
+        *network_facts(benchmark.variants.largest),
+        ('input', ' x '.join(map(str, (*shape, *args.shape)))),
+        ('networks', ', '.join(args.what)),
+        (
+            'measures',
+            f'{len(names)} combinations, {benchmark.num_steps} steps: '
+            f'{", ".join(names)}',
+        ),
+        reads(args.config, args.checkpoint, args.adapter),
+        writes(args.out),
+    ]
+    return plan_text(facts)
+
+
+def measure(args: argparse.Namespace) -> list[Measurement]:
+    """Measure what the command line asks for, behind a progress bar."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    benchmark = build(args)
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task('', total=benchmark.num_steps)
+
+        def advance(text: str) -> None:
+            progress.update(task, advance=1, description=text)
+
+        return list(benchmark.run(advance))
+
+
+def build(args: argparse.Namespace) -> Benchmark:
+    """Build the networks; without a checkpoint their weights are random.
+
+    Raises:
+        ValueError: arguments that do not belong together.
+    """
+    from mmengine.registry import init_default_scope
+
+    cfg = load_config(args.config, args.cfg_options)
+    require(cfg, 'model.stack')
+    init_default_scope(cfg.get('default_scope', 'mmseg'))
+    if args.checkpoint:
+        found = read_checkpoint(args.checkpoint)
+        configure(cfg, found, args.adapter)
+    elif args.adapter:
+        raise ValueError('--adapter needs the --checkpoint of its base')
+
+    def load(network: nn.Module) -> None:
+        if args.checkpoint:
+            load_weights(network, found, args.checkpoint, args.adapter)
+
+    variants = Variants(cfg.model, args.what, args.device, load)
+    present = variants.stack.choose(args.present)
+    return Benchmark(
+        variants, present, args.shape, args.batch_size, args.repeats
+    )
+
+
+def describe(args: argparse.Namespace) -> dict[str, Any]:
+    """Return what a reader of the numbers has to know."""
+    kind = check_device(args.device)
+    if kind == 'cuda':
+        device = torch.cuda.get_device_name(args.device)
+    else:
+        capability = torch.backends.cpu.get_cpu_capability()
+        device = f'{platform.machine()} {capability}'
+    return {
+        'config': args.config,
+        'checkpoint': args.checkpoint,
+        'adapter': args.adapter,
+        'shape': list(args.shape),
+        'batch_size': args.batch_size,
+        'repeats': args.repeats,
+        'device': device,
+        'threads': torch.get_num_threads(),
+        'torch': torch.__version__,
+        'time_measured_by': MEASURED_IN_TURN,
+        'memory_measured_by': MEASURED_BY[kind],
+    }
+
+
+def title(setting: dict[str, Any]) -> str:
+    """Return the headline of the table."""
+    height, width = setting['shape']
+    return (
+        f'{Path(setting["config"]).stem}, {height}x{width}, batch '
+        f'{setting["batch_size"]}; {setting["repeats"]} rounds on '
+        f'{setting["device"]}, threads: {setting["threads"]}'
+    )

@@ -1,0 +1,171 @@
+"""Score a network for every combination of what is present.
+
+Each image is decoded once for all combinations.
+
+Example:
+  mmseg-missing test cmnext_small_1xb8-12e_scenes-rgbdt-64x96 epoch_12.pth
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+from mmengine.config import Config
+
+from ..apis.model import configure, load_config, load_weights
+from ..apis.score import check_scoring, choose, score
+from ..corruptions import FAULTS, SEVERITIES
+from ..engine.checkpoints import read_checkpoint
+from ..evaluation.protocols import PROTOCOLS, Protocol
+from ..modality import Stack
+from ..startup.adapter_configs import has_adapter
+from ..startup.dedicated import keep_modalities
+from ..startup.plan import (
+    build_data,
+    build_network,
+    data_facts,
+    network_facts,
+    plan_text,
+    reads,
+    writes,
+)
+from .arguments import (
+    add_config,
+    add_dry_run,
+    add_runner_arguments,
+    apply_runner_arguments,
+    dumped,
+    verb_parser,
+)
+from .ending import say_next, saying
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of this verb."""
+    parser = verb_parser('test', __doc__)
+    add_config(parser)
+    parser.add_argument(
+        'checkpoint', help='a base, a joined or a folded checkpoint'
+    )
+    parser.add_argument(
+        '--adapter',
+        nargs='+',
+        metavar='FILE',
+        help='adapter file (.safetensors); several, for different '
+        'combinations, are joined',
+    )
+    parser.add_argument(
+        '--modalities',
+        metavar='NAMES',
+        help='the combination that a dedicated network was trained for',
+    )
+    parser.add_argument(
+        '--present',
+        nargs='+',
+        metavar='P',
+        help='every (of whole sensors; default), subsets (all 2^M - 1), full, '
+        'or combinations such as rgb+depth',
+    )
+    parser.add_argument(
+        '--fill',
+        help='zero, black, noise, copy:<modality>; default: as trained',
+    )
+    parser.add_argument(
+        '--protocol',
+        choices=PROTOCOLS,
+        default='EMM',
+        help='EMM (default): modalities are missing; RMM: their values are, '
+        'by chance; NM: noise; faults: each on each modality',
+    )
+    parser.add_argument(
+        '--faults',
+        nargs='+',
+        default=list(FAULTS),
+        metavar='F',
+        help=f'of {", ".join(FAULTS)}; default: all',
+    )
+    parser.add_argument(
+        '--severities',
+        nargs='+',
+        type=int,
+        default=list(SEVERITIES),
+        metavar='S',
+        help='of faults: 1 to 5; default: all',
+    )
+    parser.add_argument('--tta', action='store_true', help='multi-scale, flip')
+    parser.add_argument(
+        '--out',
+        metavar='DIR',
+        help='for report.json, .csv, .png; rmm.json, .. of a protocol',
+    )
+    add_dry_run(parser)
+    add_runner_arguments(parser)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Score."""
+    args = parser().parse_args(argv)
+    cfg = load_config(args.config, args.cfg_options)
+    check_scoring(cfg)
+    if args.modalities is not None:
+        keep_modalities(cfg, args.modalities)
+    apply_runner_arguments(cfg, args)
+    if args.dry_run:
+        print(plan(cfg, args))
+        return
+    with saying('nothing was scored, start it again'):
+        score(
+            cfg,
+            args.checkpoint,
+            args.adapter,
+            present=args.present,
+            fill=args.fill,
+            tta=args.tta,
+            protocol=protocol_of(cfg, args),
+            out=args.out,
+        )
+    what_next(cfg, args)
+
+
+def protocol_of(cfg: Config, args: argparse.Namespace) -> Protocol:
+    """Return how sensors shall fail."""
+    names = Stack(cfg.model.stack).names
+    return Protocol.parse(args.protocol, names, args.faults, args.severities)
+
+
+def plan(cfg: Config, args: argparse.Namespace) -> str:
+    """Say what would be scored, from what and to which files."""
+    found = read_checkpoint(args.checkpoint)
+    configure(cfg, found, args.adapter)
+    choose(cfg, protocol_of(cfg, args), args.present, args.fill)
+    network = build_network(cfg)
+    load_weights(network, found, args.checkpoint, args.adapter)
+    names = network.stack.choose(cfg.test_cfg.present)
+    data = build_data(cfg, 'test')
+    facts = [
+        *network_facts(network),
+        *data_facts(data, 'test', cfg.test_dataloader),
+        ('scores', f'{len(names)} combinations: {", ".join(names)}'),
+        ('protocol', args.protocol),
+        ('fill', str(cfg.model.get('fill', 'zero'))),
+        reads(args.config, args.checkpoint, *(args.adapter or ())),
+        writes(f'{cfg.work_dir}/', args.out and f'{args.out}/'),
+    ]
+    return plan_text(facts)
+
+
+def what_next(cfg: Config, args: argparse.Namespace) -> None:
+    """Print how a base is repaired, or a repaired network is used."""
+    is_changed = args.cfg_options or args.modalities
+    config = dumped(cfg) if is_changed else args.config
+    stack = Stack(cfg.model.stack)
+    if args.adapter or has_adapter(cfg) or len(stack.sensors) < 2:
+        files = ('--adapter', *args.adapter) if args.adapter else ()
+        frame = (f'--{stack.names[0]}', 'FRAME', '--out', 'mask.png')
+        given = (config, args.checkpoint, *files, *frame)
+        say_next('predict', *given, why='the mask of a frame')
+    else:
+        given = (config, args.checkpoint)
+        say_next('repair', *given, why='adapters for what may be missing')

@@ -1,0 +1,337 @@
+"""From a folder, or a table of files, to everything that a config needs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+import numpy as np
+
+from ..manifest import LABEL, SPLIT
+from .arranging import arranged
+from .class_lists import find_classes, read_classes
+from .guess import LIKELY, SURE, Guess, Unclear
+from .labels import LabelGuess, LabelProbe, guess_labels, probe_labels
+from .layout import Layout
+from .modalities import ModalityGuess, guess_modalities
+from .probing import Probe, probe
+from .splitting import LEAST_SAMPLES, find_lists, guess_splits
+from .words import kind_of
+
+FILES_PER_MODALITY = 16
+FILES_TO_TELL_LABELS = 8
+MOST_LABELS = 2000
+
+
+@dataclass(frozen=True)
+class FolderGuess:
+    """What a folder of one's own holds.
+
+    Args:
+        root: where the paths of the table begin.
+        rows: a path per kind, and the split, for each sample.
+        modalities: the stack.
+        label: how labels are read.
+        split: where the splits come from.
+        size: (height, width) of most samples.
+        layout: how files were told apart.
+        may_be_absent: some samples lack a modality.
+        notes: a sentence for whatever is left out or looks odd.
+    """
+
+    root: Path
+    rows: list[dict[str, str]]
+    modalities: list[ModalityGuess]
+    label: LabelGuess
+    split: Guess
+    size: Guess
+    layout: Guess
+    may_be_absent: Guess
+    notes: list[str] = field(default_factory=list)
+
+    def count(self, split: str) -> int:
+        """Return the number of samples of a split."""
+        return sum(row[SPLIT] == split for row in self.rows)
+
+
+def look_at(
+    source: str | Path,
+    modalities: Mapping[str, str] | None = None,
+    labels: str | None = None,
+    classes: str | Path | None = None,
+) -> FolderGuess:
+    """Guess what a folder, or a table of files, holds.
+
+    Args:
+        source: a folder; or a .csv or .json table with a column per modality,
+            ``label`` and perhaps ``split``, see
+            :func:`~mmseg_missing.datasets.manifest.manifest_rows`.
+        modalities: names of modalities that the user knows, and the folder
+            (or word of the files' names) of each.
+        labels: the folder of the labels.
+        classes: a file with a line per class.
+
+    Raises:
+        FileNotFoundError: no such folder or file.
+        Unclear: several readings fit, or none; the sentence names the option.
+    """
+    root, layout, others = arranged(Path(source))
+    given = {
+        name: _chosen(layout.kinds, kind, f'--modality {name}=')
+        for name, kind in (modalities or {}).items()
+    }
+    full = {kind: _full(root, some) for kind, some in layout.kinds.items()}
+    label = _label_kind(full, labels, set(given.values()))
+    stack = _modality_kinds(full, label, given)
+    names = sorted(full[label].keys() & set().union(*(full[k] for k in stack)))
+    probes = {kind: _probed(full[kind], names) for kind in stack}
+    found = guess_modalities(probes, given)
+    _check_samples(names, found, stack, label)
+    label_guess = _label(root, label, full[label], names, classes)
+    lists = find_lists(root, others, names)
+    splits, split = guess_splits(
+        names, {n: s for n, s in layout.splits.items() if n in names}, lists
+    )
+    names = list(splits)
+    size, found, notes = _sizes(probes, found)
+    rows = [
+        {
+            **{
+                m.name.value: layout.kinds[m.kind].get(name, '') for m in found
+            },
+            LABEL: layout.kinds[label][name],
+            SPLIT: splits[name],
+        }
+        for name in names
+    ]
+    return FolderGuess(
+        root,
+        rows,
+        found,
+        label_guess,
+        split,
+        size,
+        layout.rule,
+        _absence(rows, found),
+        [*notes, *_left_out(full, stack, label, names, layout)],
+    )
+
+
+def _full(root: Path, some: Mapping[str, str]) -> dict[str, Path]:
+    return {name: root / path for name, path in some.items()}
+
+
+def _chosen(kinds: Mapping, wanted: str, option: str) -> str:
+    """Return the kind that an option names."""
+    plain = wanted.strip('/').lower()
+    for kind in kinds:
+        if plain == kind.lower() or plain == kind.lower().split('/*')[0]:
+            return kind
+    close = [kind for kind in kinds if plain == kind.lower().split('/')[-1]]
+    if len(close) == 1:
+        return close[0]
+    raise Unclear(
+        f'{option} takes one of {", ".join(map(repr, kinds))}, got {wanted!r}'
+    )
+
+
+def _label_kind(
+    full: Mapping[str, Mapping[str, Path]], given: str | None, taken: set[str]
+) -> str:
+    """Return the kind that holds labels, by its name or by its values."""
+    if given is not None:
+        return _chosen(full, given, '--labels')
+    free = [kind for kind in full if kind not in taken]
+    named = [kind for kind in free if kind_of(kind) == LABEL]
+    if len(named) > 1:
+        named = [k for k in named if _looks_like_labels(full[k])] or named
+    if len(named) > 1:  # a picture of the labels is none
+        named = [
+            k for k in named if not _label_probe(full[k]).is_colour
+        ] or named
+    found = named or [
+        kind
+        for kind in free
+        if kind_of(kind) is None and _looks_like_labels(full[kind])
+    ]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        raise Unclear(
+            f'{" and ".join(map(repr, found))} could both be the labels; say '
+            f'which by --labels {found[0]}'
+        )
+    raise Unclear(
+        f'none of {", ".join(map(repr, full))} looks like labels; say which '
+        'are by --labels FOLDER'
+    )
+
+
+def _looks_like_labels(files: Mapping[str, Path]) -> bool:
+    return _label_probe(files).looks_like_labels
+
+
+def _is_picture_of_labels(kind: str, files: Mapping[str, Path]) -> bool:
+    """Say whether few values, or flat colours, would tell the answer."""
+    return kind_of(kind) in (None, 'rgb') and _looks_like_labels(files)
+
+
+def _label_probe(files: Mapping[str, Path]) -> LabelProbe:
+    return probe_labels(_spread([*files.values()], FILES_TO_TELL_LABELS))
+
+
+def _modality_kinds(
+    full: Mapping[str, Mapping], label: str, given: Mapping[str, str]
+) -> list[str]:
+    """Return the kinds that are modalities: all but labels."""
+    told = set(given.values())
+    stack = [
+        kind
+        for kind in full
+        if kind != label and (kind in told or kind_of(kind) != LABEL)
+    ]
+    meeting = [
+        kind
+        for kind in stack
+        if full[kind].keys() & full[label].keys()
+        and (kind in told or not _is_picture_of_labels(kind, full[kind]))
+    ]
+    if not meeting:
+        raise Unclear(
+            f'no file of {", ".join(map(repr, stack))} has the name of one in '
+            f'{label!r}; rename them, or name the labels by --labels FOLDER'
+        )
+    return meeting
+
+
+def _spread(items: Sequence, count: int) -> list:
+    """Return some of a list, from its first to its last."""
+    if len(items) <= count:
+        return list(items)
+    places = np.linspace(0, len(items) - 1, count).round().astype(int)
+    return [items[place] for place in places]
+
+
+def _probed(files: Mapping[str, Path], names: Sequence[str]) -> Probe:
+    there = [files[name] for name in names if name in files]
+    return probe(_spread(there, FILES_PER_MODALITY))
+
+
+def _check_samples(
+    names: Sequence[str],
+    found: Sequence[ModalityGuess],
+    stack: Sequence[str],
+    label: str,
+) -> None:
+    if len(names) < LEAST_SAMPLES:
+        raise Unclear(
+            f'{len(names)} samples have a label and an image; it takes '
+            f'{LEAST_SAMPLES} at least, for training, choosing and the test'
+        )
+    if len(found) < 2:
+        raise Unclear(
+            f'the only modality beside the labels {label!r} is {stack[0]!r}, '
+            'but a network that is to bear the loss of one needs two; name '
+            'other files by --modality NAME=FOLDER'
+        )
+
+
+def _label(
+    root: Path,
+    kind: str,
+    files: Mapping[str, Path],
+    names: Sequence[str],
+    classes: str | Path | None,
+) -> LabelGuess:
+    found: LabelProbe = probe_labels(
+        _spread([files[name] for name in names], MOST_LABELS)
+    )
+    if classes is None:
+        known = find_classes(root, kind, [*found.pixels], found.is_colour)
+        return guess_labels(kind, found, known)
+    if not Path(classes).is_file():
+        raise FileNotFoundError(f"no file '{classes}'; check --classes")
+    known = read_classes(Path(classes))
+    if known is None:
+        raise Unclear(
+            f"'{classes}' is no list of classes; write a line per class, "
+            '`person`, `3 person` or, for labels in colour, '
+            '`person,192,128,128`'
+        )
+    return guess_labels(kind, found, known)
+
+
+def _sizes(
+    probes: Mapping[str, Probe], found: list[ModalityGuess]
+) -> tuple[Guess, list[ModalityGuess], list[str]]:
+    """Bring modalities of another size to that of the first."""
+    main = probes[found[0].kind]
+    (size, count), *others = main.sizes.most_common()
+    several = f', {len(others)} other sizes occur' if others else ''
+    reason = f'{count} of {main.files} files of {found[0].name.value}{several}'
+    guess = Guess(size, LIKELY if others else SURE, reason)
+    fitted, notes = [], []
+    for modality in found:
+        sizes = probes[modality.kind].sizes
+        if set(sizes) <= set(main.sizes):
+            fitted.append(modality)
+            continue
+        if others:
+            raise Unclear(
+                f'files of {modality.name.value!r} and '
+                f'{found[0].name.value!r} differ in size, and so do samples; '
+                'bring all modalities of a sample to one size'
+            )
+        own = sizes.most_common(1)[0][0]
+        why = f'its files are {own}; the nearest pixel is taken'
+        form = {**modality.form, 'size': Guess(size, LIKELY, why)}
+        fitted.append(replace(modality, form=form))
+        if abs(own[0] * size[1] / (own[1] * size[0]) - 1) > 0.02:
+            notes.append(
+                f'{modality.name.value!r} has another shape, {own}, than '
+                f'{found[0].name.value!r}, {size}; check that both show the '
+                'same part of the scene'
+            )
+    return guess, fitted, notes
+
+
+def _absence(
+    rows: Sequence[Mapping[str, str]], found: Sequence[ModalityGuess]
+) -> Guess:
+    counts = {
+        m.name.value: sum(not row[m.name.value] for row in rows) for m in found
+    }
+    lacking = {name: count for name, count in counts.items() if count}
+    if not lacking:
+        return Guess(False, SURE, 'every sample has every modality')
+    text = ', '.join(f'{count} lack {name}' for name, count in lacking.items())
+    return Guess(True, SURE, f'of {len(rows)} samples {text}')
+
+
+def _left_out(
+    full: Mapping[str, Mapping],
+    stack: Sequence[str],
+    label: str,
+    names: Sequence[str],
+    layout: Layout,
+) -> Iterator[str]:
+    kinds = [kind for kind in full if kind != label and kind not in stack]
+    if kinds:
+        yield (
+            f'{", ".join(map(repr, kinds))} left out: labels, pictures of '
+            'them, or names that no label has (--modality NAME=FOLDER takes '
+            'it nevertheless)'
+        )
+    known = set(names)
+    without = set().union(*(full[kind] for kind in stack)) - known
+    if without:
+        yield (
+            f'{len(without)} samples left out, such as {min(without)!r}: '
+            'without a label, or in no list of a split'
+        )
+    if layout.left_out:
+        yield (
+            f'{len(layout.left_out)} files left out, such as '
+            f'{layout.left_out[0]!r}: no other file has such a name'
+        )

@@ -1,0 +1,62 @@
+"""The command `repair`."""
+
+from pathlib import Path
+
+import pytest
+
+from mmseg_missing.cli.repair import main, parser, share
+
+TINY = Path(__file__).parents[1] / 'configs/tiny.py'
+
+
+@pytest.fixture
+def base(tmp_path, forgetting, monkeypatch):
+    """A checkpoint of random weights, and the folder it lies in."""
+    import torch
+    from mmengine.registry import DefaultScope
+    from mmseg.registry import MODELS
+
+    from mmseg_missing.apis.model import load_config
+
+    for place in ('yapf.yapflib.yapf_api', 'mmengine.config.config'):
+        monkeypatch.setattr(
+            f'{place}.FormatCode', lambda t, **_: (t, True), raising=False
+        )
+    monkeypatch.chdir(tmp_path)
+    with forgetting(), torch.random.fork_rng():
+        torch.manual_seed(0)
+        with DefaultScope.overwrite_default_scope('mmseg'):
+            network = MODELS.build(load_config(TINY).model)
+        torch.save({'state_dict': network.state_dict()}, 'base.pth')
+        yield 'base.pth'
+
+
+def test_dry_run_writes_nothing(base, tmp_path, capsys):
+    main([str(TINY), base, '--dry-run', '--budget', '1%'])
+    said = capsys.readouterr().out
+    for word in ('6 combinations: rgb+depth', '12 epochs', '1,830 numbers'):
+        assert word in said
+    assert [path.name for path in tmp_path.iterdir()] == ['base.pth']
+
+
+def test_the_whole_path(base, capsys):
+    combination = '--combinations', 'rgb+depth'
+    main([str(TINY), base, '--epochs', '1', '--work-dir', 'out', *combination])
+    said = capsys.readouterr().out
+    assert Path('out/table.txt').read_text() in said
+    assert 'as before' in said
+    assert f'predict {TINY} {base} --adapter out/adapter.safe' in said
+    assert '--combination rgb+depth' in said
+
+
+def test_share():
+    assert share('0.5%') == 0.005
+    for text in ('0.5', '-1%', '0%', '101%', 'a%', '%', 'nan%'):
+        with pytest.raises(Exception, match=r'such as 0\.5%'):
+            share(text)
+
+
+def test_help_fits_a_screen():
+    said = parser().format_help()
+    assert len(said.splitlines()) <= 50
+    assert 'mmseg-missing repair NAME work_dirs' in said
