@@ -21,6 +21,7 @@ from ..datasets.checks import SampleChecks, Summary, findings
 from ..datasets.guessing import FolderGuess, look_at
 from ..evaluation import check_writable
 from ..modality import Stack
+from ..startup.config_files import shipped
 from ..visualization.pictures import (
     contact_sheet,
     sample_pictures,
@@ -30,7 +31,6 @@ from .model import read_config
 from .new_configs import Network, data_text, network_text
 from .new_sizes import PIXELS_CPU, PIXELS_GPU, epochs_of
 
-PACKAGE = Path(__file__).resolve().parents[1]
 DATA, TABLE, SHEET = 'data.py', 'samples.csv', 'samples.png'
 BASES = '_base_'
 # More images hardly change mean and deviation.
@@ -57,6 +57,19 @@ class NewConfigs:
     networks: list[Path]
     sheet: Path
     problems: list[str]
+
+    @property
+    def files(self) -> dict[Path, str]:
+        """What was written, and what it is for."""
+        table = self.data.with_name(TABLE)
+        first, *others = self.networks
+        return {
+            self.sheet: 'a picture of some samples',
+            self.data: 'what was guessed, and why; change it here',
+            table: 'a row per sample, and its split',
+            first: 'a network to train',
+            **dict.fromkeys(others, 'another one'),
+        }
 
     @property
     def last_checkpoint(self) -> Path:
@@ -147,21 +160,6 @@ def _networks(samples: int) -> list[Network]:
     ]
 
 
-def configs_folder() -> Path:
-    """Return the folder of this package's configs.
-
-    Raises:
-        FileNotFoundError: an installation without configs.
-    """
-    for place in (PACKAGE / '.mim', PACKAGE.parent):
-        if (place / 'configs' / BASES).is_dir():
-            return place / 'configs'
-    raise FileNotFoundError(
-        f"no configs beside '{PACKAGE}'; install mmseg-missing from a wheel, "
-        'or work in a checkout'
-    )
-
-
 def _bases(out: Path) -> Path:
     """Return the path of ``_base_`` as configs in ``out`` write it.
 
@@ -169,7 +167,7 @@ def _bases(out: Path) -> Path:
     the configs, so that their folder can be moved, and an update of this
     package changes nothing in them.
     """
-    ours = configs_folder()
+    ours = shipped('configs').resolve()
     if out.resolve().is_relative_to(ours.parent):
         return Path(os.path.relpath(ours / BASES, out.resolve()))
     ignored = shutil.ignore_patterns('datasets', '__pycache__')

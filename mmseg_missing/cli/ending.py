@@ -76,6 +76,7 @@ def command(*arguments: object) -> str:
     door = [DOOR]
     if shutil.which(DOOR) is None:
         this, python = Path(sys.argv[0]), os.path.relpath(sys.executable)
+        python = min(python, sys.executable, key=len)
         is_door = this.name == DOOR
         door = [str(this)] if is_door else [python, '-m', 'mmseg_missing']
     given = [short_name(str(a)) for a in arguments if a is not None]

@@ -15,6 +15,7 @@ from prettytable import PrettyTable
 
 from ..adapters import read_adapter
 from .arguments import verb_parser
+from .ending import say_next
 
 
 def parser() -> argparse.ArgumentParser:
@@ -39,6 +40,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     if args.sites:
         for name, kind, width in metadata['sites']:
             print(f'{name}  {kind}  {width}')
+    given = ('CONFIG', 'BASE', '--adapter', args.file)
+    say_next('test', *given, why='its scores, with the config of its base')
 
 
 def facts(metadata: dict, tensors: dict) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Look at a folder of your own and write configs to train on it.
+"""Look at a folder of yours and write configs to train on it.
 
 FOLDER has a folder per modality and one of labels (rgb/0001.png,
 depth/0001.png, labels/0001.png), or names that end in the modality, or is a
@@ -13,26 +13,20 @@ Example:
 from __future__ import annotations
 
 import argparse
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..apis.new import NewConfigs, new
+from ..apis.new import DATA, NewConfigs, new
 from ..apis.new_configs import SPLITS, open_questions
 from ..datasets.checks import problem_lines
-from ..datasets.guessing import FolderGuess
-from .arguments import verb_parser
+from ..datasets.guessing import FolderGuess, look_at
+from .arguments import add_dry_run, verb_parser
+from .ending import command
 
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of this verb."""
     parser = verb_parser('new', __doc__)
-    add_arguments(parser)
-    return parser
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Add the arguments of this verb."""
     parser.add_argument('folder', help='your data, or a table of files')
     parser.add_argument(
         '--out', metavar='DIR', help='default: configs/<name of FOLDER>'
@@ -54,19 +48,26 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         '--overwrite', action='store_true', help='configs that are there'
     )
+    add_dry_run(parser)
+    return parser
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Write the configs and say what to look at, and what to run next."""
     args = parser().parse_args(argv)
-    folder = Path(args.folder)
-    out = args.out or Path('configs', folder.resolve().stem)
+    out = Path(args.out or Path('configs', Path(args.folder).resolve().stem))
     given = dict(map(_pair, args.modality))
+    if args.dry_run:
+        guess = look_at(args.folder, given, args.labels, args.classes)
+        print('dry run, nothing was written')
+        print('\n'.join([*_found(guess), *_unsure(guess, out / DATA)]))
+        return
     written = new(
         args.folder, out, given, args.labels, args.classes, args.overwrite
     )
-    print('\n'.join([*_found(written.guess), *_said(written)]))
-    sys.stdout.flush()
+    guess = written.guess
+    lines = [*_found(guess), *_unsure(guess, written.data)]
+    print('\n'.join([*lines, *_written(written)]), flush=True)
 
 
 def _pair(text: str) -> tuple[str, str]:
@@ -103,23 +104,25 @@ def _found(guess: FolderGuess) -> list[str]:
     return lines
 
 
-def _said(written: NewConfigs) -> list[str]:
-    """Return what is not sure, what is wrong, and what to do."""
-    guess, data = written.guess, written.data
+def _unsure(guess: FolderGuess, data: Path) -> list[str]:
+    """Return what is not sure or was left out."""
     lines = [
         f'  {value.confidence}, {key}: {value.reason}'
         for key, value in open_questions(guess)
     ]
     if lines:
         lines.insert(0, f'not sure, so look there in {data}:')
-    lines += guess.notes
-    lines.append(problem_lines(written.problems))
-    networks = ' and '.join(map(str, written.networks))
+    return [*lines, *guess.notes]
+
+
+def _written(written: NewConfigs) -> list[str]:
+    """Return what is wrong with the files, what was written, and what next."""
+    network = written.networks[0]
     return [
-        *lines,
-        f'wrote {data}, {data.with_name("samples.csv")} and {networks}',
-        f'look at {written.sheet}, then:',
-        f'  mmseg-missing train {written.networks[0]}',
-        f'  mmseg-missing repair {written.networks[0]} '
-        f'{written.last_checkpoint}',
+        problem_lines(written.problems),
+        'wrote:',
+        *(f'  {path}: {what}' for path, what in written.files.items()),
+        'next, when the picture looks right:',
+        f'  {command("train", network)}',
+        f'  {command("repair", network, written.last_checkpoint)}',
     ]

@@ -66,8 +66,8 @@ def find_config(name: str | Path) -> Path:
 
 def short_name(path: str | Path) -> str:
     """Return the name by which a config is found, or else its path."""
-    stem = Path(path).stem
-    if Path(path).suffix == '.py' and not Path(stem).exists():
+    stem, is_config = Path(path).stem, Path(path).suffix == '.py'
+    if is_config and Path(path).parent != Path() and not Path(stem).exists():
         try:
             if find_config(stem).resolve() == Path(path).resolve():
                 return stem

@@ -12,11 +12,12 @@ from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS, MODELS
 
 from mmseg_missing.apis import new as new_module
-from mmseg_missing.apis.new import configs_folder, new
+from mmseg_missing.apis.new import new
 from mmseg_missing.apis.new_configs import open_questions
 from mmseg_missing.apis.new_sizes import PIXELS_CPU, size_in_training
 from mmseg_missing.datasets.scenes import render_scene
 from mmseg_missing.modality import Stack
+from mmseg_missing.startup.config_files import shipped
 
 SIZE = (60, 90)
 
@@ -136,10 +137,8 @@ def test_a_folder_of_configs_can_be_moved(written, tmp_path):
 
 
 def test_inside_a_checkout_bases_are_its_own(rooms, tmp_path, monkeypatch):
-    shutil.copytree(configs_folder() / '_base_', tmp_path / 'configs/_base_')
-    monkeypatch.setattr(
-        new_module, 'configs_folder', lambda: tmp_path / 'configs'
-    )
+    shutil.copytree(shipped('configs/_base_'), tmp_path / 'configs/_base_')
+    monkeypatch.setattr(new_module, 'shipped', lambda name: tmp_path / name)
     written = new(rooms, tmp_path / 'configs/mine')
     assert not (tmp_path / 'configs/mine/_base_').exists()
     text = written.networks[0].read_text()
@@ -193,16 +192,6 @@ def test_size_in_training(size):
     assert height % 32 == width % 32 == 0
     assert 64 * 64 <= height * width < 2 * PIXELS_CPU
     assert (height > width) == (size[0] > size[1]) or height == width
-
-
-def test_bases_of_an_installation(monkeypatch, tmp_path):
-    package = tmp_path / 'mmseg_missing'
-    (package / '.mim/configs/_base_').mkdir(parents=True)
-    monkeypatch.setattr(new_module, 'PACKAGE', package)
-    assert configs_folder() == package / '.mim/configs'
-    shutil.rmtree(package / '.mim')
-    with pytest.raises(FileNotFoundError, match='install'):
-        configs_folder()
 
 
 def test_out_is_a_path_or_a_text(rooms, tmp_path, monkeypatch):

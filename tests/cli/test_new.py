@@ -34,12 +34,20 @@ def test_what_is_printed(folder, capsys):
     assert '5 samples (3 train, 1 val, 1 test)' in out
     assert 'thermal   3 x uint8' in out
     assert 'a guess, classes: names are made up' in out
-    assert out.splitlines()[-2:] == [
-        '  mmseg-missing train configs/mine/cmnext_small_mine.py',
-        '  mmseg-missing repair configs/mine/cmnext_small_mine.py '
-        'work_dirs/cmnext_small_mine/epoch_200.pth',
-    ]
+    train, repair = out.splitlines()[-2:]
+    assert train.endswith(' train cmnext_small_mine')
+    assert repair.endswith(
+        ' repair cmnext_small_mine work_dirs/cmnext_small_mine/epoch_200.pth'
+    )
     assert (folder.parent / 'configs/mine/data.py').is_file()
+
+
+def test_dry_run(folder, capsys):
+    main(['mine', '--dry-run'])
+    out = capsys.readouterr().out
+    assert out.startswith('dry run, nothing was written')
+    assert '  a guess, cam2: the name of' in out
+    assert not (folder.parent / 'configs').exists()
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ from ...datasets.depth import CAMERAS, DepthEncoder
 from ...datasets.transforms.reading import read_array
 from ...values import real
 from ..arguments import at_least, verb_parser
+from ..ending import say_next
 
 FIELDS = ('fx', 'fy', 'cx', 'cy', 'height', 'width')
 MILLIMETRES = 0.001
@@ -171,3 +172,4 @@ def main(argv: Sequence[str] | None = None) -> None:
         f'{len(images)} images written to {out} as {args.encoding}; in the '
         f"data set's `formats`: {FORMATS[args.encoding]}"
     )
+    say_next('browse', 'CONFIG', why='a look at what the data set reads')

@@ -12,6 +12,7 @@ import numpy as np
 from scipy.io import loadmat
 
 from ..arguments import add_trust, verb_parser
+from ..ending import say_next
 
 
 def check_is_file(path: str | Path, remedy: str) -> None:
@@ -81,3 +82,27 @@ def weights_parser(verb: str, doc: str, src: str) -> argparse.ArgumentParser:
     parser.add_argument('dst', help='where to write the converted one')
     add_trust(parser)
     return parser
+
+
+def say_check(config: str, out: Path, default: str) -> None:
+    """Print how the folder that was written is checked.
+
+    Args:
+        config: Name of one that reads it.
+        out: The folder.
+        default: The folder in this config.
+    """
+    key = 'train_dataloader.dataset.data_root'
+    options = ('--split', 'train', '--cfg-options', f'{key}={out}')
+    is_there = out == Path(default)
+    given = () if is_there else options
+    say_next('check', config, *given, why='every file')
+
+
+def say_load(dst: str, of_backbone: bool = False) -> None:
+    """Print how converted weights are used."""
+    if of_backbone:
+        key = f'model.backbone.init_cfg.checkpoint={dst}'
+        say_next('train', 'CONFIG', '--cfg-options', key, why='from them')
+    else:
+        say_next('test', 'CONFIG', dst, why='their scores')

@@ -20,7 +20,7 @@ from ...models.converters.weight_files import (
     read_weights,
     write_weights,
 )
-from .files import weights_parser
+from .files import say_load, weights_parser
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -33,3 +33,4 @@ def main(argv: Sequence[str] | None = None) -> None:
         f'{args.dst}: {len(converted)} tensors; left out whatever lies below '
         f'{" and ".join(LEFT_OUT)}'
     )
+    say_load(args.dst, of_backbone=True)

@@ -16,7 +16,7 @@ from ...models.converters.weight_files import (
     read_weights,
     write_weights,
 )
-from .files import weights_parser
+from .files import say_load, weights_parser
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -26,3 +26,4 @@ def main(argv: Sequence[str] | None = None) -> None:
     converted = mmsformer_from_authors(read_weights(args.src))
     write_weights(converted, args.dst)
     print(f'{args.dst}: {len(converted)} tensors')
+    say_load(args.dst)

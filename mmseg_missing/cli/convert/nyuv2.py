@@ -26,6 +26,7 @@ from .files import (
     load_mat,
     make_folders,
     mat_fields,
+    say_check,
     write_image,
 )
 
@@ -42,6 +43,7 @@ CLASS_OF_13 = (
     '6 7 7 7 7 7 7 6 7'
 )
 TO_13 = np.array(CLASS_OF_13.split(), np.uint8)
+EXAMPLE = 'cmnext_mit-b2_1xb4-500e_nyuv2-40-rgbd-480x640'
 
 
 def parser() -> argparse.ArgumentParser:
@@ -190,6 +192,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         (out / f'{split}.txt').write_text(names)
     counts = ', '.join(f'{len(n)} {s}' for s, n in splits.items())
     print(f'{frames} frames written to {out} ({counts})')
+    say_check(EXAMPLE, out, 'data/nyuv2')
 
 
 def _range(numbers: np.ndarray) -> str:

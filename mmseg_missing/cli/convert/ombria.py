@@ -20,7 +20,7 @@ from mmengine.utils import track_iter_progress
 
 from ...datasets.transforms.reading import read_array
 from ..arguments import verb_parser
-from .files import make_folders, write_image
+from .files import make_folders, say_check, write_image
 
 # Folder written, of which satellite, folder and start of the file names read
 # (in the lists of OmbriaS1 and OmbriaS2; in those of 2021).
@@ -39,6 +39,7 @@ EXPECTED = (
 
 # One tile: its name, and each folder's file.
 Tile = tuple[str, dict[str, Path]]
+EXAMPLE = 'cmnext_small_1xb8-12e_ombria-s1s2-64x64'
 
 
 def parser() -> argparse.ArgumentParser:
@@ -155,3 +156,4 @@ def main(argv: Sequence[str] | None = None) -> None:
         (out / f'{name}.txt').write_text(text)
     counts = ', '.join(f'{len(part)} {name}' for name, part in lists.items())
     print(f'{len(tiles)} tiles written to {out} ({counts})')
+    say_check(EXAMPLE, out, 'data/ombria_128')

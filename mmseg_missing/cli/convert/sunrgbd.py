@@ -27,6 +27,7 @@ from .files import (
     load_mat,
     make_folders,
     mat_fields,
+    say_check,
     write_image,
 )
 
@@ -45,6 +46,7 @@ MAX_DEPTH_MM = 8000
 UNZIP = 'unzip SUNRGBD.zip again'
 NO_TOOLBOX = 'the second argument is the folder SUNRGBDtoolbox'
 AS_OBJECTS = {'squeeze_me': True, 'struct_as_record': False}
+EXAMPLE = 'cmnext_mit-b2_1xb4-200e_sunrgbd-rgbd-480x640'
 
 
 def parser() -> argparse.ArgumentParser:
@@ -201,6 +203,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         (out / f'{split}.txt').write_text(text)
     counts = ', '.join(f'{len(i)} {s}' for s, i in splits.items())
     print(f'{len(frames)} frames written to {out} ({counts})')
+    say_check(EXAMPLE, out, 'data/sunrgbd')
 
 
 def frame_name(index: int) -> str:

@@ -162,10 +162,6 @@ def _as_it_is(stems: Iterable[str]) -> Callable[[str], str]:
     return lambda stem: stem
 
 
-def _without_known_words(stems: Iterable[str]) -> Callable[[str], str]:
-    return lambda stem: '_'.join(w for w in words(stem) if not kind_of(w))
-
-
 def _without_fixed_words(stems: Iterable[str]) -> Callable[[str], str]:
     """Leave out words that all names of a kind have, numbers excepted."""
     found = [set(words(stem)) for stem in stems]
@@ -186,7 +182,7 @@ def _try(
     best: tuple[float, dict] = 0.0, {}
     if not 2 <= len(by_kind) <= MOST_KINDS:
         return best
-    for plain in (_as_it_is, _without_known_words, _without_fixed_words):
+    for plain in (_as_it_is, _without_fixed_words):
         kinds: dict[str, dict[str, _File]] = {}
         for kind, entries in by_kind.items():
             strip = plain([stem for _, _, stem in entries])

@@ -90,9 +90,7 @@ def look_at(
     _check_samples(names, found, stack, label)
     label_guess = _label(root, label, full[label], names, classes)
     lists = find_lists(root, others, names)
-    splits, split = guess_splits(
-        names, {n: s for n, s in layout.splits.items() if n in names}, lists
-    )
+    splits, split = guess_splits(names, layout.splits, lists)
     names = list(splits)
     size, found, notes = _sizes(probes, found)
     rows = [

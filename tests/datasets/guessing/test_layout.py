@@ -129,9 +129,10 @@ def test_splits_by_folder(patterns):
 
 def test_files_that_meet_nothing_are_left_out():
     files, _ = LAYOUTS['a folder each']
-    layout = guess_layout([*files, 'preview.png', 'depth/extra/9.png'])
+    more = [f'{k}/{i}.png' for k in ('rgb', 'labels') for i in range(80, 190)]
+    layout = guess_layout([*files, *more, 'preview.png', 'readme/95.png'])
     assert set(layout.kinds) == {'rgb', 'depth', 'labels'}
-    assert layout.left_out == ['preview.png']
+    assert layout.left_out == ['preview.png', 'readme/95.png']
 
 
 def test_absent_files_leave_their_kind():

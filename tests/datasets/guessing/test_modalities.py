@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import tifffile
 
 from mmseg_missing.datasets.guessing.guess import Unclear
 from mmseg_missing.datasets.guessing.modalities import guess_modalities
@@ -47,6 +48,18 @@ UNITS = {
         lambda i: 1000 * depth_m(i),
         {'dtype': 'float64', 'scale': 0.001},
         'metres, stored in mm',
+    ),
+    'depth in small numbers': (
+        'depth',
+        lambda i: (10 * depth_m(i)).astype(np.uint16),
+        {'dtype': 'uint16'},
+        'as stored',
+    ),
+    'depth from 0 to 1': (
+        'depth',
+        lambda i: depth_m(i) / 10,
+        {'dtype': 'float64'},
+        'as stored, 0 to 1',
     ),
     'depth in bytes': (
         'depth',
@@ -161,6 +174,45 @@ def test_holes(stored, share, nodata, guess):
         assert found == nodata
 
 
+def test_holes_that_a_file_declares(tmp_path):
+    array = depth_m(0).astype(np.float32)
+    tag = (42113, 's', 0, '7', True)  # of GDAL
+    tifffile.imwrite(tmp_path / '0.tif', array, extratags=[tag])
+    [modality] = guess_modalities({'depth': probe([tmp_path / '0.tif'])})
+    assert form(modality)['nodata'] == 7
+    assert modality.form['nodata'].confidence == 'sure'
+
+
+def test_bits_of_colours_are_a_guess_below_16(guess):
+    [modality] = guess(
+        'rgb', [rgb(i).astype(np.uint16) * 16 for i in range(3)]
+    )
+    assert form(modality)['scale'] == pytest.approx(255 / 4095, rel=1e-4)
+    assert modality.form['scale'].confidence == 'a guess'
+    [modality] = guess(
+        'rgb', [rgb(i).astype(np.uint16) * 257 for i in range(3)]
+    )
+    assert modality.form['scale'].confidence == 'likely'
+
+
+@pytest.mark.parametrize(
+    ('folder', 'channels', 'extras'),
+    [
+        ('normals', 3, {'geometry': 'normals'}),
+        ('aolp', 2, {'geometry': 'aolp'}),
+        ('aolp', 1, {}),
+        ('lidar', 1, {'interpolation': 'nearest'}),
+        ('dolp', 1, {}),
+    ],
+)
+def test_how_values_turn_and_mix(folder, channels, extras, guess):
+    rng = np.random.default_rng(0)
+    arrays = [rng.uniform(-1, 1, (*SIZE, channels)) for _ in range(3)]
+    [modality] = guess(folder, arrays)
+    found = {key: value.value for key, value in modality.extras.items()}
+    assert found == extras
+
+
 def test_fourth_channel(guess):
     opaque = [
         np.dstack([rgb(i), np.full(SIZE, 255, np.uint8)]) for i in range(3)
@@ -183,6 +235,14 @@ def test_grey_stored_three_times(guess):
     )
     assert modality.channels.value == 1
     assert form(modality)['channels'] == [0]
+
+
+def test_grey_among_colour(guess):
+    [modality] = guess('rgb', [rgb(0), rgb(1)[..., 0], rgb(2)])
+    assert modality.channels.value == 3
+    assert form(modality)['channels'] == 'rgb'
+    with pytest.raises(Unclear, match='2 or 3 channels'):
+        guess('rgb', [rgb(0), rgb(1)[..., :2]])
 
 
 def test_channels_first(guess):
