@@ -302,6 +302,11 @@ class BernoulliSampler(Sampler):
         seed: int = 0,
     ) -> None:
         super().__init__(stack, keep, seed)
+        self.set_rate(rate)
+
+    def set_rate(self, rate: float | Mapping[str, float]) -> None:
+        """Drop at another rate from now on; see the class."""
+        stack = self.stack
         if not isinstance(rate, Mapping):
             rate = dict.fromkeys(stack.names, rate)
         rates: dict[str, float] = {}

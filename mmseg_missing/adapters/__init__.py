@@ -8,6 +8,7 @@ from .attach import (
     detach,
     freeze,
     method_options,
+    thaw,
 )
 from .bank import AdapterBank
 from .base_state import (
@@ -15,6 +16,7 @@ from .base_state import (
     base_state,
     check_finite,
     fingerprint,
+    frozen_state,
     load_base,
 )
 from .file import (
@@ -72,6 +74,7 @@ __all__ = [
     'fold_network',
     'fold_norms',
     'freeze',
+    'frozen_state',
     'is_name',
     'load_adapter',
     'load_adapters',
@@ -82,4 +85,5 @@ __all__ = [
     'read_sites',
     'save_adapter',
     'start_from',
+    'thaw',
 ]

@@ -100,6 +100,8 @@ class AdapterBank(nn.Module):
         self._checked_at: tuple[int, int] | None = None
         # The network around; a tuple hides it from nn.Module.
         self.frozen: tuple[nn.Module, ...] = ()
+        # Its parts that learn on beside the rows, by name.
+        self.trainable: tuple[str, ...] = ()
 
     @property
     def fill_vectors(self) -> Mapping[str, Tensor]:
@@ -109,7 +111,8 @@ class AdapterBank(nn.Module):
     def train(self, mode: bool = True) -> AdapterBank:
         """Set the mode of the rows; the network around stays in eval.
 
-        Its ``train()`` comes by here last, so nothing can thaw it.
+        Its ``train()`` comes by here last, so nothing can thaw it but
+        :func:`mmseg_missing.adapters.thaw`.
         """
         super().train(mode)
         for root in self.frozen:
@@ -117,6 +120,8 @@ class AdapterBank(nn.Module):
             for part in root.children():
                 if part is not self:
                     part.train(False)
+            for name in self.trainable:
+                root.get_submodule(name).train(mode)
         return self
 
     def _load_from_state_dict(self, state, prefix, *args) -> None:

@@ -48,6 +48,8 @@ def describe(root: nn.Module) -> dict[str, Any]:
             for s, width in zip(bank.sites, bank.widths)
         ],
         'batch_major': [s.name for s in bank.sites if s.is_batch_major],
+        # Where nothing else learns, files are as they always were.
+        **({'trainable': list(bank.trainable)} if bank.trainable else {}),
         'identity': _digest(bank.identity),
         'base': fingerprint(root),
     }

@@ -124,6 +124,7 @@ MORE: dict[str, Callable[[Any], bool]] = {
     'fill': _is_fill,
     'results': _is_optional_dict,
     'root': _is_text,
+    'trainable': lambda value: _is_list_of(_is_text, value),
 }
 
 

@@ -21,6 +21,7 @@ _SAME = (
     'row_options',
     'sites',
     'identity',
+    'trainable',
     'base',
 )
 # The key of `model.adapter` that makes them the same.
@@ -30,7 +31,10 @@ KEYS = {
     'rows': 'rows',
     'row_options': 'rows',
 }
-_WORDS = {'sites': 'choice of sites'}
+_WORDS = {
+    'sites': 'choice of sites',
+    'trainable': 'choice of `model.trainable`',
+}
 
 
 def check_fill(
@@ -65,9 +69,9 @@ def check_same(
         ValueError: something differs.
     """
     for key in _SAME:
-        ours = _as_read(expected[key])
+        ours = _as_read(expected.get(key, []))
         # Files of version 0.1 lack what had one value only.
-        theirs = found.get(key, ours if key in ADDED else None)
+        theirs = found.get(key, ours if key in ADDED else [])
         if key == 'options' and theirs == _as_read(options):
             continue
         if ours != theirs:

@@ -200,7 +200,7 @@ def _check_names(
         if name in owner:
             raise ValueError(
                 f'{str(owner[name])!r} and {str(path)!r} both repair '
-                f'{name!r}; cut one down with `tools/export_adapter.py '
+                f'{name!r}; cut one down with `mmseg-missing export-adapter '
                 '--combination`'
             )
         if name not in bank.rows.names:

@@ -77,7 +77,7 @@ def never_called(root: nn.Module) -> set[str]:
     }
 
 
-def matches(pattern: str, name: str) -> bool:
+def matches(pattern: str, name: str, key: str = 'model.adapter.sites') -> bool:
     """Say whether a full regex or a dotted suffix names ``name``."""
     exact = _exact_name(pattern)
     if exact is not None:
@@ -86,8 +86,7 @@ def matches(pattern: str, name: str) -> bool:
         is_match = re.fullmatch(pattern, name) is not None
     except re.error as error:
         raise ValueError(
-            f'adapter site {pattern!r} is no regular expression: {error}; '
-            'check `model.adapter.sites`'
+            f'{pattern!r} is no regular expression: {error}; check `{key}`'
         ) from error
     return is_match or name == pattern or name.endswith('.' + pattern)
 
@@ -205,7 +204,7 @@ def _exact_name(pattern: str) -> str | None:
 def read_sites(path: str | Path) -> list[str]:
     """Return patterns for the names in a file ``{"sites": [name, ...]}``.
 
-    ``tools/analyze_modalities.py`` writes such files.
+    ``mmseg-missing analyze`` writes such files.
 
     Raises:
         FileNotFoundError: no such file.
@@ -224,7 +223,7 @@ def read_sites(path: str | Path) -> list[str]:
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(
             f'{str(path)!r} is no file of adapter sites, expected '
-            '{"sites": [names]}; write one with tools/analyze_modalities.py'
+            '{"sites": [names]}; write one with mmseg-missing analyze'
         ) from error
 
 

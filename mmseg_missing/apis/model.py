@@ -143,7 +143,7 @@ def configure(
     if folded:
         check_folded(checkpoint['meta'])
         cfg.model.folded = folded
-        cfg.model.adapter = cfg.model.teacher = None
+        cfg.model.adapter = cfg.model.teacher = cfg.model.trainable = None
         cfg.model.fill = checkpoint['meta'].get('fill', 'zero')
         if cfg.model.backbone.type == 'AdaptedBackbone':
             cfg.model.backbone = cfg.model.backbone.backbone
@@ -204,10 +204,12 @@ def load_weights(
         load_adapter(roots[name], files[0])
     else:
         load_adapters(roots[name], files)
-    if roots[name] is not model and not rows:
+    besides = ', '.join(roots[name].adapters.trainable) or 'the head'
+    is_alone = roots[name] is model and not roots[name].adapters.trainable
+    if not (is_alone or rows):
         warnings.warn(
-            f'{str(files[0])!r} adapts the {name} alone; what else its run '
-            'trained (the head) is in the joined checkpoint, not in '
+            f'{str(files[0])!r} holds adapters alone; what else its run '
+            f'trained ({besides}) is in the joined checkpoint, not in '
             f'{str(path)!r}',
             stacklevel=2,
         )

@@ -141,7 +141,7 @@ def _networks(samples: int) -> list[Network]:
             (
                 'backbone=dict(init_cfg=None)',
                 f'Random weights. With {IMAGENET} (its converter: '
-                'tools/model_converters/mobilenetv2_tv2mmseg.py) delete this '
+                'mmseg-missing convert mobilenetv2) delete this '
                 'line: with few images they help much.',
             )
         )

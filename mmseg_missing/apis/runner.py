@@ -35,7 +35,8 @@ def build_runner(cfg: Config) -> Runner:
     if cfg.launcher == 'pytorch' and 'RANK' not in os.environ:
         raise ValueError(
             '--launcher pytorch needs torchrun: `torchrun '
-            '--nproc_per_node=2 tools/train.py CONFIG --launcher pytorch`'
+            '--nproc_per_node=2 -m mmseg_missing train CONFIG '
+            '--launcher pytorch`'
         )
     for launcher, (variable, command) in STARTED_BY.items():
         if cfg.launcher == launcher and variable not in os.environ:

@@ -160,12 +160,13 @@ def what_next(cfg: Config, args: argparse.Namespace) -> None:
     """Print how a base is repaired, or a repaired network is used."""
     is_changed = args.cfg_options or args.modalities
     config = dumped(cfg) if is_changed else args.config
-    stack = Stack(cfg.model.stack)
-    if args.adapter or has_adapter(cfg) or len(stack.sensors) < 2:
+    stack, folded = Stack(cfg.model.stack), cfg.model.get('folded')
+    given = (config, args.checkpoint)
+    is_done = args.adapter or has_adapter(cfg) or folded
+    if is_done or len(stack.sensors) < 2:
         files = ('--adapter', *args.adapter) if args.adapter else ()
-        frame = (f'--{stack.names[0]}', 'FRAME', '--out', 'mask.png')
-        given = (config, args.checkpoint, *files, *frame)
-        say_next('predict', *given, why='the mask of a frame')
+        kept = folded['combination'] if folded else stack.full
+        frame = (f'--{kept.split("+")[0]}', 'FRAME', '--out', 'mask.png')
+        say_next('predict', *given, *files, *frame, why='the mask of a frame')
     else:
-        given = (config, args.checkpoint)
         say_next('repair', *given, why='adapters for what may be missing')

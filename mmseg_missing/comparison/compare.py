@@ -250,8 +250,8 @@ def check_scored(
         if lacking:
             raise ValueError(
                 f'{run.name!r} has no mIoU of {", ".join(lacking)}, another '
-                'run has; score all on the same combinations (tools/test.py '
-                '--present)'
+                'run has; score all on the same combinations (mmseg-missing '
+                'test --present)'
                 + ('; --base gives the full one' if run.is_split else '')
             )
     return everything
@@ -310,5 +310,6 @@ def _where(mine: Any, other: Any) -> tuple[Any, Any]:
 def _refuse(part: Part, other: Part, what: str, mine: Any, its: Any) -> None:
     raise ValueError(
         f'{part.folder!r} cannot be compared with {other.folder!r}: {what} '
-        f'{mine!r} and {its!r}; score both in the same way (tools/test.py)'
+        f'{mine!r} and {its!r}; score both in the same way (mmseg-missing '
+        'test)'
     )

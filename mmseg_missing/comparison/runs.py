@@ -202,7 +202,7 @@ def _dedicated(part: Part) -> Part:
         raise ValueError(
             f'{part.folder!r} has no mIoU of {full or "all it knows"}, for '
             'which a dedicated network is trained; score it on that '
-            '(tools/test.py --present full)'
+            '(mmseg-missing test --present full)'
         )
     return replace(part, combination=full)
 
@@ -248,7 +248,7 @@ def _reports(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise FileNotFoundError(
             f'no work folder {str(folder)!r}; train the network first '
-            '(tools/train.py)'
+            '(mmseg-missing train)'
         )
     for path in (folder / REPORT_FILE, folder / 'test' / REPORT_FILE):
         if path.is_file():
@@ -256,8 +256,8 @@ def _reports(folder: Path) -> list[Path]:
     found = sorted(folder.rglob(REPORT_FILE))
     if not found:
         raise FileNotFoundError(
-            f'no {REPORT_FILE} in or below {str(folder)!r}; `python '
-            f'tools/test.py CONFIG CHECKPOINT --out {folder / "test"}` '
+            f'no {REPORT_FILE} in or below {str(folder)!r}; '
+            f'`mmseg-missing test CONFIG CHECKPOINT --out {folder / "test"}` '
             'writes it'
         )
     return found

@@ -70,7 +70,7 @@ LAYOUTS = {
 }
 TREE = (
     'RGB/, Depth/ or HHA/, Label/ (or rgb/, depth8/, label40/, label13/), '
-    'train.txt and test.txt (tools/dataset_converters/nyuv2.py writes them)'
+    'train.txt and test.txt (mmseg-missing convert nyuv2 writes them)'
 )
 
 
@@ -80,7 +80,7 @@ class NYUv2Dataset(MultiModalDataset):
 
     ``folders``: RGB/*.jpg, Depth/*.png (16-bit millimetres), HHA/*.jpg,
     Label/*.png (40 classes), Label13/*.png, as
-    ``tools/dataset_converters/nyuv2.py`` writes it. ``compact``: rgb/*.jpg,
+    ``mmseg-missing convert nyuv2`` writes it. ``compact``: rgb/*.jpg,
     depth8/*.png, label40/*.png, label13/*.png. Both have train.txt and
     test.txt; in labels 0 is void.
 

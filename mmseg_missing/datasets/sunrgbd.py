@@ -71,13 +71,13 @@ FORMATS = {
 LABEL_FOLDER = 'Label'
 TREE = (
     f'RGB/, Depth/ or HHA/, {LABEL_FOLDER}/, train.txt and test.txt '
-    '(tools/dataset_converters/sunrgbd.py writes them)'
+    '(mmseg-missing convert sunrgbd writes them)'
 )
 
 
 @DATASETS.register_module()
 class SUNRGBDDataset(MultiModalDataset):
-    """SUN RGB-D as tools/dataset_converters/sunrgbd.py writes it.
+    """SUN RGB-D as mmseg-missing convert sunrgbd writes it.
 
     Layout: RGB/*.jpg, Depth/*.png (16 bits, millimetres; delivered in
     metres, 0 = not measured), Label/*.png (0 = void, 1..37), train.txt,

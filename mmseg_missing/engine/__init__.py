@@ -4,12 +4,14 @@ from mmseg_missing.compat import require_stack
 
 require_stack()
 
+from . import averaging  # noqa: E402, F401 (registers)
 from .hooks import (  # noqa: E402
     AdapterCheckpointHook,
     AtomicCheckpointHook,
     CostHook,
     FiniteCheckHook,
     FrozenBaseCheckHook,
+    MissingRateScheduleHook,
     RandomStateHook,
     ResumeCheckHook,
 )
@@ -28,6 +30,7 @@ __all__ = [
     'CostHook',
     'FiniteCheckHook',
     'FrozenBaseCheckHook',
+    'MissingRateScheduleHook',
     'RandomStateHook',
     'ResumeCheckHook',
     'check_numbers',

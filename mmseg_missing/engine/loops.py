@@ -68,8 +68,11 @@ class _CombinationLoop:
             'fill': _describe(network.fill),
         }
         if self.stage == 'val':
-            is_adapted = network in dict(adapted(network)).values()
-            fixed = self.stack.full if is_adapted else None
+            is_fixed = any(
+                root is network and not root.adapters.trainable
+                for _, root in adapted(network)
+            )
+            fixed = self.stack.full if is_fixed else None
             check_watched(
                 runner.hooks, self.evaluator.metrics, self.combinations, fixed
             )
@@ -290,7 +293,7 @@ def _check_finite(samples: Sequence[BaseDataElement]) -> None:
                 f"the network's scores of {meta.get('img_path', 'an image')} "
                 f'under {meta["combination"]} are not finite; check the '
                 'checkpoint, and the values of the image '
-                '(tools/check_dataset.py)'
+                '(mmseg-missing check)'
             )
 
 

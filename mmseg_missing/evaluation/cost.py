@@ -77,7 +77,7 @@ class Cost:
         Raises:
             ValueError: the text is no such cost.
         """
-        remedy = 'write it again with tools/train.py'
+        remedy = 'write it again with mmseg-missing train'
         with expecting(f'a {COST_FILE} of a training', remedy):
             fields = json.loads(text)
             return cls(**{**fields, 'modalities': tuple(fields['modalities'])})

@@ -247,7 +247,7 @@ class CombinationIoUMetric(BaseMetric):
             _warn(
                 'all labels hold one class, '
                 f'{self._meta["classes"][there[0]]!r}, so that the scores '
-                'say nothing; check them with tools/check_dataset.py'
+                'say nothing; check them with mmseg-missing check'
             )
 
     def _publish(self, report: Report) -> None:

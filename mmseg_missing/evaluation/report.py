@@ -264,7 +264,7 @@ class Report:
         Raises:
             ValueError: the text is no such report.
         """
-        remedy = 'write it again with tools/test.py'
+        remedy = 'write it again with mmseg-missing test'
         with expecting('a report.json of an evaluation', remedy):
             fields = json.loads(text)
             del fields['summary']

@@ -92,7 +92,7 @@ class Sensitivity:
                 raise ValueError(
                     f'the loss under {name} is not finite; check the '
                     'checkpoint, and the values and labels of the images '
-                    '(tools/check_dataset.py)'
+                    '(mmseg-missing check)'
                 )
             row = self.bank.rows.table[name]
             found.append(torch.autograd.grad(loss, row)[0].cpu())

@@ -52,7 +52,7 @@ class Tally:
         if not is_finite(logits):
             raise ValueError(
                 "the network's scores are not finite; check the checkpoint, "
-                'and the values of the images (tools/check_dataset.py)'
+                'and the values of the images (mmseg-missing check)'
             )
         num_classes = len(self.nll)
         self.matrix += confusion_matrix(

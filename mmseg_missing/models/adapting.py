@@ -8,7 +8,7 @@ from typing import Any
 from mmseg.registry import MODELS
 from torch import nn
 
-from ..adapters import Adapter, attach, method_options
+from ..adapters import Adapter, attach, method_options, thaw
 from ..modality import Modality, Stack
 from ..registry import METHODS
 from ..values import listed
@@ -84,6 +84,33 @@ def attach_from_config(
     ]
     declare_channel_dims(root)
     attach(root, stack, method, within=within, batch_major=majors, **settings)
+
+
+def thaw_parts(segmentor: nn.Module, trainable: Any, teacher: Any) -> None:
+    """Let what ``model.trainable`` names learn on beside the adapters.
+
+    Raises:
+        TypeError: no list of names.
+        ValueError: a name without a module, a segmentor that is not frozen,
+            or whose teacher would learn with it.
+    """
+    patterns = listed(
+        'model.trainable', () if trainable is None else trainable, str
+    )
+    if not patterns:
+        return
+    if not hasattr(segmentor, 'adapters'):
+        raise ValueError(
+            '`model.trainable` names what learns beside `model.adapter`, '
+            'which is not set; without it all but the backbone of an '
+            'AdaptedBackbone learns'
+        )
+    if teacher:
+        raise ValueError(
+            'a teacher is the frozen base, head included; leave '
+            '`model.trainable` or `model.teacher` out'
+        )
+    thaw(segmentor, patterns)
 
 
 def _find_method(name: str) -> Any:

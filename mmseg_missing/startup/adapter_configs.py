@@ -122,7 +122,7 @@ def check_folded(meta: Mapping[str, Any]) -> None:
     if not (is_right and isinstance(meta.get('fill', ''), (str, dict))):
         raise ValueError(
             'this folded checkpoint is damaged: what it says of itself '
-            'cannot be; fold again with tools/fold_adapter.py'
+            'cannot be; fold again with mmseg-missing fold'
         )
 
 

@@ -129,6 +129,8 @@ def make_runner(tmp_path):
         saving=None,
         optim=None,
         keys=None,
+        batch_size=2,
+        schedule=True,
         **settings,
     ):
         model = ConfigDict(
@@ -146,7 +148,7 @@ def make_runner(tmp_path):
             return {
                 'dataset': Frames(),
                 'sampler': {'type': name, **settings},
-                'batch_size': 2,
+                'batch_size': batch_size,
                 'num_workers': 0,
             }
 
@@ -182,7 +184,9 @@ def make_runner(tmp_path):
                 'eta_min': 0.0,
                 'end': 12,
                 'by_epoch': False,
-            },
+            }
+            if schedule
+            else None,
             default_hooks={
                 'logger': None,
                 'checkpoint': {

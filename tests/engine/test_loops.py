@@ -5,6 +5,7 @@ import re
 import sys
 from pathlib import Path
 from subprocess import Popen
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -372,6 +373,8 @@ def test_hook_that_watches_what_cannot_move(
     rule = {'rule': 'greater'} if kind == 'early' else {}
     if is_adapted:
         monkeypatch.setattr(loops, 'adapted', lambda root: [('', root)])
+        bank = SimpleNamespace(trainable=())
+        monkeypatch.setattr(Network, 'adapters', bank, raising=False)
         monkeypatch.setattr(loops, 'check_hooks', lambda root: None)
     runner = make_runner(
         tmp_path, stage='val', hooks={kind: {**hook, **rule}}, present=present

@@ -17,7 +17,7 @@ from torch.utils.data import DataLoader
 from ...adapters import (
     adapted,
     annotate_adapter,
-    base_state,
+    frozen_state,
     load_base,
     save_adapter,
     start_from,
@@ -118,11 +118,10 @@ class AdapterCheckpointHook(Hook):
             elif self.init != 'identity':
                 self._take_rows(model)
             return
-        prefixes = tuple(f'{name}.' if name else '' for name in names)
-        for key, value in base_state(model).items():
-            is_frozen = key.startswith(prefixes)
-            same = key in state and torch.equal(value.cpu(), state[key])
-            if is_frozen and not same:
+        prefix = f'{names[0]}.' if names[0] else ''
+        for name, value in frozen_state(model.get_submodule(names[0])).items():
+            key = f'{prefix}{name}'
+            if key not in state or not torch.equal(value.cpu(), state[key]):
                 raise ValueError(
                     f'the resumed run stands on another base than '
                     f'{base!r} ({key} differs); resume with its own'
@@ -191,12 +190,21 @@ class AdapterCheckpointHook(Hook):
             annotate_adapter(self._path(runner), self._results)
 
     def after_train(self, runner: Runner) -> None:
-        """Refuse a run that taught nothing."""
-        for _, root in adapted(unwrapped(runner.model)):
+        """Refuse a run that taught nothing; say what its file lacks."""
+        model = unwrapped(runner.model)
+        for _, root in adapted(model):
             if not root.adapters.trained:
                 raise ValueError(
                     'no adapter row saw a sample, because nothing was '
                     "dropped; set `model.sampler`, for example 'round_robin'"
+                )
+            if root is not model or root.adapters.trainable:
+                parts = ', '.join(root.adapters.trainable) or 'the head'
+                print_log(
+                    f'{parts} learnt beside the adapters: test the '
+                    f'checkpoint of this run, {self.filename} and the base '
+                    'lack what it learnt',
+                    logger='current',
                 )
 
     def _path(self, runner: Runner) -> Path:

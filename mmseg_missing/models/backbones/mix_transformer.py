@@ -190,7 +190,7 @@ class MixTransformer(BaseModule):
         in_channels: Channels of the image.
         drop_path_rate: Stochastic depth of the last block; 0 at the first.
         init_cfg: MMEngine's; ``dict(type='Pretrained', checkpoint=...)``
-            takes a file of ``tools/model_converters/mit2cmnext.py``.
+            takes a file of ``mmseg-missing convert mit``.
         norm_eps: Of the norms in the blocks and after them; 1e-6 in the code
             of SegFormer and CMX, 1e-5 in CMNeXt's.
         with_cp: Compute each block again in the backward pass instead of

@@ -17,7 +17,7 @@ from ...present import of_samples
 from ...recomputing import recompute_flagged
 from ...sampling import Sampler, build_sampler
 from ...values import naming
-from ..adapting import attach_from_config
+from ..adapting import attach_from_config, thaw_parts
 from ..losses import Output, mend_cross_entropy
 from ..utils.constant_streams import ConstantStreams
 from ..utils.side_losses import collecting_losses
@@ -62,6 +62,10 @@ class MissingModalityMixin:
             fill=...)``: build the plain network that takes a folded
             checkpoint; ``fill`` holds the learned vectors, where there are
             some.
+        trainable: Names of modules, such as ``decode_head``, that learn on
+            beside the adapters: full regular expressions or dotted suffixes.
+            The adapter file does not hold them, the joined checkpoint does.
+            Needs ``adapter``.
         teacher: Losses against the teacher, such as
             ``[dict(type='LogitKL')]``; see :mod:`mmseg_missing.models.losses`.
             Needs ``adapter``.
@@ -86,6 +90,7 @@ class MissingModalityMixin:
         fill: str | Mapping[str, str] = 'zero',
         adapter: Mapping[str, Any] | None = None,
         folded: Mapping[str, Any] | None = None,
+        trainable: Sequence[str] | None = None,
         teacher: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
         data_preprocessor: Mapping[str, Any] | None = None,
         test_cfg: Mapping[str, Any] | None = None,
@@ -117,6 +122,7 @@ class MissingModalityMixin:
             self._fold(folded)
         if adapter is not None:
             attach_from_config(self, stack, adapter, within=ENCODERS)
+        thaw_parts(self, trainable, teacher)
         self._find_parts()
         self._learn_fill()
         self.teacher = build_teacher(self, teacher)

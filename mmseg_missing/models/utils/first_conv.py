@@ -96,7 +96,7 @@ def _fit_loaded(conv: nn.Conv2d, state: dict, prefix: str, *_) -> None:
     if key not in state:
         raise ValueError(
             f'the pretrained weights hold no {key!r}, the first layer of the '
-            'backbone; convert them with `tools/model_converters` or name '
+            'backbone; convert them with `mmseg-missing convert` or name '
             'the part to load in `init_cfg.prefix`'
         )
     state[key] = fit_weight(state[key], conv.in_channels)
