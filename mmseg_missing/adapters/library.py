@@ -65,7 +65,7 @@ def _written_out(
         )
     if not served:
         return {}
-    return dict(zip(served, rows.compute(keys(present[is_served]))))
+    return dict(zip(served, rows(present[is_served])))
 
 
 def load_adapters(
