@@ -15,7 +15,7 @@ PIP := bin/python -m pip install -qq --no-input --disable-pip-version-check
 BUILD := setup.py pyproject.toml mmseg_missing/version.py
 
 .PHONY: help demo test test-slow test-reliability test-openmmlab test-oldest test-peft lint \
-	clean again
+	results clean again
 .PRECIOUS: %/pyvenv.cfg %/.torch
 .NOTPARALLEL:
 
@@ -28,6 +28,7 @@ help:
 	@echo 'make test-oldest       the tests with the lowest torch that works'
 	@echo 'make test-peft         LoRA against peft, which it installs'
 	@echo 'make lint              ruff, mypy, codespell'
+	@echo 'make results           what is made of configs/results.yml'
 	@echo 'make clean             remove build leftovers and caches'
 
 demo: $(ONEDL)/.ready
@@ -56,6 +57,9 @@ lint: $(ONEDL)/.dev
 	@$(ONEDL)/bin/ruff format --check .
 	@$(ONEDL)/bin/mypy
 	@$(ONEDL)/bin/codespell
+
+results: $(ONEDL)/.ready
+	@$(ONEDL)/bin/python .dev_scripts/results.py
 
 clean:
 	@rm -rf build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache

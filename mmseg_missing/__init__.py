@@ -24,6 +24,7 @@ _NEEDS_STACK = {
     'evaluation',
     'importance',
     'models',
+    'registry',
     'startup',
     'visualization',
 }

@@ -6,8 +6,10 @@ The names mmengine, mmcv and mmseg come from the maintained distributions
 
 from __future__ import annotations
 
+import hashlib
 import io
 import pickle
+import re
 import tarfile
 import warnings
 from collections.abc import Iterator
@@ -23,8 +25,11 @@ from urllib.parse import urlparse
 import torch
 
 from . import data_pickle
+from .recomputing import recompute_named
 
 STACK = ('mmengine', 'mmcv', 'mmseg')
+# Files of model zoos end so, and are one file at any address.
+NAMED_BY_CONTENT = re.compile(r'-[0-9a-f]{8,}\.')
 
 
 def missing_packages() -> list[str]:
@@ -70,12 +75,16 @@ def bridge_stack() -> None:
     does so by torch's old default, the maintained one as soon as reading data
     alone failed. Here their loaders, for files, addresses and the names of
     model zoos, all end in :func:`load_file`.
+
+    Their activation checkpointing is torch's older one, see
+    :mod:`mmseg_missing.recomputing`.
     """
-    from mmengine.runner import checkpoint
+    from mmengine.runner import checkpoint, runner
 
     import_quietly('mmseg.models', 'mmseg.datasets')
     checkpoint.torch = _TorchOfLoaders('torch')
     checkpoint.load_url = load_url
+    runner.turn_on_activation_checkpointing = recompute_named
 
 
 class _TorchOfLoaders(ModuleType):
@@ -205,7 +214,9 @@ def load_url(
 
     Args:
         url: Its address.
-        model_dir: Where downloads are kept; default: torch's own folder.
+        model_dir: Where downloads are kept; default: torch's own folder. A
+            name that ends in a digest of its content is as torch has it;
+            others (``epoch_12.pth``) lie in a folder for their address.
         map_location: As in ``torch.load``.
         progress: Show how far the download is.
 
@@ -214,8 +225,16 @@ def load_url(
         ValueError: as :func:`load_file`.
     """
     folder = Path(model_dir or Path(torch.hub.get_dir(), 'checkpoints'))
-    path = folder / Path(urlparse(url).path).name
-    if not path.is_file():
-        folder.mkdir(parents=True, exist_ok=True)
-        torch.hub.download_url_to_file(url, str(path), progress=progress)
-    return load_file(path, map_location)
+    name = Path(urlparse(url).path).name
+    if NAMED_BY_CONTENT.search(name) is None:
+        folder /= hashlib.sha256(url.encode()).hexdigest()[:16]
+    path = folder / name
+    if path.is_file():
+        return load_file(path, map_location)
+    folder.mkdir(parents=True, exist_ok=True)
+    torch.hub.download_url_to_file(url, str(path), progress=progress)
+    try:
+        return load_file(path, map_location)
+    except ValueError:  # an error page, say, which nobody wants to keep
+        path.unlink(missing_ok=True)
+        raise

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
 from typing import Any
 
@@ -48,15 +48,44 @@ def telling(values: Mapping[Any, Any]) -> Iterator[None]:
         finally:
             _thread.told = before
         return
-    inner = {**_now(), **values}
-    token = _told.set(inner)
-    _thread.told = inner
+    with _telling_only({**_now(), **values}):
+        yield
+
+
+@contextmanager
+def _telling_only(values: Mapping[Any, Any]) -> Iterator[None]:
+    token = _told.set(values)
+    _thread.told = values
     try:
         yield
     finally:
         _told.reset(token)
         # Not what it was: another task of this thread may have written it.
         _thread.told = _now()
+
+
+class _TellingAgain:
+    """A block that tells certain values, as often as it is entered."""
+
+    def __init__(self, values: Mapping[Any, Any]) -> None:
+        self._values = values
+        self._open: list[AbstractContextManager] = []
+
+    def __enter__(self) -> None:
+        self._open.append(_telling_only(self._values))
+        self._open[-1].__enter__()
+
+    def __exit__(self, *error: Any) -> None:
+        self._open.pop().__exit__(*error)
+
+
+def telling_again() -> tuple[AbstractContextManager, AbstractContextManager]:
+    """Return a block for a forward and one for the same forward, repeated.
+
+    The second tells what is told now, whoever enters it and whenever: the
+    ``context_fn`` of :func:`torch.utils.checkpoint.checkpoint`.
+    """
+    return nullcontext(), _TellingAgain(_now())
 
 
 def told_to(key: Any, default: Any = None) -> Any:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
-from itertools import chain, combinations
+from itertools import chain, combinations, compress
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from .present import as_present
 from .values import choice, listed, real, whole
 
 INTERPOLATIONS = ('bilinear', 'nearest')
@@ -234,7 +236,7 @@ class Stack(Sequence[Modality]):
         given = [present] if isinstance(present, str) else present
         given = listed('present', given, str)
         wanted = {
-            self.parse(name)
+            self.canonical(name)
             for entry in given
             for name in kinds.get(entry, (entry,))
         }
@@ -243,18 +245,52 @@ class Stack(Sequence[Modality]):
                 "`present` must be 'every', 'subsets', 'full' or name "
                 f'combinations of {self.full}, got {present!r}'
             )
-        return tuple(n for n in self.subsets() if self.parse(n) in wanted)
+        return tuple(name for name in self.subsets() if name in wanted)
 
     def apart(self) -> Stack:
         """Return the same, as if every modality failed by itself."""
         return Stack([replace(m, sensor=None) for m in self])
 
-    def parse(self, combination: str) -> tuple[bool, ...]:
-        """Return ``present`` for a combination written ``rgb+depth``.
+    def present(self, combinations: str | Sequence[str]) -> Tensor:
+        """Return what combinations have, (n, M) bool on the CPU.
+
+        Args:
+            combinations: Names such as ``rgb+depth``, or a single one.
 
         Raises:
             ValueError: an empty combination, an unknown name, a name twice.
         """
+        if isinstance(combinations, str):
+            combinations = [combinations]
+        parts = [self._parts(combination) for combination in combinations]
+        rows = [[name in have for name in self.names] for have in parts]
+        present = torch.tensor(rows, dtype=torch.bool, device='cpu')
+        return present.view(len(rows), len(self))  # of none as well
+
+    def names_of(self, present: Tensor) -> list[str]:
+        """Return the combination of each row; inverse of :meth:`present`."""
+        return ['+'.join(compress(self.names, p)) for p in present.tolist()]
+
+    def canonical(self, combination: str) -> str:
+        """Return the name of a combination in stack order.
+
+        Raises:
+            ValueError: as :meth:`present`.
+        """
+        have = self._parts(combination)
+        return '+'.join(name for name in self.names if name in have)
+
+    def parse(self, combination: str) -> tuple[bool, ...]:
+        """Return flags as a tuple; deprecated, use :meth:`present`."""
+        _warn_old('parse', 'present')
+        return tuple(self.present(combination)[0].tolist())
+
+    def format(self, present: Sequence[bool]) -> str:
+        """Return the name of flags; deprecated, use :meth:`names_of`."""
+        _warn_old('format', 'names_of')
+        return self.names_of(as_present([present], self))[0]
+
+    def _parts(self, combination: str) -> set[str]:
         names = [name.strip() for name in combination.split('+')]
         if not combination.strip() or len(set(names)) != len(names):
             raise ValueError(
@@ -263,32 +299,15 @@ class Stack(Sequence[Modality]):
             )
         for name in names:
             self.index(name)
-        return tuple(name in names for name in self.names)
+        return set(names)
 
-    def format(self, present: Sequence[bool]) -> str:
-        """Return the combination's name; the inverse of :meth:`parse`.
 
-        Raises:
-            ValueError: nothing is present, or a wrong number of entries.
-        """
-        if len(present) != len(self) or not any(present):
-            raise ValueError(
-                f'`present` needs {len(self)} entries for {self.full}, at '
-                f'least one of them true, got {list(map(bool, present))}'
-            )
-        return '+'.join(n for n, p in zip(self.names, present) if p)
-
-    def names_of(self, present: Sequence[Sequence[bool]] | Any) -> list[str]:
-        """Return the combination of each sample.
-
-        Args:
-            present: (n, M) flags, as a tensor or as lists.
-
-        Raises:
-            ValueError: as :meth:`format`.
-        """
-        rows = present.tolist() if hasattr(present, 'tolist') else present
-        return [self.format(flags) for flags in rows]
+def _warn_old(old: str, new: str) -> None:
+    warnings.warn(
+        f'Stack.{old} goes with the next version; use Stack.{new}',
+        DeprecationWarning,
+        stacklevel=3,
+    )
 
 
 def _modality(given: Modality | Mapping[str, Any]) -> Modality:

@@ -8,18 +8,20 @@ has, and never empty.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from itertools import combinations as combinations_of
 from typing import Any, NamedTuple
 
 import torch
+from torch import Tensor
 
 from .modality import Stack
+from .names import Names, a_subclass_of
+from .present import Key, as_present, keys
 from .values import listed, real, whole
-
-Present = tuple[bool, ...]
 
 # Samples mostly have everything, or one of a few patterns.
 MAX_KEPT = 256
+# Of a draw that is repeated: so many at once.
+TRIES = 16
 
 
 class Turn(NamedTuple):
@@ -55,7 +57,7 @@ class Sampler:
         seed: A whole number; other draws for another one.
 
     Modalities of one sensor (``Modality.sensor``) drop together. A subclass
-    says in :meth:`_draw` which of the allowed subsets it takes.
+    says in :meth:`choose` which of the allowed subsets it takes.
 
     Raises:
         TypeError: ``keep`` is no list, or ``seed`` no whole number.
@@ -69,11 +71,15 @@ class Sampler:
         self.seed = whole('model.sampler.seed', seed)
         names = listed('model.sampler.keep', keep, str)
         kept = {stack[stack.index(name)].sensor for name in names}
-        self._kept = tuple(m.sensor in kept for m in stack)
-        self._allowed: frozenset[Present] | None = None
-        self._options: dict[Present, Any] = {}
+        [self._full] = stack.present(stack.full)
+        self._kept = self._full.clone()
+        for place, modality in enumerate(stack):
+            self._kept[place] = modality.sensor in kept
+        self._left = stack.present(stack.combinations()) | self._kept
+        self._allowed: set[Key] | None = None
+        self._options: dict[Key, Any] = {}
 
-    def restrict(self, combinations: Collection[str]) -> None:
+    def allow(self, combinations: Collection[str]) -> None:
         """Draw nothing but these from now on, or all that a sample has.
 
         Args:
@@ -82,8 +88,7 @@ class Sampler:
         Raises:
             ValueError: one splits a sensor, or none could ever be drawn.
         """
-        stack, full = self.stack, (True,) * len(self.stack)
-        whole_sensors = set(stack.combinations())
+        whole_sensors = set(self.stack.combinations())
         for name in combinations:
             if name not in whole_sensors:
                 raise ValueError(
@@ -91,10 +96,11 @@ class Sampler:
                     'sensor; check `model.adapter.combinations` and `sensor` '
                     'in `modalities`'
                 )
-        self._allowed = frozenset({full, *map(stack.parse, combinations)})
-        could = any(c != full for c in self._subsets(full))
+        known = self.stack.present([self.stack.full, *combinations])
+        self._allowed = set(keys(known))
         self._options.clear()
-        if could and self._choices(full) == [full]:
+        could = len(self._subsets(self._full)) > 1
+        if could and len(self._choices(self._full)) == 1:
             raise ValueError(
                 '`model.sampler` never draws a combination that the adapters '
                 f'learn, {", ".join(combinations)}: each drops what `keep` '
@@ -102,72 +108,69 @@ class Sampler:
                 '`model.adapter.combinations`'
             )
 
-    def draw(
-        self,
-        present: Sequence[Sequence[bool]],
-        iteration: int,
-        rank: int = 0,
-    ) -> list[Present]:
+    def draw(self, present: Tensor, iteration: int, rank: int = 0) -> Tensor:
         """Return for each sample a non-empty part of what it has.
 
         Args:
-            present: (n, M) flags, in stack order.
+            present: (n, M) bool, in stack order.
             iteration: Number of the step.
             rank: Of the process.
+
+        Returns:
+            (n, M) bool, a new tensor.
 
         Raises:
             ValueError: a sample with nothing, or a wrong number of flags.
         """
+        present = as_present(present, self.stack)
         drawn = []
-        for position, flags in enumerate(present):
-            self.stack.format(flags)
+        for position, key in enumerate(keys(present)):
             turn = Turn(self.seed, iteration, rank, position, len(present))
-            drawn.append(self._draw(self._find(tuple(flags)), turn))
-        return drawn
+            options = self._find(key, present[position])
+            drawn.append(self.choose(options, turn))
+        chosen = torch.stack(drawn)
+        if (chosen & ~present).any() or not chosen.any(1).all():
+            raise ValueError(
+                f'{type(self).__name__} chose {keys(chosen)} for samples that '
+                f'have {keys(present)}; return one of the options of each'
+            )
+        return chosen
 
-    def _find(self, present: Present) -> Any:
+    def _find(self, key: Key, present: Tensor) -> Any:
         """Return the options of a sample, found once for each ``present``."""
-        if present not in self._options:
+        if key not in self._options:
             if len(self._options) >= MAX_KEPT:
                 self._options.clear()
-            self._options[present] = self._prepare(self._choices(present))
-        return self._options[present]
+            self._options[key] = self.prepare(self._choices(present))
+        return self._options[key]
 
-    def _choices(self, present: Present) -> list[Present]:
-        """Return all allowed subsets of ``present``, the largest first.
+    def _choices(self, present: Tensor) -> Tensor:
+        """Return all allowed subsets of ``present``, (k, M), largest first.
 
         Where nothing is allowed, all that is present.
         """
         subsets, allowed = self._subsets(present), self._allowed
         if allowed is not None:
-            subsets = [c for c in subsets if c in allowed]
-        return subsets or [present]
+            places = [i for i, k in enumerate(keys(subsets)) if k in allowed]
+            subsets = subsets[places]
+        return subsets if len(subsets) else present[None]
 
-    def _subsets(self, present: Present) -> list[Present]:
-        """Return those that drop whole sensors and nothing kept."""
-        loose: dict[str | None, set[int]] = {}
-        for i, m in enumerate(self.stack):
-            if present[i] and not self._kept[i]:
-                loose.setdefault(m.sensor, set()).add(i)
-        there = {i for i, flag in enumerate(present) if flag}
-        left = [
-            sorted(there.difference(*gone))
-            for size in range(len(loose) + 1)
-            for gone in combinations_of(loose.values(), size)
-        ]
-        left = sorted(filter(None, left), key=lambda c: (-len(c), c))
-        places = range(len(self.stack))
-        return [tuple(i in kept for i in places) for kept in map(set, left)]
+    def _subsets(self, present: Tensor) -> Tensor:
+        """Return those that drop whole sensors and nothing kept, (k, M)."""
+        subsets = present & self._left
+        subsets = subsets[subsets.any(1)].unique(dim=0).flip(0)
+        sizes = subsets.sum(1)
+        return subsets[sizes.argsort(descending=True, stable=True)]
 
-    def _prepare(self, choices: list[Present]) -> Any:
-        """Return what :meth:`_draw` needs to know of the choices."""
+    def prepare(self, choices: Tensor) -> Any:
+        """Return what :meth:`choose` needs to know of the choices, (k, M)."""
         return choices
 
-    def _draw(self, options: Any, turn: Turn) -> Present:
-        """Return one of the choices of a sample.
+    def choose(self, options: Any, turn: Turn) -> Tensor:
+        """Return one of the choices of a sample, (M,).
 
         Args:
-            options: What :meth:`_prepare` made of them.
+            options: What :meth:`prepare` made of them.
             turn: Whose turn it is.
         """
         raise NotImplementedError
@@ -176,32 +179,31 @@ class Sampler:
 class FullSampler(Sampler):
     """Everything that the sample has: no dropping."""
 
-    def restrict(self, combinations: Collection[str]) -> None:
+    def allow(self, combinations: Collection[str]) -> None:
         """Do nothing: no combination is drawn."""
 
-    def _draw(self, options: list[Present], turn: Turn) -> Present:
+    def choose(self, options: Tensor, turn: Turn) -> Tensor:
         return options[0]
 
 
 class UniformSampler(Sampler):
     """Every allowed subset with the same probability."""
 
-    def _draw(self, options: list[Present], turn: Turn) -> Present:
-        return options[_randint(len(options), turn.generator())]
+    def choose(self, options: Tensor, turn: Turn) -> Tensor:
+        return _one_of(options, turn.generator())
 
 
 class SizeFirstSampler(Sampler):
     """First how many modalities, then which; small and large as likely."""
 
-    def _prepare(self, choices: list[Present]) -> list[list[Present]]:
+    def prepare(self, choices: Tensor) -> list[Tensor]:
         """Return the choices by size."""
-        sizes = sorted({sum(c) for c in choices})
-        return [[c for c in choices if sum(c) == size] for size in sizes]
+        sizes = choices.sum(1)
+        return [choices[sizes == size] for size in sizes.unique()]
 
-    def _draw(self, options: list[list[Present]], turn: Turn) -> Present:
+    def choose(self, options: list[Tensor], turn: Turn) -> Tensor:
         generator = turn.generator()
-        of_size = options[_randint(len(options), generator)]
-        return of_size[_randint(len(of_size), generator)]
+        return _one_of(_one_of(options, generator), generator)
 
 
 class RoundRobinSampler(Sampler):
@@ -230,25 +232,25 @@ class RoundRobinSampler(Sampler):
         seed: int = 0,
     ) -> None:
         super().__init__(stack, keep, seed)
-        self._named: dict[Present, str] | None = None
+        self._named: dict[Key, str] | None = None
         if combinations is not None:
             names = listed('model.sampler.combinations', combinations, str)
-            self._named = {stack.parse(name): name for name in names}
+            self._named = dict(zip(keys(stack.present(names)), names))
             self._check(
-                self._subsets((True,) * len(stack)),
+                keys(self._subsets(self._full)),
                 'it splits a sensor or drops what `keep` names; check '
                 '`model.sampler` and `sensor` in `modalities`',
             )
             if not names:
                 raise ValueError('`model.sampler.combinations` is empty')
 
-    def restrict(self, combinations: Collection[str]) -> None:
+    def allow(self, combinations: Collection[str]) -> None:
         """Draw nothing but these from now on.
 
         Raises:
             ValueError: one of the sampler's own is not among them.
         """
-        super().restrict(combinations)
+        super().allow(combinations)
         assert self._allowed is not None
         self._check(
             self._allowed,
@@ -256,24 +258,22 @@ class RoundRobinSampler(Sampler):
             '`model.adapter.combinations` and `model.sampler.combinations`',
         )
 
-    def _check(self, allowed: Collection[Present], reason: str) -> None:
-        known = set(allowed)
-        for flags, name in (self._named or {}).items():
-            if flags not in known:
+    def _check(self, allowed: Collection[Key], reason: str) -> None:
+        for key, name in (self._named or {}).items():
+            if key not in allowed:
                 raise ValueError(
                     f'combination {name!r} can never be drawn: {reason}'
                 )
 
-    def _prepare(self, choices: list[Present]) -> list[Present]:
+    def prepare(self, choices: Tensor) -> Tensor:
         """Return the combinations that take turns, in their order."""
+        turns = choices[~choices.all(1)]
         if self._named is not None:
-            known = set(choices)
-            turns = [flags for flags in self._named if flags in known]
-        else:
-            turns = [flags for flags in choices if not all(flags)]
-        return turns or choices[:1]
+            places = {key: i for i, key in enumerate(keys(choices))}
+            turns = choices[[places[k] for k in self._named if k in places]]
+        return turns if len(turns) else choices[:1]
 
-    def _draw(self, options: list[Present], turn: Turn) -> Present:
+    def choose(self, options: Tensor, turn: Turn) -> Tensor:
         step = (turn.iteration + turn.rank) * turn.batch + turn.position
         return options[(self.seed + step) % len(options)]
 
@@ -302,49 +302,51 @@ class BernoulliSampler(Sampler):
         seed: int = 0,
     ) -> None:
         super().__init__(stack, keep, seed)
+        self.set_rate(rate)
+
+    def set_rate(self, rate: float | Mapping[str, float]) -> None:
+        """Drop at another rate from now on; see the class."""
+        stack = self.stack
         if not isinstance(rate, Mapping):
             rate = dict.fromkeys(stack.names, rate)
-        self._rate: dict[str, float] = {}
+        rates: dict[str, float] = {}
         for name, value in rate.items():
             sensor = str(stack[stack.index(name)].sensor)
             value = real('model.sampler.rate', value, least=0, below=1)
-            if self._rate.setdefault(sensor, value) != value:
+            if rates.setdefault(sensor, value) != value:
                 raise ValueError(
                     f'rate {value} of {name!r} must be the same for all '
                     f'modalities of the sensor {sensor!r}; check '
                     '`model.sampler.rate`'
                 )
+        sensors = stack.sensors
+        self._rate = torch.tensor(
+            [rates.get(s, 0.0) for s in sensors], dtype=torch.float64
+        )
+        self._sensor = [sensors.index(str(m.sensor)) for m in stack]
 
-    def _prepare(self, choices: list[Present]) -> tuple[Present, set[Present]]:
-        """Return the largest choice, and all of them."""
-        return choices[0], set(choices)
+    def prepare(self, choices: Tensor) -> tuple[Tensor, set[Key]]:
+        """Return the largest choice, and the keys of all of them."""
+        return choices[0], set(keys(choices))
 
-    def _draw(
-        self, options: tuple[Present, set[Present]], turn: Turn
-    ) -> Present:
-        largest, choices = options
-        generator, sensors = turn.generator(), self.stack.sensors
-        for _ in range(1000):
-            drop = torch.rand(len(sensors), generator=generator).tolist()
-            gone = {
-                s for s, d in zip(sensors, drop) if d < self._rate.get(s, 0.0)
-            }
-            chosen = tuple(
-                p and (k or m.sensor not in gone)
-                for m, p, k in zip(self.stack, largest, self._kept)
-            )
-            if chosen in choices:
-                return chosen
+    def choose(self, options: tuple[Tensor, set[Key]], turn: Turn) -> Tensor:
+        largest, allowed = options
+        generator, size = turn.generator(), (TRIES, len(self._rate))
+        for _ in range(1000 // TRIES):
+            gone = torch.rand(size, generator=generator) < self._rate
+            drawn = largest & (self._kept | ~gone[:, self._sensor])
+            for place, key in enumerate(keys(drawn)):
+                if key in allowed:
+                    return drawn[place]
         return largest
 
 
-SAMPLERS: dict[str, type[Sampler]] = {
-    'full': FullSampler,
-    'uniform': UniformSampler,
-    'size_first': SizeFirstSampler,
-    'round_robin': RoundRobinSampler,
-    'bernoulli': BernoulliSampler,
-}
+SAMPLERS = Names('sampler', *a_subclass_of(Sampler))
+SAMPLERS['full'] = FullSampler
+SAMPLERS['uniform'] = UniformSampler
+SAMPLERS['size_first'] = SizeFirstSampler
+SAMPLERS['round_robin'] = RoundRobinSampler
+SAMPLERS['bernoulli'] = BernoulliSampler
 
 
 def build_sampler(stack: Stack, sampler: str | Mapping[str, Any]) -> Sampler:
@@ -360,19 +362,14 @@ def build_sampler(stack: Stack, sampler: str | Mapping[str, Any]) -> Sampler:
             f'got {sampler!r}'
         )
     settings = {'type': sampler} if isinstance(sampler, str) else dict(sampler)
-    name = settings.pop('type', None)
-    if not isinstance(name, str) or name not in SAMPLERS:
-        raise ValueError(
-            f'unknown sampler {name!r}; `model.sampler` takes one of '
-            f'{", ".join(SAMPLERS)}'
-        )
+    kind = SAMPLERS.find('model.sampler', settings.pop('type', None))
     try:
-        return SAMPLERS[name](stack, **settings)
+        return kind(stack, **settings)
     except TypeError as error:
         if '__init__()' not in str(error):
             raise
         raise ValueError(f'`model.sampler`: {error}') from error
 
 
-def _randint(high: int, generator: torch.Generator) -> int:
-    return int(torch.randint(high, (), generator=generator))
+def _one_of(options: Any, generator: torch.Generator) -> Any:
+    return options[int(torch.randint(len(options), (), generator=generator))]

@@ -117,6 +117,22 @@ def listed(
     return list(value)
 
 
+def data_sets(config: Any) -> list[Any]:
+    """Return the configs of the data sets in one, all but their wrappers.
+
+    Args:
+        config: Of a data set, or of what wraps one (``RepeatDataset``) or
+            several (``ConcatDataset``), at any depth.
+    """
+    if not isinstance(config, Mapping):
+        return [config]
+    inner = config.get('dataset') or config.get('datasets')
+    if not isinstance(inner, (Mapping, list, tuple)) or not inner:
+        return [config]
+    parts = [inner] if isinstance(inner, Mapping) else inner
+    return [found for part in parts for found in data_sets(part)]
+
+
 def settings(key: str, value: Any) -> dict[str, Any]:
     """Return a copy of a dict of settings.
 
@@ -167,6 +183,30 @@ def naming(key: str) -> Iterator[None]:
         kind = TypeError if isinstance(error, TypeError) else ValueError
         raise kind(
             f'`{key}` cannot be built, {first_line(error)}; check its keys'
+        ) from error
+
+
+@contextmanager
+def expecting(what: str, remedy: str) -> Iterator[None]:
+    """Within this block, content of another kind ends in a sentence.
+
+    A sentence that holds the remedy already stays as it is.
+
+    Args:
+        what: What the content should be, such as ``a report of a test``.
+        remedy: What the user can do.
+
+    Raises:
+        ValueError: in the place of whatever the content led to.
+    """
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, ValueError) and remedy in str(error):
+            raise
+        raise ValueError(
+            f'expected {what}, got something else ({first_line(error)}); '
+            f'{remedy}'
         ) from error
 
 

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 import torch
 
@@ -32,6 +33,22 @@ def outside(name):
 def golden_dir():
     """Reference outputs of published code."""
     return outside('golden')
+
+
+@pytest.fixture
+def golden_weights(golden_dir):
+    """Return a function that gives the weights of a published network."""
+
+    def weights(name, prefix=''):
+        start = f'sd/{prefix}'
+        with np.load(golden_dir / f'{name}.npz') as file:
+            return {
+                key.removeprefix(start): torch.from_numpy(file[key])
+                for key in file
+                if key.startswith(start)
+            }
+
+    return weights
 
 
 @pytest.fixture

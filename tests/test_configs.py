@@ -1,7 +1,9 @@
 """Every config builds, keeps its name, and is listed where users look."""
 
 import copy
+import datetime
 import functools
+import importlib.util
 import re
 from pathlib import Path
 
@@ -46,31 +48,22 @@ def read_config(path):
     return Config.fromfile(path)
 
 
-def metafiles():
-    index = yaml.safe_load((TOP / 'model-index.yml').read_text())
-    return [
-        yaml.safe_load((TOP / name).read_text()) for name in index['Import']
-    ]
+@pytest.fixture(scope='module')
+def results():
+    """The script that writes what is made of the table of results."""
+    path = TOP / '.dev_scripts/results.py'
+    spec = importlib.util.spec_from_file_location('results', path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
 @pytest.fixture(scope='module')
-def models():
-    """What metafiles say, by config."""
-    found = [model for file in metafiles() for model in file['Models']]
-    by_config = {model['Config']: model for model in found}
+def table(results):
+    """What the table says, by config."""
+    found = list(results.entries())
+    by_config = {entry['config']: entry for entry in found}
     assert len(by_config) == len(found)
-    return by_config
-
-
-@pytest.fixture(scope='module')
-def rows():
-    """Cells of docs/model_zoo.md by config: parameters, adapters, two mIoU."""
-    text = (TOP / 'docs/model_zoo.md').read_text()
-    lines = re.findall(r'^\| \[(.+?)\]\(\.\./(.+?)\) \|(.*) \|$', text, re.M)
-    by_config = {}
-    for name, config, cells in lines:
-        assert Path(config).stem == name and config not in by_config
-        by_config[config] = [c.strip() for c in cells.split('|')][2:6]
     return by_config
 
 
@@ -93,7 +86,7 @@ def test_rules_of_published_results():
 
 
 @each_config
-def test_config_builds(path, models, rows):
+def test_config_builds(path, table):
     config = copy.deepcopy(read_config(path))
     if 'mmpretrain.' in str(config.model):
         pytest.importorskip('mmpretrain.models', exc_type=ImportError)
@@ -114,19 +107,13 @@ def test_config_builds(path, models, rows):
         for weight in network.parameters()
         if bank is None or not weight.requires_grad
     )
-    listed = str(path.relative_to(TOP))
-    metadata = models[listed]['Metadata']
-    assert metadata['Parameters'] == base > 0
-    adapters = ''
-    if bank is not None:
-        numbers = bank.num_parameters
-        assert metadata['Adapter Parameters'] == numbers
-        adapters = f'{numbers:,} ({100 * numbers / base:.2f} %)'
-    assert rows[listed][:2] == [f'{base:,}', adapters]
+    listed = table[str(path.relative_to(TOP))]
+    assert listed['parameters'] == base > 0
+    assert listed.get('adapters') == getattr(bank, 'num_parameters', None)
 
 
 @each_config
-def test_config_does_what_its_name_says(path, models):
+def test_config_does_what_its_name_says(path):
     lines = path.read_text().splitlines()
     listed = str(path.relative_to(TOP))
     assert lines[0] == f'# python tools/train.py {listed}'
@@ -138,7 +125,6 @@ def test_config_does_what_its_name_says(path, models):
     assert config.train_cfg.max_epochs == said['epochs']
     # So it ends with the training.
     assert 'end' not in config.param_scheduler[-1]
-    assert models[listed]['Metadata']['Epochs'] == said['epochs']
 
 
 @each_config
@@ -194,51 +180,57 @@ def test_validation_is_there_and_waits(path):
     assert parts[0] != parts[1]
 
 
-def test_metafiles_list_every_config_once(models, rows):
-    expected = {str(path.relative_to(TOP)) for path in CONFIGS}
-    assert set(models) == expected == set(rows)
-    for config, model in models.items():
-        assert model['Name'] == Path(config).stem
+def test_the_table_lists_every_config_once(table):
+    assert set(table) == {str(path.relative_to(TOP)) for path in CONFIGS}
+
+
+def test_figures_say_where_they_come_from(table):
+    run = [entry for entry in table.values() if 'miou' in entry]
+    assert len(run) > 20
+    for entry in run:
+        assert ('seed' in entry) != ('seeds' in entry)
+        assert isinstance(entry['date'], datetime.date) and entry['command']
+        page = (TOP / entry['page']).read_text('utf-8')
+        miou = entry['miou']
+        scores = miou if isinstance(miou, dict) else {'': miou}
+        # A mean over all combinations stands on no page, but its terms do.
+        for of, score in scores.items():
+            is_mean = of.endswith(' combinations') and 'missing' not in of
+            assert is_mean or f'{score:.2f}' in page
+
+
+def test_what_is_made_of_the_table_is_up_to_date(results):
+    for name, text in results.outputs().items():
+        assert results.read(name) == text, 'run `make results`'
+
+
+def test_a_figure_is_written_wherever_it_belongs(results, monkeypatch):
+    read = results.read
+    before = results.outputs()
+    new = {
+        'configs/results.yml': read('configs/results.yml').replace(
+            '22.31', '99.5'
+        )
+    }
+    monkeypatch.setattr(results, 'read', lambda n: new.get(n, read(n)))
+    after = results.outputs()
+    config = 'configs/cmnext/cmnext_narrow_1xb8-30e_nyuv2-13-rgb-72x96.py'
+    assert {name for name in after if after[name] != before[name]} == {
+        config,
+        'configs/cmnext/metafile.yml',
+        'docs/model_zoo.md',
+    }
+    assert 'mIoU 99.50; docs' in after[config]
+    assert '| 99.50 |' in after['docs/model_zoo.md']
 
 
 def test_metafiles_name_what_exists():
-    for file in metafiles():
+    index = yaml.safe_load((TOP / 'model-index.yml').read_text())
+    assert index['Import']
+    for name in index['Import']:
+        file = yaml.safe_load((TOP / name).read_text())
         names = [collection['Name'] for collection in file['Collections']]
         assert {model['In Collection'] for model in file['Models']} == {*names}
         for collection in file['Collections']:
             assert (TOP / collection['README']).is_file()
             assert (TOP / collection['Code']['URL']).is_file()
-
-
-def measured(path):
-    """Numbers of a config's second comment by what they are of."""
-    line = path.read_text().splitlines()[1]
-    said = line.removeprefix('# Result: ')
-    assert said != line
-    if said == 'not run yet':
-        return {}
-    text = re.search(r'mIoU ([^;]*)', said)[1]
-    numbers = re.findall(r'(\d+\.\d+)(?: \(([^)]*)\))?', text)
-    if not numbers[0][1]:
-        return {'mIoU': float(numbers[0][0])}
-    return {f'mIoU ({of})': float(number) for number, of in numbers if of}
-
-
-@each_config
-def test_results_are_those_of_the_config(path, models, rows):
-    listed, said = str(path.relative_to(TOP)), measured(path)
-    told = models[listed].get('Results')
-    # What other epochs gave stands in the table only.
-    if '# Result: with' in path.read_text():
-        assert told is None
-    else:
-        assert bool(told) == bool(said)
-    if told:
-        assert told[0]['Metrics'] == said
-        assert (
-            told[0]['Dataset'] == models[listed]['Metadata']['Training Data']
-        )
-    cells = rows[listed][2:]
-    numbers = re.findall(r'\d+\.\d+', ' '.join(cells))
-    assert sorted(map(float, numbers)) == sorted(said.values())
-    assert (cells == ['not run yet'] * 2) == (not said)

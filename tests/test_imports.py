@@ -1,6 +1,7 @@
 """Who may import whom, and what the package does without the stack."""
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -12,15 +13,18 @@ import mmseg_missing
 PACKAGE = Path(mmseg_missing.__file__).parent
 FILES = sorted(PACKAGE.rglob('*.py'))
 
-COMMON = {'compat', 'data_pickle', 'moved', 'version'}
+COMMON = {'compat', 'data_pickle', 'moved', 'registry', 'remote', 'version'}
 CORE = {
     'modality',
+    'names',
+    'present',
     'context',
     'fill',
     'finite',
     'sampling',
     'corruptions',
     'adapters',
+    'recomputing',
     'torch_versions',
     'values',
 }
@@ -50,9 +54,11 @@ OWN = {
     '__init__': STACKED | COMMON,
     '__main__': {'cli'},
     'analysis': {'moved'},
-    'compat': {'data_pickle'},
+    'compat': {'data_pickle', 'recomputing'},
     'data_pickle': set(),
     'moved': set(),
+    'registry': CORE | {'compat'},
+    'remote': set(),
     'version': set(),
 }
 
@@ -128,6 +134,18 @@ def test_rule_is_able_to_fail(part, source):
     assert list(violations(source, f'mmseg_missing.{part}', part))
 
 
+def test_the_page_names_the_same_floors():
+    page = (PACKAGE.parent / 'docs' / 'structure.md').read_text('utf-8')
+    floors, rooms = (
+        re.findall(r'^\| (.+) \| (.+) \|$', part, re.MULTILINE)[1:]
+        for part in page.split('## ')[1:3]
+    )
+    named = [set(re.findall(r'`(\w+)`', rooms)) for _, rooms in floors]
+    assert named == [CORE, *FLOORS]
+    explained = {re.sub(r'\W|\.py', '', room) for room, _ in rooms}
+    assert explained >= STACKED
+
+
 def test_files_are_found():
     assert PACKAGE / '__init__.py' in FILES
     assert PACKAGE / 'adapters' / '__init__.py' in FILES
@@ -145,6 +163,7 @@ for statement in (
     'from mmseg_missing import datasets',
     'import mmseg_missing.engine',
     'import mmseg_missing.apis',
+    'from mmseg_missing.registry import SAMPLERS',
     'from mmseg_missing.evaluation import Report',
 ):
     try:
@@ -166,7 +185,7 @@ def run_python(code):
 def test_without_the_stack():
     """Adapters work with torch only; the rest says what to install."""
     lines = run_python(WITHOUT_STACK).stdout.splitlines()
-    assert lines == [mmseg_missing.__version__, *['True'] * 5]
+    assert lines == [mmseg_missing.__version__, *['True'] * 6]
 
 
 def test_own_import_error_is_not_taken_for_a_missing_stack():

@@ -39,7 +39,7 @@ def inputs(stack):
 def test_all_combinations_once_each(count):
     stack = make_stack(count)
     names = stack.combinations()
-    flags = {stack.parse(name) for name in names}
+    flags = {tuple(row) for row in stack.present(names).tolist()}
     assert len(names) == len(set(names)) == len(flags) == 2**count - 1
     possible = itertools.product([False, True], repeat=count)
     assert flags == set(possible) - {(False,) * count}
@@ -59,14 +59,29 @@ def test_canonical_order():
 
 
 @pytest.mark.parametrize('count', [1, 3])
-def test_format_inverts_parse(count):
+def test_names_and_flags(count):
     stack = make_stack(count)
-    for name in stack.combinations():
-        assert stack.format(stack.parse(name)) == name
+    names = [*stack.combinations()]
+    present = stack.present(names)
+    assert present.dtype == torch.bool and present.device.type == 'cpu'
+    assert present.shape == (len(names), count)
+    assert stack.names_of(present) == names
+    assert torch.equal(stack.present(names[0]), present[:1])
+    assert stack.present([]).shape == (0, count)
 
 
-def test_parse_takes_any_order_and_blanks():
-    assert make_stack(3).parse(' thermal + rgb ') == (True, False, True)
+def test_names_in_any_order_and_with_blanks():
+    stack = make_stack(3)
+    assert stack.present(' thermal + rgb ').tolist() == [[True, False, True]]
+    assert stack.canonical(' thermal + rgb ') == 'rgb+thermal'
+
+
+def test_old_names_of_both_still_work():
+    stack = make_stack(3)
+    with pytest.warns(DeprecationWarning, match=r'use Stack\.present'):
+        assert stack.parse('thermal+rgb') == (True, False, True)
+    with pytest.warns(DeprecationWarning, match=r'use Stack\.names_of'):
+        assert stack.format((True, False, True)) == 'rgb+thermal'
 
 
 @pytest.mark.parametrize(
@@ -81,17 +96,10 @@ def test_parse_takes_any_order_and_blanks():
         ('RGB', "unknown modality 'RGB'"),
     ],
 )
-def test_parse_refuses(combination, words):
-    with pytest.raises(ValueError, match=words):
-        make_stack(2).parse(combination)
-
-
-@pytest.mark.parametrize(
-    'present', [(False, False), (True,), (True, True, True), ()]
-)
-def test_format_refuses(present):
-    with pytest.raises(ValueError, match='`present` needs 2 entries'):
-        make_stack(2).format(present)
+def test_a_wrong_combination_is_refused(combination, words):
+    for read in (make_stack(2).present, make_stack(2).canonical):
+        with pytest.raises(ValueError, match=words):
+            read(combination)
 
 
 def test_layout(stack):
@@ -288,7 +296,7 @@ def test_learned_gets_a_gradient_where_it_stood_in(inputs, stack):
 )
 def test_nothing_of_an_absent_modality_survives(inputs, stack, fill):
     for name in stack.combinations():
-        flags = stack.parse(name)
+        flags = stack.present(name)[0].tolist()
         present = torch.tensor([flags, flags])
         clean = fill_absent(inputs, present, stack, fill)
         dirty = inputs.clone()

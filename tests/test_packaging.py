@@ -1,5 +1,6 @@
 """What is installed, and what the wheel carries."""
 
+import os
 import shutil
 import subprocess
 import sys
@@ -80,8 +81,8 @@ def test_lowest_versions_are_those_that_are_tested():
 
 
 @pytest.fixture(scope='module')
-def wheel(tmp_path_factory):
-    """Names in the wheel that `pip wheel .` builds from a copy."""
+def built(tmp_path_factory):
+    """The wheel that `pip wheel .` builds from a copy."""
     tree = tmp_path_factory.mktemp('tree')
     for source in filter(Path.exists, (ROOT / name for name in SOURCES)):
         copy = shutil.copytree if source.is_dir() else shutil.copy
@@ -90,7 +91,13 @@ def wheel(tmp_path_factory):
     command += ['--no-build-isolation', '--no-index', '-w', 'dist', '.']
     subprocess.run(command, cwd=tree, check=True)
     (path,) = tree.glob('dist/*.whl')
-    return set(ZipFile(path).namelist())
+    return path
+
+
+@pytest.fixture(scope='module')
+def wheel(built):
+    """Names in it."""
+    return set(ZipFile(built).namelist())
 
 
 def test_wheel_carries_every_module(wheel):
@@ -107,3 +114,51 @@ def test_wheel_carries_configs_and_tools_for_mim(wheel):
     expected = {f'mmseg_missing/.mim/{p.relative_to(ROOT)}' for p in files}
     assert expected <= wheel
     assert not [name for name in wheel if '__pycache__' in name]
+
+
+SMALL = 'cmnext_small-ssf_1xb8-12e_scenes-rgbdt-64x96'
+
+
+@pytest.fixture(scope='module')
+def installed(built, tmp_path_factory):
+    """Return a function that runs Python where only the wheel is."""
+    folder = tmp_path_factory.mktemp('installed')
+    ZipFile(built).extractall(folder / 'site')
+    (folder / 'here').mkdir()
+
+    def installed(*arguments):
+        done = subprocess.run(
+            [sys.executable, *arguments],
+            cwd=folder / 'here',
+            env={**os.environ, 'PYTHONPATH': str(folder / 'site')},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return installed
+
+
+def test_wheel_has_the_command(built, installed):
+    archive = ZipFile(built)
+    [points] = [n for n in archive.namelist() if n.endswith('points.txt')]
+    assert 'mmseg-missing = mmseg_missing_command:main' in (
+        archive.read(points).decode()
+    )
+    listed = installed('-c', 'import mmseg_missing_command as c; c.main()')
+    assert '\n  repair ' in listed and '\n  demo ' in listed
+
+
+def test_wheel_finds_configs_by_name(installed):
+    """The installed files, not those of the sources, and a recipe."""
+    command = ('-m', 'mmseg_missing', 'train', SMALL, '--dry-run')
+    out = installed(*command)
+    assert '66,088 numbers for a combination' in out
+    assert f'site/mmseg_missing/.mim/configs/cmnext/{SMALL}.py' in out
+    code = (
+        'from mmseg_missing.startup.config_files import shipped\n'
+        "print(shipped('configs/_base_/adapt.py'))"
+    )
+    assert '/site/mmseg_missing/.mim/configs/_base_/' in installed('-c', code)

@@ -8,6 +8,7 @@ from .attach import (
     detach,
     freeze,
     method_options,
+    thaw,
 )
 from .bank import AdapterBank
 from .base_state import (
@@ -15,6 +16,7 @@ from .base_state import (
     base_state,
     check_finite,
     fingerprint,
+    frozen_state,
     load_base,
 )
 from .file import (
@@ -25,7 +27,7 @@ from .file import (
 )
 from .fold import add_biases, fold, fold_network
 from .fold_norms import drop_norms, find_foldable_norms, fold_norms
-from .library import load_adapters, read_rows
+from .library import load_adapters, read_rows, start_from
 from .methods import (
     METHODS,
     Bottleneck,
@@ -35,7 +37,7 @@ from .methods import (
     ScaleShift,
     Shift,
 )
-from .rows import ROW_MODES, AdditiveRows, HyperRows, TableRows
+from .rows import ROW_MODES, AdditiveRows, HyperRows, Rows, TableRows
 from .sites import Site, exactly, find_sites, is_name, read_sites
 
 __all__ = [
@@ -48,6 +50,7 @@ __all__ = [
     'HyperRows',
     'LowRank',
     'NormTuning',
+    'Rows',
     'Scale',
     'ScaleShift',
     'Shift',
@@ -71,6 +74,7 @@ __all__ = [
     'fold_network',
     'fold_norms',
     'freeze',
+    'frozen_state',
     'is_name',
     'load_adapter',
     'load_adapters',
@@ -80,4 +84,6 @@ __all__ = [
     'read_rows',
     'read_sites',
     'save_adapter',
+    'start_from',
+    'thaw',
 ]

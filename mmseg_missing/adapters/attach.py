@@ -12,7 +12,7 @@ from ..modality import Stack
 from .adapter import Adapter, modulate
 from .bank import AdapterBank
 from .methods import ScaleShift
-from .sites import exactly, find_sites
+from .sites import exactly, find_sites, matches
 
 BANK = 'adapters'
 
@@ -58,16 +58,7 @@ def attach(
             numbers than ``sites`` states, a network that has adapters
             already, or a bare ``nn.Sequential``.
     """
-    if hasattr(root, BANK) or any(adapted(root)):
-        raise ValueError(
-            f'{type(root).__name__} has `{BANK}` already; attach once, and '
-            'give `adapter` to the segmentor or to the backbone, not to both'
-        )
-    if isinstance(root, nn.Sequential):
-        raise ValueError(
-            'a bare nn.Sequential would run `adapters` as one more step; '
-            'make it a child of a module and attach to that'
-        )
+    _check_root(root)
     stated: Mapping[str, int] = {}
     patterns: Sequence[str] | str | None
     if sites is None:
@@ -99,6 +90,20 @@ def attach(
     bank.frozen = (root,)
     freeze(root)
     return bank
+
+
+def _check_root(root: nn.Module) -> None:
+    """Refuse a network that has adapters, or cannot have them."""
+    if hasattr(root, BANK) or any(adapted(root)):
+        raise ValueError(
+            f'{type(root).__name__} has `{BANK}` already; attach once, and '
+            'give `adapter` to the segmentor or to the backbone, not to both'
+        )
+    if isinstance(root, nn.Sequential):
+        raise ValueError(
+            'a bare nn.Sequential would run `adapters` as one more step; '
+            'make it a child of a module and attach to that'
+        )
 
 
 def _check_width(adapter: Adapter, stated: int | None) -> None:
@@ -135,6 +140,45 @@ def freeze(root: nn.Module) -> None:
     if bank is not None:
         bank.requires_grad_(True)
         bank.train()
+
+
+def thaw(root: nn.Module, patterns: Iterable[str]) -> tuple[str, ...]:
+    """Let parts of a network with adapters learn on beside them.
+
+    Their parameters have gradients again and their norms and dropout follow
+    ``train()``. They are no part of the base any more: its fingerprint
+    leaves them out.
+
+    Args:
+        root: Adapted, and frozen so far.
+        patterns: Full regular expressions or dotted suffixes of modules'
+            names.
+
+    Returns:
+        The names of the parts, none of which lies in another.
+
+    Raises:
+        ValueError: a pattern that names no module with parameters.
+    """
+    key, found = 'model.trainable', dict.fromkeys(patterns, False)
+    names: list[str] = []
+    for name, part in root.named_modules():
+        if not name or name.split('.')[0] == BANK:
+            continue
+        hits = [p for p in found if matches(p, name, key)]
+        if hits and any(True for _ in part.parameters()):
+            found.update(dict.fromkeys(hits, True))
+            if not f'{name}.'.startswith(tuple(f'{n}.' for n in names)):
+                names.append(name)
+                part.requires_grad_(True).train()
+    lost = [pattern for pattern, is_found in found.items() if not is_found]
+    if lost:
+        raise ValueError(
+            f'{lost[0]!r} matched no module of {type(root).__name__} that '
+            f'has parameters; check `{key}`'
+        )
+    getattr(root, BANK).trainable = tuple(names)
+    return tuple(names)
 
 
 def adapted(root: nn.Module) -> Iterator[tuple[str, nn.Module]]:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import warnings
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from itertools import compress
 from typing import Any, NamedTuple
 
 import torch
@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from ..context import telling, told_to
 from ..modality import Stack
+from ..present import Flags, Key, as_present, checked_keys, count, places
 from ..torch_versions import is_compiling
 from .adapter import Adapter
 from .rows import ROW_MODES, parse_rows
@@ -91,16 +92,27 @@ class AdapterBank(nn.Module):
         self.register_buffer(
             'samples_seen', torch.zeros(len(self.rows.names), dtype=torch.long)
         )
+        # Where they lie in counts over all combinations.
+        where = places(self.rows.present)
+        self.register_buffer('_places', where, persistent=False)
         self._warned: set[str] = set()
-        self._checked: set[str] = set()
+        self._checked: set[Key] = set()
         self._checked_at: tuple[int, int] | None = None
         # The network around; a tuple hides it from nn.Module.
         self.frozen: tuple[nn.Module, ...] = ()
+        # Its parts that learn on beside the rows, by name.
+        self.trainable: tuple[str, ...] = ()
+
+    @property
+    def fill_vectors(self) -> Mapping[str, Tensor]:
+        """Learned fills by modality, (C,) each; empty: none is learned."""
+        return self.fill or {}
 
     def train(self, mode: bool = True) -> AdapterBank:
         """Set the mode of the rows; the network around stays in eval.
 
-        Its ``train()`` comes by here last, so nothing can thaw it.
+        Its ``train()`` comes by here last, so nothing can thaw it but
+        :func:`mmseg_missing.adapters.thaw`.
         """
         super().train(mode)
         for root in self.frozen:
@@ -108,6 +120,8 @@ class AdapterBank(nn.Module):
             for part in root.children():
                 if part is not self:
                     part.train(False)
+            for name in self.trainable:
+                root.get_submodule(name).train(mode)
         return self
 
     def _load_from_state_dict(self, state, prefix, *args) -> None:
@@ -138,14 +152,21 @@ class AdapterBank(nn.Module):
     @property
     def served(self) -> tuple[str, ...]:
         """The combinations that are repaired: trained, or put together."""
-        return self.rows.served(self.trained, self.stack.subsets()[1:])
+        names = self.stack.subsets()[1:]
+        is_served = self._serves(self.stack.present(names))
+        return tuple(compress(names, is_served.tolist()))
+
+    def _serves(self, present: Tensor) -> Tensor:
+        """Say which combinations, (n, M), are repaired: (n,) bool."""
+        trained = self.rows.present[self.samples_seen.cpu() > 0]
+        return self.rows.served(trained, present)
 
     def learn_fill(self, names: Sequence[str] | None = None) -> None:
         """Learn what stands in for absent modalities, with the rows.
 
         Args:
-            names: Of the modalities; default: all. ``fill[name]`` is (C,),
-                in the space after normalisation, and starts at zero.
+            names: Of the modalities; default: all. ``fill_vectors[name]`` is
+                (C,), in the space after normalisation, and starts at zero.
         """
         self.fill = nn.ParameterDict(
             [
@@ -154,12 +175,18 @@ class AdapterBank(nn.Module):
             ]
         )
 
-    def numbers(self, combinations: Sequence[str]) -> Tensor:
-        """Return (n, width): identity plus row, for each sample."""
-        rows, index = self.rows.unique(combinations)
-        numbers = self.method.admit(self.identity + rows, self.identity)
-        places = torch.tensor(index, device=numbers.device)
-        return numbers.index_select(0, places)
+    def numbers(self, present: Tensor | Iterable[Flags]) -> Tensor:
+        """Return (n, width): identity plus row, for each sample.
+
+        Args: as :meth:`told`.
+        """
+        return self._numbers(checked_keys(present, self.stack))
+
+    def _numbers(self, samples: Sequence[Key]) -> Tensor:
+        rows, index = self.rows.unique(samples)
+        rows = self.rows.anchored(self.identity) + rows
+        numbers = self.method.admit(rows, self.identity)
+        return numbers if index is None else numbers.index_select(0, index)
 
     @torch.no_grad()
     def write(
@@ -202,20 +229,22 @@ class AdapterBank(nn.Module):
             yield
 
     @contextmanager
-    def told(
-        self, present: Sequence[Sequence[bool]] | Tensor
-    ) -> Iterator[None]:
+    def told(self, present: Tensor | Iterable[Flags]) -> Iterator[None]:
         """Tell the sites what each sample of the coming forward has.
 
         Args:
-            present: (n, M) flags, in stack order.
+            present: (n, M) flags in stack order, as a bool tensor or as
+                lists.
 
         Nothing of it outlives the block, or is seen by another thread.
+
+        Raises:
+            ValueError: a sample with nothing, or a wrong number of flags.
         """
-        combinations = self.stack.names_of(present)
+        samples = checked_keys(present, self.stack)
         if not (self.training or is_compiling()):
-            self._warn_untrained(combinations)
-        numbers = self.numbers(combinations).split(self.widths, dim=1)
+            self._warn_untrained(samples)
+        numbers = self._numbers(samples).split(self.widths, dim=1)
         with telling({self: self._call._replace(numbers=numbers)}):
             yield
 
@@ -239,30 +268,39 @@ class AdapterBank(nn.Module):
             raise RuntimeError(
                 'adapters were not told which modalities are present; run '
                 'this network in a `MissingModalitySegmentor`, or inside '
-                '`with network.adapters.told(present):`; if it does, turn '
-                'activation checkpointing off (`with_cp=False`)'
+                '`with network.adapters.told(present):`; activation '
+                'checkpointing is `mmseg_missing.recomputing.recompute`'
             )
         return numbers[slot]
 
-    def count(self, present: Sequence[Sequence[bool]] | Tensor) -> Tensor:
-        """Return (rows,) int64: how many samples use each row."""
-        drawn = Counter(self.stack.names_of(present))
-        return torch.tensor(
-            [drawn[name] for name in self.rows.names],
-            device=self.samples_seen.device,
-        )
+    def count(self, present: Tensor | Iterable[Flags]) -> Tensor:
+        """Return (rows,) int64: how many samples use each row.
 
-    def _warn_untrained(self, combinations: Sequence[str]) -> None:
+        Args: as :meth:`told`.
+        """
+        counts = count(as_present(present, self.stack))
+        return self.rows_of(counts.to(self.samples_seen.device))
+
+    def rows_of(self, counts: Tensor) -> Tensor:
+        """Return (rows,), those of rows among (2^M,) of all combinations.
+
+        Args:
+            counts: As :func:`mmseg_missing.present.count` returns them.
+        """
+        return counts.index_select(0, self._places)
+
+    def _warn_untrained(self, samples: Sequence[Key]) -> None:
         """Warn once of each combination that nothing repairs."""
         state = version_of(self.samples_seen)
         if state != self._checked_at:  # rows were trained or loaded since
-            self._checked_at, self._checked = state, {self.stack.full}
-        unknown = set(combinations) - self._checked
+            self._checked_at, self._checked = state, set()
+        unknown = set(samples) - self._checked
         if not unknown:
             return
         self._checked |= unknown
-        served = self.rows.served(self.trained, sorted(unknown))
-        for name in sorted(unknown - set(served) - self._warned):
+        asked = torch.tensor([*unknown], device='cpu')
+        idle = asked[~(self._serves(asked) | asked.all(1))]
+        for name in sorted({*self.stack.names_of(idle)} - self._warned):
             self._warned.add(name)
             warnings.warn(
                 f'the adapter row of {name!r} was never trained; the base '

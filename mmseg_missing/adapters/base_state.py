@@ -26,10 +26,21 @@ def base_state(root: nn.Module) -> dict[str, Tensor]:
     return {k: v for k, v in state.items() if not k.startswith(prefixes)}
 
 
+def frozen_state(root: nn.Module) -> dict[str, Tensor]:
+    """Return what of the base adaptation leaves as it is."""
+    bank = getattr(root, BANK, None)
+    learning = tuple(f'{name}.' for name in getattr(bank, 'trainable', ()))
+    state = base_state(root)
+    return {k: v for k, v in state.items() if not k.startswith(learning)}
+
+
 def fingerprint(root: nn.Module) -> str:
-    """Return the sha256 of the base: sorted keys, shapes, float32 bytes."""
+    """Return the sha256 of the base: sorted keys, shapes, float32 bytes.
+
+    Parts that learn on beside the adapters are left out.
+    """
     digest = hashlib.sha256()
-    for key, value in sorted(base_state(root).items()):
+    for key, value in sorted(frozen_state(root).items()):
         digest.update(f'{key}{tuple(value.shape)}'.encode())
         data = value.detach().to('cpu', torch.float32).contiguous()
         digest.update(data.numpy().tobytes())

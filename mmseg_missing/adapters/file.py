@@ -15,7 +15,7 @@ from ..version import __version__
 from .attach import BANK
 from .bank import AdapterBank
 from .base_state import fingerprint
-from .file_checks import FILL, check_metadata
+from .file_checks import FILL, Unregistered, check_metadata
 from .file_format import MOST_BYTES, SUM, Content, Damaged, encode
 from .file_match import check_fill, check_same
 from .sites import by_name
@@ -27,7 +27,7 @@ READ_VERSIONS = (1, 2)
 
 def describe(root: nn.Module) -> dict[str, Any]:
     """Return what an adapter file says of the network it belongs to."""
-    bank = _bank(root)
+    bank = bank_of(root)
     return {
         'format_version': FORMAT_VERSION,
         'method': bank.method.__name__,
@@ -48,6 +48,8 @@ def describe(root: nn.Module) -> dict[str, Any]:
             for s, width in zip(bank.sites, bank.widths)
         ],
         'batch_major': [s.name for s in bank.sites if s.is_batch_major],
+        # Where nothing else learns, files are as they always were.
+        **({'trainable': list(bank.trainable)} if bank.trainable else {}),
         'identity': _digest(bank.identity),
         'base': fingerprint(root),
     }
@@ -78,7 +80,7 @@ def save_adapter(
             numbers that are not finite.
         OSError: the file cannot be written.
     """
-    bank = _bank(root)
+    bank = bank_of(root)
     if not bank.trained:
         raise ValueError(
             'no adapter row was trained; there is nothing to save'
@@ -95,7 +97,7 @@ def save_adapter(
         tensors = _rows_alone(bank, combinations)
         names = tuple(tensors)
         metadata.update(rows='table', row_options={})
-    for key in [f'{FILL}{name}' for name in bank.fill or ()]:
+    for key in [f'{FILL}{name}' for name in bank.fill_vectors]:
         tensors[key] = (state or bank.state_dict())[key]
     seen = dict(zip(bank.rows.names, bank.samples_seen.tolist()))
     least = min(filter(None, seen.values()))
@@ -110,14 +112,14 @@ def _rows_alone(
     bank: AdapterBank, combinations: Sequence[str]
 ) -> dict[str, Tensor]:
     """Return the rows of these combinations, (width,) each."""
-    parsed = [bank.stack.format(bank.stack.parse(c)) for c in combinations]
-    for name in parsed:
+    names = [bank.stack.canonical(name) for name in combinations]
+    for name in names:
         if name not in bank.served:
             raise ValueError(
                 f'no trained row for {name!r}, only for {list(bank.served)}'
             )
     with torch.no_grad():
-        return dict(zip(parsed, bank.rows(parsed)))
+        return dict(zip(names, bank.rows(bank.stack.present(names))))
 
 
 def annotate_adapter(path: str | Path, extra: Mapping[str, Any]) -> None:
@@ -155,20 +157,28 @@ def read_adapter(
 
     Nothing is unpickled, nothing is allocated that the file does not hold.
 
+    Args:
+        path: Of the file, or what has a path's ``is_file`` and
+            ``read_bytes``.
+
     Raises:
         FileNotFoundError: no such file.
         ValueError: not an adapter file, damaged, or of another version.
     """
-    if not Path(path).is_file():
+    source = Path(path) if isinstance(path, str) else path
+    if not source.is_file():
         raise FileNotFoundError(f'no adapter file {str(path)!r}')
+    is_here = isinstance(source, Path)
     try:
-        if Path(path).stat().st_size > MOST_BYTES:
+        if is_here and source.stat().st_size > MOST_BYTES:
             raise Damaged(f'it is larger than {MOST_BYTES >> 30} GiB')
-        metadata, tensors = _decode(Path(path).read_bytes())
+        metadata, tensors = _decode(source.read_bytes())
     except Damaged as error:
         raise ValueError(
             f'{str(path)!r} is damaged or no adapter file: {error}'
         ) from error
+    except Unregistered as error:
+        raise ValueError(f'{str(path)!r} needs {error}') from error
     if SUM not in metadata:
         warnings.warn(
             f'{str(path)!r} is of an older version, without a sha256: a '
@@ -211,7 +221,7 @@ def load_adapter(root: nn.Module, path: str | Path) -> dict[str, Any]:
             list, method or combination; the sentence says what differs.
     """
     metadata, tensors = read_adapter(path)
-    bank = _bank(root)
+    bank = bank_of(root)
     check_same(metadata, describe(root), path, bank.options)
     seen = metadata['samples_seen']
     strange = sorted(set(seen) - set(bank.rows.names))
@@ -241,7 +251,7 @@ def put(
         name: bank.rows.get_parameter(key)
         for name, key in bank.rows.stored(bank.rows.names).items()
     }
-    for name in bank.fill or ():
+    for name in bank.fill_vectors:
         places[f'{FILL}{name}'] = bank.get_parameter(f'{FILL}{name}')
     for name, parameter in places.items():
         if name in tensors:
@@ -258,7 +268,8 @@ def _digest(numbers: Tensor) -> str:
     return hashlib.sha256(data.numpy().tobytes()).hexdigest()[:16]
 
 
-def _bank(root: nn.Module) -> AdapterBank:
+def bank_of(root: nn.Module) -> AdapterBank:
+    """Return the adapters of a network; raises ``ValueError`` without."""
     bank = getattr(root, BANK, None)
     if not isinstance(bank, AdapterBank):
         raise ValueError(

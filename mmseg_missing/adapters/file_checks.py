@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from ..fill import parse_fill
+from ..fill import FILLS, parse_fill
 from ..modality import Modality, Stack
 from .file_format import Damaged
 from .rows import ROW_MODES, Rows
@@ -80,6 +80,15 @@ def _is_counts(value: Any) -> bool:
     )
 
 
+def _is_option(value: Any, held: int) -> bool:
+    """Say whether it is a word or a number, none that asks for more room."""
+    if type(value) is int:
+        return 0 <= value <= held
+    if isinstance(value, float):
+        return math.isfinite(value)
+    return value is None or isinstance(value, (bool, str))
+
+
 def _is_dict(value: Any) -> bool:
     return isinstance(value, dict)
 
@@ -98,7 +107,7 @@ def _is_fill(value: Any) -> bool:
 KINDS: dict[str, Callable[[Any], bool]] = {
     'method': _is_name,
     'options': _is_dict,
-    'rows': lambda value: isinstance(value, str) and value in ROW_MODES,
+    'rows': _is_name,
     'row_options': _is_dict,
     'network': _is_name,
     'stack': lambda value: _is_list_of(_is_modality, value),
@@ -115,6 +124,7 @@ MORE: dict[str, Callable[[Any], bool]] = {
     'fill': _is_fill,
     'results': _is_optional_dict,
     'root': _is_text,
+    'trainable': lambda value: _is_list_of(_is_text, value),
 }
 
 
@@ -130,6 +140,7 @@ def check_metadata(
     Raises:
         Damaged: an entry that is missing, of a wrong kind, out of bounds, or
             at odds with another one or with the tensors.
+        Unregistered: it needs a part of somebody's own.
     """
     for key, is_right in {**KINDS, **MORE}.items():
         is_optional = key in MORE or key in ADDED
@@ -138,12 +149,38 @@ def check_metadata(
         if key not in metadata or not is_right(metadata[key]):
             raise Damaged(f'its {key} is missing, or of a wrong kind')
     names = [name for name, *_ in metadata['sites']]
+    _check_registered(metadata)
     majors = metadata.get('batch_major', [])
     if len(set(names)) < len(names) or not set(majors) <= set(names):
         raise Damaged('its sites name a layer twice, or lack one')
     stack = stack_of(metadata)
     _check_combinations(metadata, stack)
     _check_shapes(metadata, stack, shapes)
+
+
+class Unregistered(ValueError):
+    """What a file needs that nobody registered here, as a clause."""
+
+
+def _check_registered(metadata: Mapping[str, Any]) -> None:
+    """Refuse a file that needs a part of somebody's own which is not here.
+
+    Raises:
+        Unregistered: names it.
+    """
+    fill = metadata.get('fill') or {}
+    fills = fill.values() if isinstance(fill, dict) else [fill]
+    needed = [
+        ('row mode', metadata['rows'], ROW_MODES),
+        *(('fill', text.partition(':')[0], FILLS) for text in fills),
+    ]
+    for what, name, known in needed:
+        if name not in known:
+            raise Unregistered(
+                f'the {what} {name!r}, which nobody registered here; give the '
+                'config that it was trained with, whose `custom_imports` '
+                'brings it'
+            )
 
 
 def stack_of(metadata: Mapping[str, Any]) -> Stack:
@@ -185,7 +222,7 @@ def _check_combinations(metadata: Mapping[str, Any], stack: Stack) -> None:
         raise Damaged('its combinations are not those that saw samples')
     for name in seen:
         try:
-            full_name = stack.format(stack.parse(name))
+            full_name = stack.canonical(name)
         except ValueError as error:
             raise Damaged(str(error)) from error
         if full_name != name or name == stack.full:
@@ -201,9 +238,7 @@ def _check_shapes(
     held = sum(map(prod, shapes.values()))
     width = sum(width for *_, width in metadata['sites'])
     options = metadata.get('row_options', {})
-    if width > held or not all(
-        _is_count(value, held + 1) for value in options.values()
-    ):
+    if width > held or not all(_is_option(v, held) for v in options.values()):
         raise Damaged('it holds fewer numbers than its sites and rows need')
     try:
         with torch.device('meta'):

@@ -21,6 +21,7 @@ _SAME = (
     'row_options',
     'sites',
     'identity',
+    'trainable',
     'base',
 )
 # The key of `model.adapter` that makes them the same.
@@ -30,14 +31,17 @@ KEYS = {
     'rows': 'rows',
     'row_options': 'rows',
 }
-_WORDS = {'sites': 'choice of sites'}
+_WORDS = {
+    'sites': 'choice of sites',
+    'trainable': 'choice of `model.trainable`',
+}
 
 
 def check_fill(
     bank: AdapterBank, fills: Mapping[str, Tensor], path: str | Path
 ) -> None:
     """Refuse a file whose learned fill is not the network's."""
-    ours = {f'fill.{k}': v.shape for k, v in (bank.fill or {}).items()}
+    ours = {f'fill.{k}': v.shape for k, v in bank.fill_vectors.items()}
     theirs = {key: vector.shape for key, vector in fills.items()}
     if ours != theirs:
         raise ValueError(
@@ -65,9 +69,9 @@ def check_same(
         ValueError: something differs.
     """
     for key in _SAME:
-        ours = _as_read(expected[key])
+        ours = _as_read(expected.get(key, []))
         # Files of version 0.1 lack what had one value only.
-        theirs = found.get(key, ours if key in ADDED else None)
+        theirs = found.get(key, ours if key in ADDED else [])
         if key == 'options' and theirs == _as_read(options):
             continue
         if ours != theirs:

@@ -43,23 +43,92 @@ def fold(root: nn.Module, combination: str) -> list[str]:
             f'{bank.method.__name__} adapters cannot be folded: '
             f'{bank.method.unfoldable}'
         )
-    combination = bank.stack.format(bank.stack.parse(combination))
+    combination = bank.stack.canonical(combination)
     if combination not in (*bank.served, bank.stack.full):
         raise ValueError(
             f'no trained row for {combination!r}, only for '
             f'{list(bank.served)}; give the adapter file that has it'
         )
-    numbers = bank.numbers([combination])[0].split(bank.widths)
+    [numbers] = bank.numbers(bank.stack.present(combination))
     layers = [root.get_submodule(site.name) for site in bank.sites]
     _check_foldable(bank.sites, layers)
     gained = []
-    for site, layer, part in zip(bank.sites, layers, numbers):
+    for site, layer, part in zip(
+        bank.sites, layers, numbers.split(bank.widths)
+    ):
         had_bias = layer.bias is not None
         layer.adapter.fold(layer, part)
         if not had_bias and layer.bias is not None:
             gained.append(site.name)
     detach(root)
     return gained
+
+
+def fold_network(
+    network: nn.Module, combination: str, image: Tensor | None = None
+) -> dict[str, Any]:
+    """Dissolve all adapters, and BatchNorms, into other weights, in place.
+
+    Args:
+        network: Itself or parts of it have adapters; it ends in evaluation
+            mode.
+        combination: What will be present, such as ``rgb``.
+        image: An input of any values with which ``network`` runs, to see
+            which convolution each BatchNorm follows; None keeps them.
+
+    Returns:
+        What a segmentor needs as ``folded`` to take the weights.
+
+    Raises:
+        ValueError: no adapters, or see :func:`fold`.
+    """
+    roots = list(adapted(network))
+    if not roots:
+        raise ValueError('there are no adapters to fold; give --adapter')
+    stack = roots[0][1].adapters.stack
+    fill = {
+        name: vector.tolist()
+        for _, root in roots
+        for name, vector in root.adapters.fill_vectors.items()
+    }
+    biases = [
+        f'{name}.{layer}' if name else layer
+        for name, root in roots
+        for layer in fold(root, combination)
+    ]
+    norms = {}
+    network.eval()
+    if image is not None:
+        image = image.requires_grad_()
+        norms = find_foldable_norms(network, lambda: network(image))
+    return {
+        'combination': stack.canonical(combination),
+        'biases': biases + fold_norms(network, norms),
+        'norms': list(norms),
+        'fill': fill,
+    }
+
+
+def add_biases(root: nn.Module, names: Iterable[str]) -> None:
+    """Give the named layers a bias of zeros, as folding did.
+
+    Raises:
+        ValueError: a name that ``root`` lacks, or of something that takes
+            no bias.
+    """
+    for name in names:
+        layer = layer_named(root, name)
+        if (
+            not _is_own(layer, 'weight')
+            or 'bias' not in layer._parameters
+            or (layer.bias is not None)
+        ):
+            raise ValueError(
+                f'{type(layer).__name__} {name!r} takes no further bias; the '
+                'folded file was made from another network'
+            )
+        zeros = layer.weight.new_zeros(_out_features(layer))
+        layer.bias = nn.Parameter(zeros, requires_grad=False)
 
 
 def _check_foldable(
@@ -132,76 +201,9 @@ def _is_own(layer: nn.Module, key: str) -> bool:
     return isinstance(layer._parameters.get(key), nn.Parameter)
 
 
-def add_biases(root: nn.Module, names: Iterable[str]) -> None:
-    """Give the named layers a bias of zeros, as folding did.
-
-    Raises:
-        ValueError: a name that ``root`` lacks, or of something that takes
-            no bias.
-    """
-    for name in names:
-        layer = layer_named(root, name)
-        if (
-            not _is_own(layer, 'weight')
-            or 'bias' not in layer._parameters
-            or (layer.bias is not None)
-        ):
-            raise ValueError(
-                f'{type(layer).__name__} {name!r} takes no further bias; the '
-                'folded file was made from another network'
-            )
-        zeros = layer.weight.new_zeros(_out_features(layer))
-        layer.bias = nn.Parameter(zeros, requires_grad=False)
-
-
 def _out_features(layer: nn.Module) -> int:
     """Return how many channels ``layer`` gives; transposed ones differ."""
     for key in ('out_channels', 'out_features'):
         if hasattr(layer, key):
             return getattr(layer, key)
     return len(layer.weight)
-
-
-def fold_network(
-    network: nn.Module, combination: str, image: Tensor | None = None
-) -> dict[str, Any]:
-    """Dissolve all adapters, and BatchNorms, into other weights, in place.
-
-    Args:
-        network: Itself or parts of it have adapters; it ends in evaluation
-            mode.
-        combination: What will be present, such as ``rgb``.
-        image: An input of any values with which ``network`` runs, to see
-            which convolution each BatchNorm follows; None keeps them.
-
-    Returns:
-        What a segmentor needs as ``folded`` to take the weights.
-
-    Raises:
-        ValueError: no adapters, or see :func:`fold`.
-    """
-    roots = list(adapted(network))
-    if not roots:
-        raise ValueError('there are no adapters to fold; give --adapter')
-    stack = roots[0][1].adapters.stack
-    fill = {
-        name: vector.tolist()
-        for _, root in roots
-        for name, vector in (root.adapters.fill or {}).items()
-    }
-    biases = [
-        f'{name}.{layer}' if name else layer
-        for name, root in roots
-        for layer in fold(root, combination)
-    ]
-    norms = {}
-    network.eval()
-    if image is not None:
-        image = image.requires_grad_()
-        norms = find_foldable_norms(network, lambda: network(image))
-    return {
-        'combination': stack.format(stack.parse(combination)),
-        'biases': biases + fold_norms(network, norms),
-        'norms': list(norms),
-        'fill': fill,
-    }

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from ..present import keys
 from .attach import BANK
 from .bank import AdapterBank
-from .file import describe, put, read_adapter
+from .file import bank_of, describe, put, read_adapter
 from .file_checks import FILL, rows_of, stack_of
 from .file_match import check_fill, check_same
 
@@ -51,14 +52,20 @@ def _written_out(
     """Return the rows of those combinations that the file serves."""
     rows = rows_of(metadata, stack_of(metadata))
     rows.load({k: v for k, v in tensors.items() if not k.startswith(FILL)})
-    served = rows.served(list(metadata['samples_seen']), names)
+    stack = rows.stack
+    seen = stack.present([*metadata['samples_seen']])
+    present = stack.present(names)
+    is_served = rows.served(seen, present)
+    served = [*compress(names, is_served.tolist())]
     if len(served) * rows.width > MOST_NUMBERS:
         raise ValueError(
             f'{str(path)!r} serves {len(served)} combinations of '
             f'{rows.width} numbers, too many to be written out; load it by '
             'itself into a network of its own row mode'
         )
-    return dict(zip(served, rows.compute(served))) if served else {}
+    if not served:
+        return {}
+    return dict(zip(served, rows(present[is_served])))
 
 
 def load_adapters(
@@ -112,6 +119,50 @@ def load_adapters(
     return [metadata for metadata, _ in found]
 
 
+def start_from(root: nn.Module, path: str | Path) -> tuple[str, ...]:
+    """Let training start from what an adapter file has learnt.
+
+    Its rows go to the combinations that the network learns too, each with
+    the samples that it saw; other rows stay at the identity. A file of
+    another row mode is written out and set as closely as rows can be.
+
+    Args:
+        root: A network with adapters, the base already loaded.
+        path: The file.
+
+    Returns:
+        The combinations that start from the file.
+
+    Raises:
+        FileNotFoundError: no such file.
+        ValueError: a file that is damaged, or for another base, stack, site
+            list or method; none of its combinations is the network's, or
+            the network's row mode cannot be set.
+    """
+    metadata, tensors = read_adapter(path)
+    bank, expected = bank_of(root), describe(root)
+    ours = {key: expected[key] for key in ('rows', 'row_options')}
+    check_same({**metadata, **ours}, expected, path, bank.options)
+    fills = {k: v for k, v in tensors.items() if k.startswith(FILL)}
+    check_fill(bank, fills, path)
+    seen = metadata['samples_seen']
+    taken = tuple(name for name in bank.rows.names if name in seen)
+    if not taken:
+        raise ValueError(
+            f'{str(path)!r} repairs {sorted(seen)}, this network learns '
+            f'{list(bank.rows.names)}: nothing to start from; check '
+            '`model.adapter.combinations`'
+        )
+    if all(metadata.get(key) == value for key, value in ours.items()):
+        put(bank, tensors, seen)
+    else:
+        rows = _written_out(metadata, tensors, taken, path)
+        put(bank, fills, {name: seen[name] for name in rows})
+        with torch.no_grad():
+            bank.rows.write_all(rows)
+    return taken
+
+
 def _table_of(root: nn.Module) -> AdapterBank:
     bank = getattr(root, BANK, None)
     if not isinstance(bank, AdapterBank) or bank.row_mode != 'table':
@@ -131,7 +182,8 @@ def _check_fill(
             f'{str(path)!r} was learnt for fill {fill}, the first file for '
             f'{first.get("fill")}; join files of one fill'
         )
-    if 'learned' in json.dumps(fill):
+    fills = fill.values() if isinstance(fill, dict) else [fill]
+    if 'learned' in fills:
         raise ValueError(
             f'{str(path)!r} has a learned fill, which belongs to its own rows '
             'alone; load it by itself'
@@ -148,7 +200,7 @@ def _check_names(
         if name in owner:
             raise ValueError(
                 f'{str(owner[name])!r} and {str(path)!r} both repair '
-                f'{name!r}; cut one down with `tools/export_adapter.py '
+                f'{name!r}; cut one down with `mmseg-missing export-adapter '
                 '--combination`'
             )
         if name not in bank.rows.names:

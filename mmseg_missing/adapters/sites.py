@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -77,7 +77,7 @@ def never_called(root: nn.Module) -> set[str]:
     }
 
 
-def matches(pattern: str, name: str) -> bool:
+def matches(pattern: str, name: str, key: str = 'model.adapter.sites') -> bool:
     """Say whether a full regex or a dotted suffix names ``name``."""
     exact = _exact_name(pattern)
     if exact is not None:
@@ -86,8 +86,7 @@ def matches(pattern: str, name: str) -> bool:
         is_match = re.fullmatch(pattern, name) is not None
     except re.error as error:
         raise ValueError(
-            f'adapter site {pattern!r} is no regular expression: {error}; '
-            'check `model.adapter.sites`'
+            f'{pattern!r} is no regular expression: {error}; check `{key}`'
         ) from error
     return is_match or name == pattern or name.endswith('.' + pattern)
 
@@ -129,24 +128,13 @@ def find_sites(
     kept = tuple(keeping(root))
     silent = never_called(root)
     layers = dict(root.named_modules())
-    for pattern in batch_major:
-        if not any(matches(pattern, name) for name in layers):
-            raise ValueError(
-                f'batch-major pattern {pattern!r} matched no layer of '
-                f'{type(root).__name__}; check `model.adapter.batch_major`'
-            )
+    _check_batch_major(root, batch_major, layers)
     if patterns is None:
         names = [n for n in layers if n not in silent and _inside(n, within)]
         names = [n for n in names if fits(n)]
     else:
         names = _named_by_user(root, list(layers), patterns, fits)
-        dead = silent.intersection(names)
-        if dead:
-            raise ValueError(
-                f'adapter site {sorted(dead)[0]!r} is never called as a '
-                'module, an adapter there would learn nothing; remove it '
-                'from `model.adapter.sites`'
-            )
+        _check_called(names, silent)
     if not names:
         raise ValueError(
             f'{type(root).__name__} has no layer that this method adapts; '
@@ -216,7 +204,7 @@ def _exact_name(pattern: str) -> str | None:
 def read_sites(path: str | Path) -> list[str]:
     """Return patterns for the names in a file ``{"sites": [name, ...]}``.
 
-    ``tools/analyze_modalities.py`` writes such files.
+    ``mmseg-missing analyze`` writes such files.
 
     Raises:
         FileNotFoundError: no such file.
@@ -235,7 +223,7 @@ def read_sites(path: str | Path) -> list[str]:
     except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise ValueError(
             f'{str(path)!r} is no file of adapter sites, expected '
-            '{"sites": [names]}; write one with tools/analyze_modalities.py'
+            '{"sites": [names]}; write one with mmseg-missing analyze'
         ) from error
 
 
@@ -262,6 +250,28 @@ def _named_by_user(
             )
         chosen.update(found)
     return [name for name in names if name in chosen]
+
+
+def _check_called(names: Sequence[str], silent: Collection[str]) -> None:
+    """Refuse layers that the user named and that are never called."""
+    for name in sorted(names):
+        if name in silent:
+            raise ValueError(
+                f'adapter site {name!r} is never called as a module, an '
+                'adapter there would learn nothing; remove it from '
+                '`model.adapter.sites`'
+            )
+
+
+def _check_batch_major(
+    root: nn.Module, patterns: Iterable[str], names: Collection[str]
+) -> None:
+    for pattern in patterns:
+        if not any(matches(pattern, name) for name in names):
+            raise ValueError(
+                f'batch-major pattern {pattern!r} matched no layer of '
+                f'{type(root).__name__}; check `model.adapter.batch_major`'
+            )
 
 
 def _inside(name: str, within: tuple[str, ...]) -> bool:

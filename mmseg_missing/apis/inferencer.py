@@ -23,6 +23,7 @@ from ..datasets.transforms.encoding import find_encoder
 from ..datasets.transforms.file_format import is_nodata, nodata_in_unit
 from ..modality import Modality, Stack
 from ..startup.checks import require
+from ..values import data_sets
 from .model import AdapterFiles, init_model
 
 LOADERS = ('LoadModalities', 'LoadLabel')
@@ -188,12 +189,9 @@ def _inputs(
 
 def one_dataset(dataloader: Mapping[str, Any]) -> Any:
     """Return the config of a dataloader's data set, the first of several."""
-    dataset = dataloader.get('dataset')
-    while isinstance(dataset, Mapping) and 'type' in dataset:
-        inner = dataset.get('dataset') or dataset.get('datasets')
-        if not inner:
-            return dataset
-        dataset = inner if isinstance(inner, Mapping) else inner[0]
+    dataset = next(iter(data_sets(dataloader.get('dataset'))), None)
+    if isinstance(dataset, Mapping) and 'type' in dataset:
+        return dataset
     raise ValueError(
         f'`test_dataloader.dataset` describes no data set, got {dataset!r}; '
         'give a leaf config'

@@ -28,6 +28,7 @@ from ..adapters import (
     read_adapter,
 )
 from ..engine.checkpoints import read_checkpoint
+from ..remote import Remote, located
 from ..startup.adapter_configs import (
     adapter_config,
     adapter_of,
@@ -41,7 +42,8 @@ from ..startup.config_files import find_config
 from ..startup.sentences import naming_section
 
 # One adapter file, several that are joined into a table, or none.
-AdapterFiles: TypeAlias = str | Path | Sequence[str | Path] | None
+AdapterFile: TypeAlias = str | Path | Remote
+AdapterFiles: TypeAlias = AdapterFile | Sequence[AdapterFile] | None
 
 
 def init_model(
@@ -56,9 +58,11 @@ def init_model(
     Args:
         config: Config of the base or of its adapted sibling, or its file or
             name; it is kept as it is.
-        checkpoint: A base, a joined or a folded one.
-        adapter: Adapter file, or several for different combinations; its
-            adapters are attached when the config has none.
+        checkpoint: A base, a joined or a folded one; a path or an address
+            (``https://``, ``s3://``, ...).
+        adapter: Adapter file, or several for different combinations, by
+            path or address; its adapters are attached when the config has
+            none.
         device: Where it runs.
         trust: Let the checkpoint run code, should it hold any.
 
@@ -70,7 +74,7 @@ def init_model(
     check_device(device)
     is_read = isinstance(config, Config)
     cfg = copy.deepcopy(config) if is_read else load_config(config)
-    found = read_checkpoint(checkpoint, trust)
+    found, adapter = read_checkpoint(checkpoint, trust), _as_list(adapter)
     configure(cfg, found, adapter)
     init_default_scope(cfg.get('default_scope', 'mmseg'))
     with naming_section('model', cfg.filename):
@@ -139,7 +143,7 @@ def configure(
     if folded:
         check_folded(checkpoint['meta'])
         cfg.model.folded = folded
-        cfg.model.adapter = cfg.model.teacher = None
+        cfg.model.adapter = cfg.model.teacher = cfg.model.trainable = None
         cfg.model.fill = checkpoint['meta'].get('fill', 'zero')
         if cfg.model.backbone.type == 'AdaptedBackbone':
             cfg.model.backbone = cfg.model.backbone.backbone
@@ -159,10 +163,11 @@ def configure(
         )
 
 
-def _as_list(adapter: AdapterFiles) -> list[str | Path]:
+def _as_list(adapter: AdapterFiles) -> list[Path | Remote]:
     if adapter is None:
         return []
-    return [adapter] if isinstance(adapter, (str, Path)) else list(adapter)
+    is_one = isinstance(adapter, (str, Path, Remote))
+    return [located(file) for file in ([adapter] if is_one else adapter)]
 
 
 def load_weights(
@@ -199,10 +204,12 @@ def load_weights(
         load_adapter(roots[name], files[0])
     else:
         load_adapters(roots[name], files)
-    if roots[name] is not model and not rows:
+    besides = ', '.join(roots[name].adapters.trainable) or 'the head'
+    is_alone = roots[name] is model and not roots[name].adapters.trainable
+    if not (is_alone or rows):
         warnings.warn(
-            f'{str(files[0])!r} adapts the {name} alone; what else its run '
-            'trained (the head) is in the joined checkpoint, not in '
+            f'{str(files[0])!r} holds adapters alone; what else its run '
+            f'trained ({besides}) is in the joined checkpoint, not in '
             f'{str(path)!r}',
             stacklevel=2,
         )

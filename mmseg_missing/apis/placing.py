@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from itertools import islice
 from pathlib import Path
@@ -17,6 +18,7 @@ from ..adapters import adapted
 from ..importance import EvenImages, Sensitivity, build_probe
 from ..importance.placement import combine, write_sites
 from ..startup.checks import require
+from ..values import data_sets
 
 # As it was measured (docs/results/adapters.md, "Where").
 BY, IMAGES, BATCH, BATCHES = 'l1', 200, 8, 16
@@ -28,14 +30,19 @@ def dataset_config(cfg: Config, split: str) -> dict[str, Any]:
     Raises:
         ValueError: the config has no such split, or wraps its data set.
     """
-    dataset = dict(require(cfg, f'{split}_dataloader.dataset'))
-    if 'pipeline' not in dataset:
-        raise ValueError(
-            f'`{split}_dataloader.dataset` is a {dataset.get("type")} without '
-            'a `pipeline` to replace; give a plain data set by --cfg-options'
-        )
-    pipeline = require(cfg, 'test_dataloader.dataset.pipeline')
-    return {**dataset, 'pipeline': pipeline}
+    config = copy.deepcopy(require(cfg, f'{split}_dataloader.dataset'))
+    test = require(cfg, 'test_dataloader.dataset')
+    if split == 'test':
+        return config
+    for dataset in data_sets(config):
+        if 'pipeline' not in dataset:
+            raise ValueError(
+                f'`{split}_dataloader.dataset` is a {dataset.get("type")} '
+                'without a `pipeline` to replace; give a plain data set by '
+                '--cfg-options'
+            )
+        dataset['pipeline'] = require(data_sets(test)[0], 'pipeline')
+    return config
 
 
 def choose_places(

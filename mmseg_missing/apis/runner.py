@@ -12,6 +12,7 @@ from mmengine.runner import Runner
 
 from ..startup.foreign_values import check_foreign_values
 from ..startup.sentences import naming_section
+from ..startup.validation import check_validation, drop_idle_validation
 
 # What starts the processes of a launcher, and what it sets in each.
 STARTED_BY = {
@@ -30,10 +31,12 @@ def build_runner(cfg: Config) -> Runner:
         ValueError: a launcher that did not start this process.
     """
     check_foreign_values(cfg)
+    drop_idle_validation(cfg)
     if cfg.launcher == 'pytorch' and 'RANK' not in os.environ:
         raise ValueError(
             '--launcher pytorch needs torchrun: `torchrun '
-            '--nproc_per_node=2 tools/train.py CONFIG --launcher pytorch`'
+            '--nproc_per_node=2 -m mmseg_missing train CONFIG '
+            '--launcher pytorch`'
         )
     for launcher, (variable, command) in STARTED_BY.items():
         if cfg.launcher == launcher and variable not in os.environ:
@@ -59,7 +62,8 @@ class NamingRunner(Runner):
         """Wait: a run that is refused writes over no config."""
 
     def train(self):
-        """Write the config, then train."""
+        """Look at what validates, write the config, then train."""
+        check_validation(self)
         super().dump_config()
         return super().train()
 
@@ -130,9 +134,9 @@ class NamingRunner(Runner):
 
     def build_param_scheduler(self, scheduler):
         """Name `param_scheduler`; a short run may end in its warm-up."""
-        if isinstance(scheduler, (list, tuple)):
-            scheduler = [s for s in scheduler if self._begins(s)]
         with self._naming('param_scheduler'):
+            if isinstance(scheduler, (list, tuple)):
+                scheduler = [s for s in scheduler if self._begins(s)]
             return super().build_param_scheduler(scheduler)
 
     def _begins(self, scheduler: Any) -> bool:

@@ -13,14 +13,14 @@ from mmengine.dist import is_main_process
 from mmengine.hooks import LoggerHook
 from mmengine.runner import Runner
 
-from ..corruptions import FAULTS, SEVERITIES
 from ..engine.checkpoints import read_checkpoint
 from ..engine.hooks import ProgressBarHook
 from ..engine.network import network_of
 from ..evaluation import ConditionTable, Report, check_writable
-from ..evaluation.protocols import conditions, run_protocol
+from ..evaluation.protocols import EMM, Protocol
 from ..startup.checks import require
 from ..startup.classes import check_classes
+from ..values import data_sets
 from .model import AdapterFiles, configure, load_weights
 from .runner import build_runner
 
@@ -52,9 +52,7 @@ def score(
     present: Sequence[str] | None = None,
     fill: str | None = None,
     tta: bool = False,
-    protocol: str = 'EMM',
-    faults: Sequence[str] = tuple(FAULTS),
-    severities: Sequence[int] = SEVERITIES,
+    protocol: Protocol = EMM,
     out: str | Path | None = None,
 ) -> Report | ConditionTable:
     """Score combinations on the test split.
@@ -68,9 +66,7 @@ def score(
         fill: What stands in for an absent modality; default: the one of the
             config or adapter file.
         tta: Scale and flip.
-        protocol: ``EMM``, ``RMM``, ``NM`` or ``faults``.
-        faults: Of the protocol ``faults``.
-        severities: Of the same.
+        protocol: How sensors fail, see :meth:`Protocol.parse`.
         out: Folder for the report, or the table of a protocol.
 
     Returns:
@@ -86,7 +82,7 @@ def score(
     choose(cfg, protocol, present, fill)
     if out:
         metric_of(cfg).out_dir = str(check_writable(out))
-    if protocol != 'EMM':  # one table, not a report per condition
+    if protocol != EMM:  # one table, not a report per condition
         metric_of(cfg).out_dir = None
     if tta:
         augment(cfg)
@@ -96,23 +92,21 @@ def score(
     load_weights(network, found, checkpoint, adapter)
     check_classes(network, loader.dataset, found, checkpoint)
     show_progress(runner, len(loader))
-    if protocol != 'EMM':
-        names = network.stack.names
-        states = conditions(protocol, names, faults, severities)
-        return run_protocol(runner, protocol, states, out)
+    if protocol != EMM:
+        return protocol.run(runner, out)
     runner.test()
     return _report_of(runner)
 
 
 def choose(
     cfg: Config,
-    protocol: str = 'EMM',
+    protocol: Protocol = EMM,
     present: Sequence[str] | None = None,
     fill: str | None = None,
 ) -> None:
     """Write into a config what is scored, in place."""
-    default = 'full' if protocol in ('NM', 'faults') else 'every'
-    cfg.test_cfg.present = present or cfg.test_cfg.get('present', default)
+    known = cfg.test_cfg.get('present', protocol.present)
+    cfg.test_cfg.present = present or known
     if fill is not None:
         cfg.model.fill = fill
 
@@ -127,7 +121,8 @@ def augment(cfg: Config) -> None:
         raise ValueError(
             f'--tta needs `tta_pipeline` and `tta_model` in {cfg.filename!r}'
         )
-    cfg.test_dataloader.dataset.pipeline = cfg.tta_pipeline
+    for dataset in data_sets(cfg.test_dataloader.dataset):
+        dataset.pipeline = cfg.tta_pipeline
     cfg.model = dict(cfg.tta_model, module=cfg.model)
 
 

@@ -24,7 +24,6 @@ from ..startup.start import (
     check_start,
     resumes,
 )
-from ..startup.validation import check_validation, drop_idle_validation
 from .model import load_weights
 from .runner import build_runner
 
@@ -58,7 +57,6 @@ def train(cfg: Config) -> Runner:
             network, or of a training that is running.
     """
     check_start(cfg)
-    drop_idle_validation(cfg)
     with locked(cfg.work_dir, is_first_process(cfg.launcher)):
         runner = build_runner(cfg)
         look_at(runner)
@@ -72,7 +70,6 @@ def look_at(runner: Runner) -> None:
     dataset = runner.train_loop.dataloader.dataset
     check_classes(network, dataset)
     check_folder(runner.cfg)
-    check_validation(runner)
     base, is_adapted = base_of(runner.cfg), has_adapter(runner.cfg)
     if is_adapted:
         runner.logger.info(adapter_share(network))

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ..comparison.render import markdown_table
 from ..evaluation import Report
-from ..evaluation.tables import plain_table
+from ..evaluation.render import plain_table
 from ..visualization.bar_chart import bar_chart
 
 FILES = ('table.txt', 'table.md', 'chart.png')

@@ -5,10 +5,16 @@ from mmseg_missing.compat import require_stack
 
 require_stack()
 
-from .benchmark import Benchmark, Measurement
-from .cost_table import cost_table
-from .memory import MEASURED_BY, held_bytes, peak_bytes
-from .timing import MEASURED_IN_TURN, interleave, ratio_spread, spread
+from .benchmark import Benchmark, Measurement, cost_table
+from .measuring import (
+    MEASURED_BY,
+    MEASURED_IN_TURN,
+    held_bytes,
+    interleave,
+    peak_bytes,
+    ratio_spread,
+    spread,
+)
 from .variants import KINDS, Variants
 
 __all__ = [

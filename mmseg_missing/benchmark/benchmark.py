@@ -6,15 +6,27 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
+from prettytable import PrettyTable
 from torch import nn
 
-from .memory import peak_bytes
+from .measuring import interleave, peak_bytes, ratio_spread, spread
 from .steps import Forward, Training, random_batch
-from .timing import interleave, ratio_spread, spread
 from .variants import Variants
 
 # What stands below the ratios of a step.
 REFERENCE = {'forward': 'base', 'training': 'finetune'}
+COLUMNS = (
+    'present',
+    'step',
+    'network',
+    'ms',
+    'fastest',
+    'ratio',
+    '10-90 %',
+    'images/s',
+    'peak MiB',
+    'learns',
+)
 
 
 @dataclass(frozen=True)
@@ -30,7 +42,7 @@ class Measurement:
         images_per_second: At the median latency.
         ratio: Median, min, p10, p90 of the ratios to the reference of the
             same round; None where no reference was asked for.
-        peak_mib: See :data:`~mmseg_missing.benchmark.memory.MEASURED_BY`.
+        peak_mib: See :data:`~mmseg_missing.benchmark.measuring.MEASURED_BY`.
         parameters: All that the network has.
         trainable: Those that have a gradient in training, 0 in a forward.
     """
@@ -142,3 +154,41 @@ def _count(network: nn.Module, trainable: bool = False) -> int:
         for weight in network.parameters()
         if weight.requires_grad or not trainable
     )
+
+
+def cost_table(results: Sequence[Measurement], title: str) -> str:
+    """Return one row per measurement, a block per step and combination.
+
+    Args:
+        results: What :meth:`Benchmark.run` yields.
+        title: What was measured where.
+    """
+    table = PrettyTable(COLUMNS, align='r')
+    table.title = title
+    table.align.update(dict.fromkeys(COLUMNS[:3], 'l'))
+    blocks = [(m.combination, m.step) for m in results]
+    for index, m in enumerate(results):
+        is_first = index == 0 or blocks[index] != blocks[index - 1]
+        is_last = blocks[index] != (*blocks, None)[index + 1]
+        table.add_row(
+            [*(blocks[index] if is_first else ('', '')), *_cells(m)],
+            divider=is_last,
+        )
+    notes = ', '.join(f'{s} to {name}' for s, name in REFERENCE.items())
+    return f'{table.get_string()}\nms: median per batch; ratio: {notes}'
+
+
+def _cells(m: Measurement) -> list[str]:
+    ratio = ('-', '-')
+    if m.ratio:
+        low, high = m.ratio['p10'], m.ratio['p90']
+        ratio = (f'{m.ratio["median"]:.2f}', f'{low:.2f}-{high:.2f}')
+    return [
+        m.network,
+        f'{m.latency_ms["median"]:.1f}',
+        f'{m.latency_ms["min"]:.1f}',
+        *ratio,
+        f'{m.images_per_second:.2f}',
+        f'{m.peak_mib:.0f}',
+        f'{m.trainable:,}' if m.trainable else '-',
+    ]

@@ -9,7 +9,7 @@ from mmengine.structures import PixelData
 from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
-from .memory import held_bytes
+from .measuring import held_bytes
 
 
 class Forward:
@@ -91,7 +91,7 @@ def random_batch(
     labels = torch.randint(
         network.num_classes, (batch_size, 1, *size), generator=generator
     )
-    meta = {'present': stack.parse(combination)}
+    meta = {'present': stack.present(combination)[0]}
     samples = [
         SegDataSample(gt_sem_seg=PixelData(data=label), metainfo=meta)
         for label in labels

@@ -128,7 +128,8 @@ def without_adapter(model: Mapping[str, Any]) -> dict[str, Any]:
 
     With its sampler a step sees exactly the combination it is given.
     """
-    model = {**model, 'adapter': None, 'teacher': None, 'sampler': 'full'}
+    model = {**model, 'sampler': 'full'}
+    model.update(dict.fromkeys(('adapter', 'teacher', 'trainable')))
     fill = parse_fill(Stack(model['stack']), model.get('fill', 'zero'))
     if 'learned' in fill.values():
         model['fill'] = 'zero'  # the start of what is learned

@@ -19,6 +19,7 @@ from ..benchmark.loading import loading_table, time_steps
 from ..datasets.transforms.file_format import file_list
 from ..datasets.transforms.reading import read_array
 from ..startup.checks import require
+from ..values import data_sets
 from .arguments import add_config, add_config_options, at_least, verb_parser
 from .ending import say_next
 
@@ -66,7 +67,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     cv2.setNumThreads(1)
     cfg = read_config(args.config, args.cfg_options)
     init_default_scope(cfg.get('default_scope', 'mmseg'))
-    dataset = DATASETS.build(require(cfg, f'{args.split}_dataloader.dataset'))
-    indices = [i % len(dataset) for i in range(args.images + 1)]
-    print(loading_table(time_steps(dataset, indices, decode)))
+    parts = data_sets(require(cfg, f'{args.split}_dataloader.dataset'))
+    for number, part in enumerate(parts, 1):
+        dataset = DATASETS.build(part)
+        indices = [i % len(dataset) for i in range(args.images + 1)]
+        if len(parts) > 1:
+            print(f'data set {number} of {len(parts)}:')
+        print(loading_table(time_steps(dataset, indices, decode)))
     say_next('benchmark', args.config, why='what the network costs')

@@ -3,7 +3,7 @@
 About ten minutes on two CPU cores. Stopped, it goes on where it was.
 
 Example:
-  mmseg-missing demo
+  mmseg-missing demo --work-dir work_dirs/demo
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from ..apis.repair import Repaired, repair
 from ..apis.stages import forget, score_stage, train_stage
 from ..evaluation import check_writable
 from ..evaluation.measures import recovered_fraction
-from ..evaluation.tables import plain_table
+from ..evaluation.render import plain_table
 from ..startup.config_files import find_config
 from ..visualization.bar_chart import bar_chart
 from ..visualization.pictures import (

@@ -55,7 +55,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     require(cfg, 'model.stack')
     if args.dry_run:
         network = init_model(cfg, args.checkpoint, args.adapter)
-        network.stack.parse(args.combination)
+        network.stack.canonical(args.combination)
         facts = [
             *network_facts(network),
             ('folds', f'{args.combination} into a plain network'),

@@ -24,7 +24,7 @@ from torch import nn
 from ..apis.frames import FrameReader
 from ..apis.inferencer import Inferencer
 from ..apis.model import load_config
-from ..datasets.palette import voc_palette
+from ..datasets.classes import voc_palette
 from ..evaluation import check_writable
 from ..visualization.pictures import (
     colorize_label,

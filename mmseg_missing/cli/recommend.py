@@ -1,4 +1,4 @@
-"""Say which adapters fit so many numbers and hours, and why.
+"""Say which adapters suit a size and a time, and why.
 
 It goes by what this project measured, and says what nobody did.
 

@@ -1,7 +1,8 @@
 """Repair a trained network for missing sensors by adapters.
 
-Adapters learn all that may be missing in one run, and the network is scored
-before and after. Stop it when you like: the same command goes on.
+It takes no second config. Adapters learn all that may be missing in one run,
+and the network is scored before and after. Stop it when you like: the same
+command goes on.
 
 Example:
   mmseg-missing repair NAME work_dirs/NAME/epoch_30.pth
@@ -117,8 +118,11 @@ def main(argv: Sequence[str] | None = None) -> None:
     )
     files = args.config, args.checkpoint
     adapter = '--adapter', repaired.adapter
-    frame = f'--{repaired.before.modalities[0]}', 'FRAME', '--out', 'mask.png'
-    say_next('predict', *files, *adapter, *frame, why='the mask of a frame')
+    frames = [f'--{name}=FRAME' for name in worst.split('+')]
+    say_next(
+        *('predict', *files, *adapter, *frames, '--out', 'mask.png'),
+        why='use it',
+    )
     say_next(
         'fold',
         *files,

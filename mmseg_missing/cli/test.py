@@ -17,7 +17,7 @@ from ..apis.model import configure, load_config, load_weights
 from ..apis.score import check_scoring, choose, score
 from ..corruptions import FAULTS, SEVERITIES
 from ..engine.checkpoints import read_checkpoint
-from ..evaluation.protocols import PROTOCOLS
+from ..evaluation.protocols import PROTOCOLS, Protocol
 from ..modality import Stack
 from ..startup.adapter_configs import has_adapter
 from ..startup.dedicated import keep_modalities
@@ -123,19 +123,23 @@ def main(argv: Sequence[str] | None = None) -> None:
             present=args.present,
             fill=args.fill,
             tta=args.tta,
-            protocol=args.protocol,
-            faults=args.faults,
-            severities=args.severities,
+            protocol=protocol_of(cfg, args),
             out=args.out,
         )
     what_next(cfg, args)
+
+
+def protocol_of(cfg: Config, args: argparse.Namespace) -> Protocol:
+    """Return how sensors shall fail."""
+    names = Stack(cfg.model.stack).names
+    return Protocol.parse(args.protocol, names, args.faults, args.severities)
 
 
 def plan(cfg: Config, args: argparse.Namespace) -> str:
     """Say what would be scored, from what and to which files."""
     found = read_checkpoint(args.checkpoint)
     configure(cfg, found, args.adapter)
-    choose(cfg, args.protocol, args.present, args.fill)
+    choose(cfg, protocol_of(cfg, args), args.present, args.fill)
     network = build_network(cfg)
     load_weights(network, found, args.checkpoint, args.adapter)
     names = network.stack.choose(cfg.test_cfg.present)
@@ -156,12 +160,13 @@ def what_next(cfg: Config, args: argparse.Namespace) -> None:
     """Print how a base is repaired, or a repaired network is used."""
     is_changed = args.cfg_options or args.modalities
     config = dumped(cfg) if is_changed else args.config
-    stack = Stack(cfg.model.stack)
-    if args.adapter or has_adapter(cfg) or len(stack.sensors) < 2:
+    stack, folded = Stack(cfg.model.stack), cfg.model.get('folded')
+    given = (config, args.checkpoint)
+    is_done = args.adapter or has_adapter(cfg) or folded
+    if is_done or len(stack.sensors) < 2:
         files = ('--adapter', *args.adapter) if args.adapter else ()
-        frame = (f'--{stack.names[0]}', 'FRAME', '--out', 'mask.png')
-        given = (config, args.checkpoint, *files, *frame)
-        say_next('predict', *given, why='the mask of a frame')
+        kept = folded['combination'] if folded else stack.full
+        frame = (f'--{kept.split("+")[0]}', 'FRAME', '--out', 'mask.png')
+        say_next('predict', *given, *files, *frame, why='the mask of a frame')
     else:
-        given = (config, args.checkpoint)
         say_next('repair', *given, why='adapters for what may be missing')

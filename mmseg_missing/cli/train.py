@@ -13,7 +13,6 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
 from mmengine.config import Config
 
 from ..apis.model import load_config, load_weights
@@ -54,7 +53,9 @@ def parser() -> argparse.ArgumentParser:
         help='continue from the latest checkpoint in the work folder',
     )
     parser.add_argument(
-        '--amp', action='store_true', help='automatic mixed precision'
+        '--amp',
+        action='store_true',
+        help='automatic mixed precision; in bfloat16 on a CPU',
     )
     parser.add_argument(
         '--base',
@@ -82,8 +83,6 @@ def main(argv: Sequence[str] | None = None) -> None:
         set_base(cfg, args.base)
     apply_runner_arguments(cfg, args)
     cfg.resume = args.resume or cfg.get('resume', False)
-    if args.amp and not torch.cuda.is_available():
-        raise ValueError('--amp needs a GPU; leave it out')
     if args.amp:
         cfg.optim_wrapper.type = 'AmpOptimWrapper'
         cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')

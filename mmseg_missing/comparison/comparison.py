@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import statistics
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -12,6 +12,8 @@ from ..evaluation.measures import named_stack, scope
 
 # p of the one E(p) in the table.
 MISSING_RATE = 0.1
+# What is measured of every seed.
+MEASURES = ('mean', 'mean_missing', 'worst', 'expected', 'recovered')
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,11 @@ class Stat:
     """
 
     values: tuple[float, ...]
+
+    @classmethod
+    def known(cls, values: Sequence[float | None]) -> Stat | None:
+        """Return the values over seeds, if all are known."""
+        return None if None in values else cls(tuple(values))
 
     @property
     def mean(self) -> float:

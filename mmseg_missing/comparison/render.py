@@ -14,10 +14,9 @@ from matplotlib.ticker import (
     SymmetricalLogLocator,
 )
 
-from ..evaluation.files import check_writable
-from ..evaluation.tables import plain_table
-from ..visualization.bar_chart import COLOURS, FAINT, GRID, INK
-from .comparison import MISSING_RATE, Comparison, Method, Stat
+from ..evaluation.render import check_writable, plain_table
+from ..visualization.bar_chart import COLOURS, FAINT, INK, headline, lighten
+from .comparison import MEASURES, MISSING_RATE, Comparison, Method, Stat
 
 # Field of Method, its column, and how its numbers are written.
 COLUMNS = (
@@ -31,8 +30,9 @@ COLUMNS = (
     ('seconds', 'seconds', ',.0f'),
     ('memory_mib', 'MiB', ',.0f'),
 )
-# These are told apart by their seeds; what a run costs is a plain mean.
-SPREAD = ('mean', 'mean_missing', 'worst', 'expected', 'recovered')
+MARKERS = 'osD^vP'
+# Of a logarithmic axis, times powers of ten.
+TICKS = (1, 2, 5)
 
 
 def method_rows(comparison: Comparison) -> list[list[str]]:
@@ -102,7 +102,7 @@ def write_comparison(
 
 def _method_row(method: Method) -> list[str]:
     cells = [
-        _cell(getattr(method, field), form, field in SPREAD)
+        _cell(getattr(method, field), form, field in MEASURES)
         for field, _, form in COLUMNS
     ]
     return [method.name, str(len(method.seeds)), *cells]
@@ -125,11 +125,6 @@ def markdown_table(rows: Sequence[Sequence[str]]) -> str:
         f'| {" | ".join(cell.replace("|", "/") for cell in line)} |'
         for line in lines
     )
-
-
-MARKERS = 'osD^vP'
-# Times powers of ten.
-TICKS = (1, 2, 5)
 
 
 def tradeoff_chart(comparison: Comparison) -> Figure:
@@ -205,27 +200,9 @@ def _scale(axes: Axes, added: Sequence[float]) -> None:
 
 
 def _decorate(axes: Axes, comparison: Comparison) -> None:
-    """Add the headline and a light grid; remove the box."""
     count = len(comparison.missing)
     axes.set_xlabel('parameters added for one combination', color=INK)
     axes.set_ylabel(f'mIoU (%), mean of {count} combinations', color=INK)
-    axes.set_title(
-        'Accuracy with missing modalities\n',
-        loc='left',
-        fontsize=12,
-        fontweight='bold',
-        color=INK,
-    )
-    axes.annotate(
-        ', '.join(comparison.settings.split('; ')[:3]),
-        (0, 1),
-        xytext=(0, 6),
-        xycoords='axes fraction',
-        textcoords='offset points',
-        color=FAINT,
-        fontsize=8,
-    )
-    axes.grid(color=GRID)
-    axes.set_axisbelow(True)
-    axes.spines[['top', 'right']].set_visible(False)
-    axes.tick_params(length=0, which='both')
+    note = ', '.join(comparison.settings.split('; ')[:3])
+    headline(axes, 'Accuracy with missing modalities', note)
+    lighten(axes)

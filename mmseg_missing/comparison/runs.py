@@ -13,6 +13,8 @@ from ..evaluation.report import Report
 
 # What these two are called wherever methods are.
 BASE, DEDICATED = 'base', 'dedicated'
+REPORT_FILE = 'report.json'
+SEED = re.compile(r'(?P<name>.+)[-_]seed(?P<seed>\d+)')
 
 
 @dataclass(frozen=True)
@@ -96,10 +98,6 @@ class Run:
         if cost.added_parameters or not self.is_split:
             return cost.added_parameters
         return cost.total_parameters
-
-
-REPORT_FILE = 'report.json'
-SEED = re.compile(r'(?P<name>.+)[-_]seed(?P<seed>\d+)')
 
 
 def split_seed(name: str) -> tuple[str, int | None]:
@@ -204,7 +202,7 @@ def _dedicated(part: Part) -> Part:
         raise ValueError(
             f'{part.folder!r} has no mIoU of {full or "all it knows"}, for '
             'which a dedicated network is trained; score it on that '
-            '(tools/test.py --present full)'
+            '(mmseg-missing test --present full)'
         )
     return replace(part, combination=full)
 
@@ -250,7 +248,7 @@ def _reports(folder: Path) -> list[Path]:
     if not folder.is_dir():
         raise FileNotFoundError(
             f'no work folder {str(folder)!r}; train the network first '
-            '(tools/train.py)'
+            '(mmseg-missing train)'
         )
     for path in (folder / REPORT_FILE, folder / 'test' / REPORT_FILE):
         if path.is_file():
@@ -258,8 +256,8 @@ def _reports(folder: Path) -> list[Path]:
     found = sorted(folder.rglob(REPORT_FILE))
     if not found:
         raise FileNotFoundError(
-            f'no {REPORT_FILE} in or below {str(folder)!r}; `python '
-            f'tools/test.py CONFIG CHECKPOINT --out {folder / "test"}` '
+            f'no {REPORT_FILE} in or below {str(folder)!r}; '
+            f'`mmseg-missing test CONFIG CHECKPOINT --out {folder / "test"}` '
             'writes it'
         )
     return found

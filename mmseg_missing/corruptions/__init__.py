@@ -4,7 +4,7 @@
 ``protocols``: those of arXiv:2503.18445 on normalised batches.
 """
 
-from .faults import FAULTS, SEVERITIES, check_fault, corrupt
+from .faults import FAULTS, SEVERITIES, check_fault, corrupt, levels
 from .protocols import (
     NM_LEVELS,
     RMM_RATES,
@@ -23,4 +23,5 @@ __all__ = [
     'check_fault',
     'corrupt',
     'drop_values',
+    'levels',
 ]

@@ -8,33 +8,56 @@ return): such pixels carry no weight, and faults of values leave them alone.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Sequence
 
 import torch
 from torch import Generator, Tensor
+from torch.nn import functional as F
 
-from ..values import choice, whole
-from .views import blurred, late, shifted
-from .weather import add_fog, add_rain, patches
+from ..names import Names
+from ..values import whole
 
 SEVERITIES = (1, 2, 3, 4, 5)
+STREAK_ROWS = 480 / 24
+"""Length of a drop's streak in pixels of a picture with 480 rows."""
 
 
-@dataclass(frozen=True)
-class Fault:
-    """How one fault is made.
+FAULTS = Names(
+    'fault',
+    'a function with its `levels` (see `levels`)',
+    lambda fault: callable(fault) and hasattr(fault, 'levels'),
+)
+"""The faults by name. Their levels are ours: no standard sets them."""
+
+
+def levels(
+    *given: float, keeps_holes: bool = True
+) -> Callable[[Callable[..., Tensor]], Callable[..., Tensor]]:
+    """Say of a function how far each severity goes: now it can be a fault.
+
+    The function takes the image (C, H, W), where it was measured (H, W)
+    bool, a level and a generator of all that it draws, and returns a new
+    image.
 
     Args:
-        apply: Of the image (C, H, W), where it was measured (H, W), a level
-            and a generator.
-        levels: One per severity.
+        *given: One level per severity.
         keeps_holes: What was not measured stays at 0.
-    """
 
-    apply: Callable[[Tensor, Tensor, float, Generator], Tensor]
-    levels: tuple[float, ...]
-    keeps_holes: bool = True
+    Raises:
+        ValueError: another number of levels.
+    """
+    if len(given) != len(SEVERITIES):
+        raise ValueError(
+            f'a fault has {len(SEVERITIES)} levels, one per severity, got '
+            f'{given}'
+        )
+
+    def mark(apply: Callable[..., Tensor]) -> Callable[..., Tensor]:
+        apply.levels, apply.keeps_holes = given, keeps_holes
+        return apply
+
+    return mark
 
 
 def corrupt(image: Tensor, fault: str, severity: int, seed: int) -> Tensor:
@@ -58,12 +81,17 @@ def corrupt(image: Tensor, fault: str, severity: int, seed: int) -> Tensor:
         raise ValueError(
             f'a fault takes an image (C, H, W), got {tuple(image.shape)}'
         )
-    kind = FAULTS[fault]
+    apply = FAULTS[fault]
     measured = (image != 0).any(0)
     generator = Generator().manual_seed(seed)
-    level = kind.levels[severity - 1]
-    result = kind.apply(image, measured, level, generator)
-    return result * measured if kind.keeps_holes else result
+    level = apply.levels[severity - 1]
+    result = apply(image, measured, level, generator)
+    if result.shape != image.shape:
+        raise ValueError(
+            f'fault {fault!r} made {tuple(result.shape)} of an image '
+            f'{tuple(image.shape)}; return one of the same shape'
+        )
+    return result * measured if apply.keeps_holes else result
 
 
 def check_fault(fault: str, severity: int) -> None:
@@ -73,7 +101,7 @@ def check_fault(fault: str, severity: int) -> None:
         TypeError: a severity that is no whole number.
         ValueError: unknown fault or severity.
     """
-    choice('fault', fault, FAULTS)
+    FAULTS.find('fault', fault)
     whole('severity', severity, min(SEVERITIES), max(SEVERITIES))
 
 
@@ -86,6 +114,7 @@ def spread(image: Tensor, measured: Tensor) -> tuple[Tensor, Tensor]:
     return mean, (square / count).sqrt()
 
 
+@levels(0.1, 0.2, 0.4, 0.7, 1.0)
 def add_noise(
     image: Tensor, measured: Tensor, level: float, generator: Generator
 ) -> Tensor:
@@ -95,13 +124,28 @@ def add_noise(
     return image + level * std * noise.to(image)
 
 
+@levels(1, 2, 3.5, 5, 8)
 def blur(
     image: Tensor, measured: Tensor, level: float, generator: Generator
 ) -> Tensor:
-    """Blur by a Gaussian of ``level`` pixels: a lens out of focus, or wet."""
-    return blurred(image, measured, level * image.shape[1] / 480)
+    """Blur by a Gaussian of ``level`` pixels: a lens out of focus, or wet.
+
+    A pixel becomes the mean of what was measured around it.
+    """
+    sigma = level * image.shape[1] / 480
+    reach = max(math.ceil(3 * sigma), 1)
+    place = torch.arange(-reach, reach + 1)
+    kernel = torch.exp(-(place**2) / (2 * sigma**2)).to(image)
+    weight = measured.to(image)[None]
+    stacked = torch.cat((image * weight, weight))[:, None]
+    for shape, pad in (((1, -1), (0, reach)), ((-1, 1), (reach, 0))):
+        stacked = F.conv2d(stacked, kernel.view(1, 1, *shape), padding=pad)
+    *channels, total = stacked[:, 0]
+    tiny = torch.finfo(image.dtype).tiny
+    return torch.stack(channels) / total.clamp(min=tiny)
 
 
+@levels(0.05, 0.1, 0.2, 0.35, 0.5)
 def cut_holes(
     image: Tensor, measured: Tensor, level: float, generator: Generator
 ) -> Tensor:
@@ -111,6 +155,7 @@ def cut_holes(
     return image * (field > edge.values)
 
 
+@levels(64, 32, 16, 8, 4)
 def quantise(
     image: Tensor, measured: Tensor, level: float, generator: Generator
 ) -> Tensor:
@@ -124,6 +169,7 @@ def quantise(
     return low + ((image - low) / safe).round() * step
 
 
+@levels(0.2, 0.4, 0.7, 1.0, 1.5)
 def drift(
     image: Tensor, measured: Tensor, level: float, generator: Generator
 ) -> Tensor:
@@ -134,43 +180,100 @@ def drift(
     return image + (level if sign > 0 else -level) * std * ramp.to(image)
 
 
+@levels(5, 8, 12, 16, 20, keeps_holes=False)
 def shift(
     image: Tensor, measured: Tensor, level: float, generator: Generator
 ) -> Tensor:
-    """Move the picture by ``level`` pixels in some direction."""
-    return shifted(image, level * image.shape[1] / 480, generator)
+    """Move the picture by ``level`` pixels; its edges are repeated."""
+    height, width = image.shape[1:]
+    pixels = level * height / 480
+    angle = 2 * math.pi * torch.rand((), generator=generator).item()
+    rows = torch.arange(height) - pixels * math.sin(angle)
+    columns = torch.arange(width) - pixels * math.cos(angle)
+    return _sampled(image, rows, columns)
 
 
+@levels(0.02, 0.04, 0.07, 0.1, 0.15, keeps_holes=False)
 def delay(
     image: Tensor, measured: Tensor, level: float, generator: Generator
 ) -> Tensor:
-    """Show an earlier moment: the camera has moved on by ``level``."""
-    return late(image, level, generator)
+    """Show what a camera saw before it went back and turned.
+
+    The earlier picture is larger by ``level`` and lies up to half of that
+    to one side, so all of it is in sight. A stand-in for a real earlier
+    frame, which single images do not have.
+    """
+    height, width = image.shape[1:]
+    side = torch.rand((), generator=generator).item() - 0.5
+    rows = (torch.arange(height) - (height - 1) / 2) / (1 + level)
+    columns = (torch.arange(width) - (width - 1) / 2) / (1 + level)
+    return _sampled(
+        image,
+        rows + (height - 1) / 2,
+        columns + (width - 1) / 2 + side * level / (1 + level) * width,
+    )
 
 
+@levels(0.2, 0.35, 0.5, 0.65, 0.8)
 def fog(
     image: Tensor, measured: Tensor, level: float, generator: Generator
 ) -> Tensor:
-    """Mix the share ``level`` of a patchy bright veil into the picture."""
-    return add_fog(image, *spread(image, measured), level, generator)
+    """Mix the share ``level`` of a patchy veil into the picture.
+
+    The veil is one standard deviation brighter than the mean.
+    """
+    mean, std = spread(image, measured)
+    field = patches(image.shape[1:], generator).to(image)
+    veil = (level * (1 + 0.3 * field)).clamp(0, 1)
+    return image + veil * (mean + std - image)
 
 
+@levels(0.02, 0.04, 0.07, 0.1, 0.15)
 def rain(
     image: Tensor, measured: Tensor, level: float, generator: Generator
 ) -> Tensor:
-    """Cover the share ``level`` of the picture with bright streaks."""
-    return add_rain(image, spread(image, measured)[1], level, generator)
+    """Cover the share ``level`` of the picture with thin upright streaks.
+
+    They are brighter by two standard deviations.
+    """
+    _, std = spread(image, measured)
+    height, width = image.shape[1:]
+    length = max(round(STREAK_ROWS * height / 480), 2)
+    drops = torch.rand(1, 1, height + length - 1, width, generator=generator)
+    is_drop = (drops < level / length).float()
+    streaks = F.max_pool2d(is_drop, (length, 1), stride=1)[0]
+    return image + 2 * std * streaks.to(image)
 
 
-FAULTS = {
-    'noise': Fault(add_noise, (0.1, 0.2, 0.4, 0.7, 1.0)),
-    'blur': Fault(blur, (1, 2, 3.5, 5, 8)),
-    'holes': Fault(cut_holes, (0.05, 0.1, 0.2, 0.35, 0.5)),
-    'quantisation': Fault(quantise, (64, 32, 16, 8, 4)),
-    'drift': Fault(drift, (0.2, 0.4, 0.7, 1.0, 1.5)),
-    'shift': Fault(shift, (5, 8, 12, 16, 20), keeps_holes=False),
-    'stale': Fault(delay, (0.02, 0.04, 0.07, 0.1, 0.15), keeps_holes=False),
-    'fog': Fault(fog, (0.2, 0.35, 0.5, 0.65, 0.8)),
-    'rain': Fault(rain, (0.02, 0.04, 0.07, 0.1, 0.15)),
-}
-"""The faults by name. Their levels are ours: no standard sets them."""
+def patches(size: Sequence[int], generator: Generator) -> Tensor:
+    """Return a smooth random field (H, W) with a finer one on top."""
+    height, width = size
+    field = torch.zeros(1, 1, height, width)
+    for cells, weight in ((6, 1.0), (24, 0.5)):
+        coarse = torch.randn(1, 1, cells, cells, generator=generator)
+        field += weight * F.interpolate(
+            coarse, (height, width), mode='bicubic', align_corners=False
+        )
+    return field[0, 0]
+
+
+def _sampled(image: Tensor, rows: Tensor, columns: Tensor) -> Tensor:
+    """Return the nearest pixels, so that a hole does not mix with others."""
+    height, width = image.shape[1:]
+    rows = rows.round().long().clamp(0, height - 1)
+    columns = columns.round().long().clamp(0, width - 1)
+    return image[:, rows.to(image.device)][:, :, columns.to(image.device)]
+
+
+for _name, _fault in {
+    'noise': add_noise,
+    'blur': blur,
+    'holes': cut_holes,
+    'quantisation': quantise,
+    'drift': drift,
+    'shift': shift,
+    'stale': delay,
+    'fog': fog,
+    'rain': rain,
+}.items():
+    FAULTS[_name] = _fault

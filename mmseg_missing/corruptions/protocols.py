@@ -1,4 +1,4 @@
-"""The robustness benchmark's faults, on batches after normalisation.
+"""What the protocols RMM and NM do to batches after normalisation.
 
 EMM, the entire modality missing, is what combinations are: nothing to do.
 
@@ -53,7 +53,7 @@ NM_LEVELS = {
 def drop_values(
     inputs: Tensor,
     stack: Stack,
-    available: Sequence[bool],
+    available: Tensor | Sequence[bool],
     rate: float,
     seeds: Sequence[int],
 ) -> Tensor:

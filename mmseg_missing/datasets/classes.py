@@ -5,8 +5,6 @@ from typing import Any
 
 from mmseg_missing.values import VOID, listed, whole
 
-from .palette import voc_palette
-
 
 def chosen_metainfo(
     owner: str,
@@ -101,6 +99,16 @@ def checked_palette(key: str, palette: Any) -> list[Sequence[int]]:
     return list(palette)
 
 
+def voc_palette(num_classes: int) -> list[tuple[int, int, int]]:
+    """Return the PASCAL VOC colours for classes 1..num_classes.
+
+    The bits of the class number go to the high bits of red, green and blue
+    in turn; neighbouring numbers get distant colours. Black (number 0) is
+    left free for what is not labelled.
+    """
+    return [_voc_color(index) for index in range(1, num_classes + 1)]
+
+
 def _check_known(
     owner: str, classes: Sequence[str], known: Sequence[str]
 ) -> None:
@@ -119,3 +127,12 @@ def _chosen(
     every = known.get('classes', classes)
     colours = dict(zip(every, known.get('palette') or voc_palette(len(every))))
     return [colours[name] for name in classes]
+
+
+def _voc_color(index: int) -> tuple[int, int, int]:
+    color = [0, 0, 0]
+    for bit in range(8):
+        for channel in range(3):
+            color[channel] |= (index >> channel & 1) << (7 - bit)
+        index >>= 3
+    return tuple(color)

@@ -8,11 +8,12 @@ of CAFuser (Broedermann et al., RA-L 2025), which refuses others.
 """
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 from mmseg.registry import DATASETS
 
+from mmseg_missing.remote import Remote, located
 from mmseg_missing.values import listed
 
 from .formats import merge_formats
@@ -127,11 +128,12 @@ class DELIVERDataset(MultiModalDataset):
         cases = _chosen('cases', cases, CASES)
         failures = _chosen('failures', failures, FAILURES)
         folders = [IMAGES['folder'], *([LABELS['folder']] if labelled else [])]
-        check_folders(data_root, folders, TREE)
+        root = located(data_root, kwargs.get('backend_args'))
+        check_folders(root, folders, TREE)
         super().__init__(
             data_root=data_root,
             modalities=modalities,
-            names=_split_names(data_root, split, cases, failures),
+            names=_split_names(root, split, cases, failures),
             formats=merge_formats(FORMATS, formats),
             label_folder=LABELS['folder'] if labelled else None,
             seg_map_suffix=LABELS['suffix'],
@@ -146,14 +148,17 @@ class DELIVERDataset(MultiModalDataset):
 
 
 def _split_names(
-    data_root: str, split: str, cases: Sequence[str], failures: Sequence[str]
+    root: Path | Remote,
+    split: str,
+    cases: Sequence[str],
+    failures: Sequence[str],
 ) -> list[str]:
-    images, suffix = Path(data_root, IMAGES['folder']), IMAGES['suffix']
+    images, suffix = root / IMAGES['folder'], IMAGES['suffix']
     files = [
         file
         for case in cases
-        for file in sorted(images.glob(f'{case}/{split}/*/*{suffix}'))
-        if _failure(file.parent.name) in failures
+        for file in _files(images, f'{case}/{split}', suffix)
+        if _failure(PurePosixPath(file).parent.name) in failures
     ]
     if not files:
         raise ValueError(
@@ -161,8 +166,16 @@ def _split_names(
             f'failures {failures}; it needs files such as {cases[0]}/{split}/'
             f'MAP_10_point102/045050{suffix}'
         )
-    names = [file.relative_to(images).as_posix() for file in files]
-    return [name.removesuffix(suffix) for name in names]
+    return [file.removesuffix(suffix) for file in files]
+
+
+def _files(images: Path | Remote, part: str, suffix: str) -> list[str]:
+    """Return the images in the folders of maps, relative and sorted."""
+    if isinstance(images, Remote):
+        maps = (file for file in (images / part).below() if '/' in file)
+        return [f'{part}/{file}' for file in maps if file.endswith(suffix)]
+    found = sorted(images.glob(f'{part}/*/*{suffix}'))
+    return [file.relative_to(images).as_posix() for file in found]
 
 
 def _chosen(key: str, values: str | Sequence[str], known: Any) -> list[str]:

@@ -8,10 +8,11 @@ colours are RGB or BGR); their names: section 4 of the paper.
 """
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from mmseg.registry import DATASETS
+
+from mmseg_missing.remote import located
 
 from .formats import checked_formats, merge_formats
 from .multi_modal import MultiModalDataset
@@ -84,9 +85,10 @@ class FMBDataset(MultiModalDataset):
         check_choice('FMBDataset', 'num_classes', num_classes, NUM_CLASSES)
         formats = checked_formats(modalities, merge_formats(FORMATS, formats))
         label_folder = LABEL_FOLDER if labelled else None
-        names = stored_names(data_root, split, label_folder, formats, TREE)
+        root = located(data_root, kwargs.get('backend_args'))
+        names = stored_names(root, split, label_folder, formats, TREE)
         super().__init__(
-            data_root=str(Path(data_root, PARTS[split])),
+            data_root=str(root / PARTS[split]),
             modalities=modalities,
             names=names,
             formats=formats,

@@ -54,7 +54,7 @@ class FolderDataset(MultiModalDataset):
             colour per class (default: PASCAL VOC's); without ``classes`` of
             the label, the classes are those of the files.
         **kwargs: of ``BaseSegDataset``: ``pipeline``, ``test_mode``,
-            ``reduce_zero_label``, ...
+            ``reduce_zero_label``, ``backend_args``, ...
 
     Raises:
         FileNotFoundError: a folder, list or manifest is not there.
@@ -82,10 +82,13 @@ class FolderDataset(MultiModalDataset):
         dead = {name for name, form in formats.items() if form is None}
         formats = _completed(kinds, formats)
         there = {k: form for k, form in formats.items() if k not in dead}
+        backend_args = kwargs.get('backend_args')
         if manifest is None:
-            self.rows = folder_rows(data_root, there, names)
+            self.rows = folder_rows(data_root, there, names, backend_args)
         else:
-            self.rows = manifest_rows(manifest, data_root, list(there), split)
+            self.rows = manifest_rows(
+                manifest, data_root, list(there), split, backend_args
+            )
         source = names if isinstance(names, str) else manifest
         super().__init__(
             data_root=data_root,

@@ -4,7 +4,9 @@ import os
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
+from mmseg_missing.remote import Remote, located
 from mmseg_missing.values import listed
 
 from .manifest import LABEL, LeftOutWarning, Row, read_text
@@ -15,6 +17,7 @@ def folder_rows(
     data_root: str,
     formats: Mapping[str, Mapping[str, str]],
     names: Sequence[str] | str | None = None,
+    backend_args: Mapping[str, Any] | None = None,
 ) -> list[Row]:
     """Return a row per name: ``<folder>/<name><suffix>`` for each kind.
 
@@ -27,12 +30,13 @@ def folder_rows(
             if there are labels.
         names: of the samples, or a list file below ``data_root``; default:
             what has a label or, without labels, any modality.
+        backend_args: of MMEngine's file backend.
 
     Raises:
         FileNotFoundError: a folder or the list is not there.
         ValueError: no names, or names that fit no file of some kind.
     """
-    root = Path(data_root)
+    root = located(data_root, backend_args)
     for kind, form in formats.items():
         if not (root / form['folder']).is_dir():
             raise FileNotFoundError(
@@ -54,11 +58,11 @@ def folder_rows(
     }
     rows = [dict(zip(paths, row)) for row in zip(*paths.values())]
     for kind, form in formats.items():
-        _check_some_exist(rows, kind, root / form['folder'])
+        _check_some_exist(rows, kind, root / form['folder'], backend_args)
     return rows
 
 
-def _listed_names(list_file: Path) -> list[str]:
+def _listed_names(list_file: Path | Remote) -> list[str]:
     if not list_file.is_file():
         raise FileNotFoundError(
             f"no list of names '{list_file}'; check `names`, which is "
@@ -74,7 +78,9 @@ def _listed_names(list_file: Path) -> list[str]:
     return names
 
 
-def _found_names(root: Path, formats: Mapping[str, Mapping]) -> list[str]:
+def _found_names(
+    root: Path | Remote, formats: Mapping[str, Mapping]
+) -> list[str]:
     found = {
         kind: set(_files_by_name(root / form['folder'], form['suffix']))
         for kind, form in formats.items()
@@ -101,16 +107,22 @@ def _found_names(root: Path, formats: Mapping[str, Mapping]) -> list[str]:
     return sorted(names)
 
 
-def _paths(folder: Path, names: Sequence[str], suffix: str) -> list[str]:
+def _paths(
+    folder: Path | Remote, names: Sequence[str], suffix: str
+) -> list[str]:
     """Return the file of each name, there or not."""
     files = [folder / (name + suffix) for name in names]
-    if not all(map(Path.is_file, files)):
+    is_elsewhere = isinstance(folder, Remote)
+    if is_elsewhere and not folder.is_listed:
+        return [str(file) for file in files]
+    # One look at the whole folder is quicker than one at each file there.
+    if is_elsewhere or not all(file.is_file() for file in files):
         found = _files_by_name(folder, suffix)
         files = [folder / found.get(name, name + suffix) for name in names]
     return [str(file) for file in files]
 
 
-def _files_by_name(folder: Path, suffix: str) -> dict[str, str]:
+def _files_by_name(folder: Path | Remote, suffix: str) -> dict[str, str]:
     """Return the files that have a suffix, in whatever letters, by name.
 
     Of several that differ in letters only, the one with the very suffix
@@ -135,9 +147,14 @@ def _files_by_name(folder: Path, suffix: str) -> dict[str, str]:
     }
 
 
-def _check_some_exist(rows: Sequence[Row], kind: str, folder: Path) -> None:
+def _check_some_exist(
+    rows: Sequence[Row],
+    kind: str,
+    folder: Path | Remote,
+    backend_args: Mapping[str, Any] | None,
+) -> None:
     """Tell names and files that never meet from files that are absent."""
-    if not any(Path(row[kind]).is_file() for row in rows):
+    if not any(located(row[kind], backend_args).is_file() for row in rows):
         raise ValueError(
             f"none of {len(rows)} names has a file for '{kind}': there is no "
             f"'{rows[0][kind]}', but '{folder}' holds {_example(folder)}; "
@@ -153,17 +170,24 @@ def _or_dead(kind: str) -> str:
     return f', or set `formats=dict({kind}=None)` if no sample has it'
 
 
-def _example(folder: Path) -> str:
+def _example(folder: Path | Remote) -> str:
+    if isinstance(folder, Remote) and not folder.is_listed:
+        return 'what its backend cannot tell'
     return next((f"'{file}'" for file in files_below(folder)), 'nothing')
 
 
 def files_below(
-    folder: Path, top: Path | None = None, above: frozenset[str] = frozenset()
+    folder: Path | Remote,
+    top: Path | None = None,
+    above: frozenset[str] = frozenset(),
 ) -> Iterator[str]:
     """Yield the paths of visible files, relative to the first folder.
 
     Links are followed, but not back into a folder they lie in.
     """
+    if isinstance(folder, Remote):
+        yield from folder.below()
+        return
     top, here = top or folder, os.path.realpath(folder)
     if here in above:
         return

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from mmseg_missing.remote import Remote, located
+
 from .options import text
 
 # The path of each kind of file; None where it is known to be absent.
@@ -34,6 +36,7 @@ def manifest_rows(
     data_root: str | None,
     kinds: Sequence[str],
     split: str | None = None,
+    backend_args: Mapping[str, Any] | None = None,
 ) -> list[Row]:
     """Return the rows of a table with one column per modality.
 
@@ -48,12 +51,14 @@ def manifest_rows(
             paths begin in the manifest's folder.
         kinds: the columns to take: modalities, and the label if wanted.
         split: what the column ``split`` must say; None takes every row.
+        backend_args: of MMEngine's file backend.
 
     Raises:
         FileNotFoundError: the manifest is not there.
         ValueError: it is no such table, or has no row that can be taken.
     """
-    path = Path(data_root or '', manifest)
+    start = None if data_root is None else located(data_root, backend_args)
+    path = start / manifest if start else located(manifest, backend_args)
     if not path.is_file():
         raise FileNotFoundError(
             f"no manifest '{path}'; check `manifest` and `data_root`"
@@ -61,7 +66,7 @@ def manifest_rows(
     table = read_table(path)
     columns = [*kinds, *([] if split is None else [SPLIT])]
     _check_columns(path, table, columns)
-    root = path.parent if data_root is None else Path(data_root)
+    root = start or path.parent
     rows = [
         _row(root, entry, kinds, f"sample {number} of '{path}'")
         for number, entry in enumerate(table, start=1)
@@ -76,12 +81,12 @@ def manifest_rows(
     if split is not None:
         _warn_of_spellings(path, table, split)
     for kind in kinds:
-        _check_some_exist(path, kind, rows)
+        _check_some_exist(path, kind, rows, backend_args)
     return rows
 
 
 def _warn_of_spellings(
-    path: Path, table: Sequence[Mapping], split: str
+    path: Path | Remote, table: Sequence[Mapping], split: str
 ) -> None:
     """Warn of rows whose split is another spelling of the wanted one."""
     cells = [entry.get(SPLIT) for entry in table]
@@ -105,7 +110,7 @@ def _spelt(split: Any) -> str:
     return SPELLINGS.get(word, word)
 
 
-def read_text(path: Path) -> str:
+def read_text(path: Path | Remote) -> str:
     """Return a file in UTF-8 without the mark that spreadsheets put first.
 
     Raises:
@@ -119,7 +124,7 @@ def read_text(path: Path) -> str:
         ) from error
 
 
-def read_table(path: Path) -> list[dict]:
+def read_table(path: Path | Remote) -> list[dict]:
     """Return the rows of a .json or .csv file.
 
     Raises:
@@ -130,7 +135,7 @@ def read_table(path: Path) -> list[dict]:
     return _read_csv(path)
 
 
-def _read_csv(path: Path) -> list[dict]:
+def _read_csv(path: Path | Remote) -> list[dict]:
     lines = csv.DictReader(io.StringIO(read_text(path)), strict=True)
     try:
         columns, table = lines.fieldnames or [], list(lines)
@@ -155,7 +160,7 @@ def _read_csv(path: Path) -> list[dict]:
     return table
 
 
-def _read_json(path: Path) -> list[dict]:
+def _read_json(path: Path | Remote) -> list[dict]:
     try:
         table = json.loads(read_text(path))
     except (json.JSONDecodeError, RecursionError) as error:
@@ -171,7 +176,7 @@ def _read_json(path: Path) -> list[dict]:
 
 
 def _check_columns(
-    path: Path, table: Sequence[Mapping], columns: Sequence[str]
+    path: Path | Remote, table: Sequence[Mapping], columns: Sequence[str]
 ) -> None:
     found = list(dict.fromkeys(key for entry in table for key in entry))
     lacking = [name for name in columns if name not in found]
@@ -183,7 +188,9 @@ def _check_columns(
         )
 
 
-def _row(root: Path, entry: Mapping, kinds: Sequence[str], where: str) -> Row:
+def _row(
+    root: Path | Remote, entry: Mapping, kinds: Sequence[str], where: str
+) -> Row:
     row = {
         kind: _joined(root, entry.get(kind), f'{kind} of {where}')
         for kind in kinds
@@ -197,9 +204,14 @@ def _row(root: Path, entry: Mapping, kinds: Sequence[str], where: str) -> Row:
     return row
 
 
-def _check_some_exist(path: Path, kind: str, rows: Sequence[Row]) -> None:
+def _check_some_exist(
+    path: Path | Remote,
+    kind: str,
+    rows: Sequence[Row],
+    backend_args: Mapping[str, Any] | None,
+) -> None:
     files = [row[kind] for row in rows if row[kind]]
-    if files and not any(Path(file).is_file() for file in files):
+    if files and not any(located(f, backend_args).is_file() for f in files):
         raise FileNotFoundError(
             f"none of {len(files)} files in column {kind!r} of '{path}' "
             f"exists, such as '{files[0]}'; paths begin in `data_root` or, "
@@ -207,10 +219,12 @@ def _check_some_exist(path: Path, kind: str, rows: Sequence[Row]) -> None:
         )
 
 
-def _joined(root: Path, cell: Any, where: str) -> str | None:
+def _joined(root: Path | Remote, cell: Any, where: str) -> str | None:
     if cell is None or cell == '':
         return None
     if not isinstance(cell, str):
         raise ValueError(f'{where} must be a path or empty, got {cell!r}')
     cell = cell.strip()
+    if '://' in cell:
+        return text(where, cell)
     return str(root / text(where, cell)) if cell else None

@@ -13,6 +13,8 @@ from typing import Any
 
 from mmseg.registry import DATASETS
 
+from mmseg_missing.remote import located
+
 from .formats import merge_formats
 from .multi_modal import MultiModalDataset
 from .options import check_source
@@ -106,15 +108,14 @@ class MCubeSDataset(MultiModalDataset):
         **kwargs,
     ) -> None:
         check_source('MCubeSDataset', data_root, split, SPLITS, labelled)
+        root = located(data_root, kwargs.get('backend_args'))
         if labelled:
-            check_folders(data_root, [LABEL_FOLDER], TREE)
+            check_folders(root, [LABEL_FOLDER], TREE)
         self.columns = columns
         super().__init__(
             data_root=data_root,
             modalities=modalities,
-            names=listed_names(
-                data_root, split, f'list_folder/{split}.txt', TREE
-            ),
+            names=listed_names(root, split, f'list_folder/{split}.txt', TREE),
             formats=merge_formats(FORMATS, formats),
             label_folder=LABEL_FOLDER if labelled else None,
             known={

@@ -13,6 +13,8 @@ from typing import Any
 
 from mmseg.registry import DATASETS
 
+from mmseg_missing.remote import Remote, located
+
 from .formats import merge_formats
 from .multi_modal import MultiModalDataset
 from .options import check_source
@@ -93,10 +95,11 @@ class MFNetDataset(MultiModalDataset):
         **kwargs,
     ) -> None:
         check_source('MFNetDataset', data_root, split, SPLITS, labelled)
-        layout = _find_layout(data_root)
+        root = located(data_root, kwargs.get('backend_args'))
+        layout = _find_layout(root)
         if labelled:
-            check_folders(data_root, [LABEL_FOLDER], TREE)
-        names = listed_names(data_root, split, f'{split}.txt', TREE)
+            check_folders(root, [LABEL_FOLDER], TREE)
+        names = listed_names(root, split, f'{split}.txt', TREE)
         super().__init__(
             data_root=data_root,
             modalities=modalities,
@@ -112,10 +115,8 @@ class MFNetDataset(MultiModalDataset):
         )
 
 
-def _find_layout(data_root: str) -> dict[str, dict]:
+def _find_layout(root: Path | Remote) -> dict[str, dict]:
     for thermal, layout in LAYOUTS.items():
-        if Path(data_root, thermal).is_dir():
+        if (root / thermal).is_dir():
             return layout
-    raise FileNotFoundError(
-        wrong_root(data_root, TREE, f'none of {list(LAYOUTS)}')
-    )
+    raise FileNotFoundError(wrong_root(root, TREE, f'none of {list(LAYOUTS)}'))

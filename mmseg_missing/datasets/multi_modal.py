@@ -1,10 +1,11 @@
 """What data sets with one file per modality share."""
 
 from collections.abc import Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from mmseg.datasets import BaseSegDataset
+
+from mmseg_missing.remote import located
 
 from .classes import chosen_metainfo, label_map
 from .formats import checked_formats
@@ -44,7 +45,8 @@ class MultiModalDataset(BaseSegDataset):
         metainfo: ``dict(classes=(...))`` takes these classes, in this order;
             pixels of the others are ignored, as in MMSegmentation.
         **kwargs: of ``BaseSegDataset``: ``test_mode``, ``seg_map_suffix``
-            (of label files), ...
+            (of label files), ``backend_args`` (of MMEngine's file backend,
+            for lists, files and labels), ...
 
     Raises:
         ValueError: a wrong format, or a ``LoadLabel`` for other classes.
@@ -75,9 +77,14 @@ class MultiModalDataset(BaseSegDataset):
         self.file_classes = (known or metainfo)['classes']
         self.formats = checked_formats(modalities, formats)
         self.label_folder = label_folder
-        pipeline = complete_pipeline(pipeline, modalities)
+        backend_args = kwargs.get('backend_args')
+        pipeline = complete_pipeline(pipeline, modalities, backend_args)
         super().__init__(
-            data_root=data_root, pipeline=pipeline, metainfo=metainfo, **kwargs
+            data_root=data_root,
+            pipeline=pipeline,
+            metainfo=metainfo,
+            data_prefix={},  # which not every backend could join
+            **kwargs,
         )
         # MMEngine takes a string among the given metainfo for a file.
         self._metainfo['split'] = split
@@ -143,5 +150,6 @@ class MultiModalDataset(BaseSegDataset):
 
     def _file(self, folder: str | Sequence[str], file: str) -> Any:
         if isinstance(folder, str):
-            return str(Path(self.data_root, folder, file))
+            root = located(self.data_root, self.backend_args)
+            return str(root / folder / file)
         return [self._file(f, file) for f in folder]

@@ -11,10 +11,12 @@ from typing import Any
 
 from mmseg.registry import DATASETS
 
+from mmseg_missing.remote import Remote, located
+
+from .classes import voc_palette
 from .formats import merge_formats
 from .multi_modal import MultiModalDataset
 from .options import check_choice, check_source
-from .palette import voc_palette
 from .splits import listed_names, wrong_root
 
 SPLITS = ('train', 'val', 'trainval', 'test')
@@ -68,7 +70,7 @@ LAYOUTS = {
 }
 TREE = (
     'RGB/, Depth/ or HHA/, Label/ (or rgb/, depth8/, label40/, label13/), '
-    'train.txt and test.txt (tools/dataset_converters/nyuv2.py writes them)'
+    'train.txt and test.txt (mmseg-missing convert nyuv2 writes them)'
 )
 
 
@@ -78,7 +80,7 @@ class NYUv2Dataset(MultiModalDataset):
 
     ``folders``: RGB/*.jpg, Depth/*.png (16-bit millimetres), HHA/*.jpg,
     Label/*.png (40 classes), Label13/*.png, as
-    ``tools/dataset_converters/nyuv2.py`` writes it. ``compact``: rgb/*.jpg,
+    ``mmseg-missing convert nyuv2`` writes it. ``compact``: rgb/*.jpg,
     depth8/*.png, label40/*.png, label13/*.png. Both have train.txt and
     test.txt; in labels 0 is void.
 
@@ -111,11 +113,12 @@ class NYUv2Dataset(MultiModalDataset):
     ) -> None:
         check_source('NYUv2Dataset', data_root, split, SPLITS, labelled)
         check_choice('NYUv2Dataset', 'num_classes', num_classes, CLASSES)
-        layout = LAYOUTS[_find_layout(data_root)]
+        root = located(data_root, kwargs.get('backend_args'))
+        layout = LAYOUTS[_find_layout(root)]
         super().__init__(
             data_root=data_root,
             modalities=modalities,
-            names=_split_names(data_root, split),
+            names=_split_names(root, split),
             formats=merge_formats(layout['formats'], formats),
             label_folder=layout['labels'][num_classes] if labelled else None,
             known={
@@ -128,19 +131,17 @@ class NYUv2Dataset(MultiModalDataset):
         )
 
 
-def _find_layout(data_root: str) -> str:
+def _find_layout(root: Path | Remote) -> str:
     # Not by 'rgb' or 'RGB': some file systems do not tell them apart.
     for name, layout in LAYOUTS.items():
-        if Path(data_root, layout['formats']['depth']['folder']).is_dir():
+        if (root / layout['formats']['depth']['folder']).is_dir():
             return name
-        if any(Path(data_root, f).is_dir() for f in layout['labels'].values()):
+        if any((root / f).is_dir() for f in layout['labels'].values()):
             return name
-    raise FileNotFoundError(
-        wrong_root(data_root, TREE, 'none of their folders')
-    )
+    raise FileNotFoundError(wrong_root(root, TREE, 'none of their folders'))
 
 
-def _split_names(data_root: str, split: str) -> list[str]:
+def _split_names(root: Path | Remote, split: str) -> list[str]:
     if split == 'test':
-        return listed_names(data_root, split, 'test.txt', TREE)
-    return listed_names(data_root, split, 'train.txt', TREE, carved=True)
+        return listed_names(root, split, 'test.txt', TREE)
+    return listed_names(root, split, 'train.txt', TREE, carved=True)

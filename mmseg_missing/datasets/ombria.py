@@ -10,10 +10,12 @@ from typing import Any
 
 from mmseg.registry import DATASETS
 
+from mmseg_missing.remote import located
+
 from .formats import merge_formats
 from .multi_modal import MultiModalDataset
 from .options import check_source
-from .splits import check_folders, listed_names
+from .splits import Root, check_folders, listed_names
 
 # Which list a split is (a part of).
 LISTS = {
@@ -65,10 +67,11 @@ class OMBRIADataset(MultiModalDataset):
         **kwargs,
     ) -> None:
         check_source('OMBRIADataset', data_root, split, LISTS, labelled)
+        root = located(data_root, kwargs.get('backend_args'))
         super().__init__(
             data_root=data_root,
             modalities=modalities,
-            names=_split_names(data_root, split),
+            names=_split_names(root, split),
             formats=merge_formats(FORMATS, formats),
             label_folder=LABEL_FOLDER if labelled else None,
             known={
@@ -80,8 +83,8 @@ class OMBRIADataset(MultiModalDataset):
         )
 
 
-def _split_names(data_root: str, split: str) -> list[str]:
-    check_folders(data_root, [LABEL_FOLDER], TREE)
+def _split_names(root: Root, split: str) -> list[str]:
+    check_folders(root, [LABEL_FOLDER], TREE)
     list_name = LISTS[split]
     carved = list_name == 'train.txt'
-    return listed_names(data_root, split, list_name, TREE, carved)
+    return listed_names(root, split, list_name, TREE, carved)

@@ -30,30 +30,43 @@ OURS = {
 
 
 def complete_pipeline(
-    pipeline: Sequence[Any], modalities: Sequence[str | Mapping]
+    pipeline: Sequence[Any],
+    modalities: Sequence[str | Mapping],
+    backend_args: Mapping[str, Any] | None = None,
 ) -> list[Any]:
     """Return the pipeline with ``modalities`` where a step takes it.
 
-    A config states the stack once, in the data set; a step that states its
-    own keeps it. Steps of steps (``TestTimeAug``) are completed too. Steps
-    of MMSegmentation and MMCV that change a sample are refused: they know
-    one image, and would leave modalities or the label as they are.
+    A config states the stack once, in the data set, and ``backend_args``
+    too; a step that states its own keeps it. Steps of steps
+    (``TestTimeAug``) are completed too. Steps of MMSegmentation and MMCV
+    that change a sample are refused: they know one image, and would leave
+    modalities or the label as they are.
 
     Args:
         pipeline: Steps as dicts, lists of them, or built transforms.
         modalities: Of the data set; names alone say too little and change
             nothing.
+        backend_args: Of the data set.
 
     Raises:
         KeyError: a step without ``type``.
         TypeError: no list of steps.
         ValueError: a step for one image.
     """
+    given: dict[str, Any] = {}
+    if not any(isinstance(m, str) for m in modalities):
+        given['modalities'] = modalities
+    if backend_args is not None:
+        given['backend_args'] = backend_args
+    return _completed(pipeline, given)
+
+
+def _completed(pipeline: Any, given: Mapping[str, Any]) -> list[Any]:
     if isinstance(pipeline, (str, Mapping)) or not isinstance(
         pipeline, Sequence
     ):
         raise TypeError(f'`pipeline` takes a list of steps, got {pipeline!r}')
-    return [_complete(step, modalities) for step in pipeline]
+    return [_complete(step, given) for step in pipeline]
 
 
 def _check_for_modalities(transform: Any) -> None:
@@ -72,9 +85,9 @@ def _check_for_modalities(transform: Any) -> None:
     )
 
 
-def _complete(step: Any, modalities: Sequence[str | Mapping]) -> Any:
+def _complete(step: Any, given: Mapping[str, Any]) -> Any:
     if isinstance(step, (list, tuple)):
-        return complete_pipeline(step, modalities)
+        return _completed(step, given)
     if not isinstance(step, Mapping):
         _check_for_modalities(type(step))
         return step
@@ -82,13 +95,9 @@ def _complete(step: Any, modalities: Sequence[str | Mapping]) -> Any:
         raise KeyError(f'a step of `pipeline` needs `type`, got {dict(step)}')
     step = dict(step)
     if 'transforms' in step:
-        step['transforms'] = complete_pipeline(step['transforms'], modalities)
+        step['transforms'] = _completed(step['transforms'], given)
     kind = step['type']
     transform = TRANSFORMS.get(kind) if isinstance(kind, str) else kind
     _check_for_modalities(transform)
-    takes = (
-        transform and 'modalities' in inspect.signature(transform).parameters
-    )
-    if takes and not any(isinstance(m, str) for m in modalities):
-        step.setdefault('modalities', modalities)
-    return step
+    takes = inspect.signature(transform).parameters if transform else ()
+    return {**{k: v for k, v in given.items() if k in takes}, **step}

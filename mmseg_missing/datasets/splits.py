@@ -2,16 +2,21 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
+
+from mmseg_missing.remote import Remote, located
 
 from .manifest import read_text
 from .options import text
+
+# A path, or what `located` made of it with `backend_args`.
+Root: TypeAlias = str | Path | Remote
 
 # Where train/ and test/ are folders: which of them a split is (a part of).
 PARTS = {'train': 'train', 'val': 'train', 'trainval': 'train', 'test': 'test'}
 
 
-def check_folders(data_root: str, folders: Iterable[str], tree: str) -> None:
+def check_folders(data_root: Root, folders: Iterable[str], tree: str) -> None:
     """Raise ``FileNotFoundError`` for the first folder that is not there.
 
     Args:
@@ -20,14 +25,14 @@ def check_folders(data_root: str, folders: Iterable[str], tree: str) -> None:
         tree: what ``data_root`` must hold, for the error.
     """
     for folder in folders:
-        if not Path(data_root, folder).is_dir():
+        if not (located(data_root) / folder).is_dir():
             raise FileNotFoundError(
                 wrong_root(data_root, tree, f'no {folder}/')
             )
 
 
 def listed_names(
-    data_root: str,
+    data_root: Root,
     split: str,
     list_name: str,
     tree: str,
@@ -46,7 +51,7 @@ def listed_names(
         FileNotFoundError: the list is not there.
         ValueError: the split is empty.
     """
-    list_file = Path(data_root, list_name)
+    list_file = located(data_root) / list_name
     if not list_file.is_file():
         raise FileNotFoundError(wrong_root(data_root, tree, f'no {list_name}'))
     names = read_names(list_file)
@@ -56,7 +61,7 @@ def listed_names(
 
 
 def stored_names(
-    data_root: str,
+    data_root: Root,
     split: str,
     label_folder: str | None,
     formats: Mapping[str, Mapping[str, Any]],
@@ -83,7 +88,8 @@ def stored_names(
         kinds.insert(0, (label_folder, '.png'))
     part = PARTS[split]
     check_folders(data_root, [f'{part}/{f}' for f, _ in kinds], tree)
-    folders = [Path(data_root, part, folder) for folder, _ in kinds]
+    root = located(data_root) / part
+    folders = [root / folder for folder, _ in kinds]
     stems = [_stems(f, kind[1]) for f, kind in zip(folders, kinds)]
     for folder, others in zip(folders, stems):
         if strays := sorted(others - stems[0]):
@@ -98,13 +104,13 @@ def stored_names(
     return _filled(names, split, folders[0])
 
 
-def read_names(list_file: str | Path) -> list[str]:
+def read_names(list_file: Root) -> list[str]:
     """Return the file names of a list, without folder and suffix.
 
     A line may be a bare name or, as in some published lists, paths such as
     ``RGB/0.jpg Label/0.png``, of which the first counts.
     """
-    lines = read_text(Path(list_file)).splitlines()
+    lines = read_text(located(list_file)).splitlines()
     words = (line.split()[0] for line in lines if line.strip())
     return [Path(text(f'names of {list_file}', w)).stem for w in words]
 
@@ -122,7 +128,7 @@ def carve(names: Sequence[str], split: str, every: int = 10) -> list[str]:
     return [n for n, v in zip(names, is_val, strict=True) if v == wanted]
 
 
-def wrong_root(data_root: str, tree: str, found: str) -> str:
+def wrong_root(data_root: Root, tree: str, found: str) -> str:
     """Return the sentence for a folder that is not the data set's."""
     return (
         f"'{data_root}' must hold {tree}, got {found}; check `data_root`, see "
@@ -130,20 +136,24 @@ def wrong_root(data_root: str, tree: str, found: str) -> str:
     )
 
 
-def _stems(folder: Path, suffix: str) -> set[str]:
+def _stems(folder: Path | Remote, suffix: str) -> set[str]:
+    if isinstance(folder, Remote):
+        names = [file for file in folder.below() if '/' not in file]
+    else:
+        names = [path.name for path in folder.iterdir()]
     return {
-        path.name.removesuffix(suffix)
-        for path in folder.iterdir()
-        if path.name.endswith(suffix) and not path.name.startswith('.')
+        name.removesuffix(suffix)
+        for name in names
+        if name.endswith(suffix) and not name.startswith('.')
     }
 
 
-def _carved(names: Sequence[str], split: str, where: Path) -> list[str]:
+def _carved(names: Sequence[str], split: str, where: Root) -> list[str]:
     return _filled(carve(names, split), split, where, ten=split == 'val')
 
 
 def _filled(
-    names: list[str], split: str, where: Path, ten: bool = False
+    names: list[str], split: str, where: Root, ten: bool = False
 ) -> list[str]:
     if not names:
         needs = 'ten names or more, of which every tenth makes a val part'

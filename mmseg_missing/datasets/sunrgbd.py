@@ -11,6 +11,8 @@ from typing import Any
 
 from mmseg.registry import DATASETS
 
+from mmseg_missing.remote import located
+
 from .formats import merge_formats
 from .multi_modal import MultiModalDataset
 from .options import check_source
@@ -69,13 +71,13 @@ FORMATS = {
 LABEL_FOLDER = 'Label'
 TREE = (
     f'RGB/, Depth/ or HHA/, {LABEL_FOLDER}/, train.txt and test.txt '
-    '(tools/dataset_converters/sunrgbd.py writes them)'
+    '(mmseg-missing convert sunrgbd writes them)'
 )
 
 
 @DATASETS.register_module()
 class SUNRGBDDataset(MultiModalDataset):
-    """SUN RGB-D as tools/dataset_converters/sunrgbd.py writes it.
+    """SUN RGB-D as mmseg-missing convert sunrgbd writes it.
 
     Layout: RGB/*.jpg, Depth/*.png (16 bits, millimetres; delivered in
     metres, 0 = not measured), Label/*.png (0 = void, 1..37), train.txt,
@@ -107,15 +109,16 @@ class SUNRGBDDataset(MultiModalDataset):
         **kwargs,
     ) -> None:
         check_source('SUNRGBDDataset', data_root, split, SPLITS, labelled)
+        root = located(data_root, kwargs.get('backend_args'))
         if labelled:
-            check_folders(data_root, [LABEL_FOLDER], TREE)
+            check_folders(root, [LABEL_FOLDER], TREE)
         is_test = split == 'test'
         list_name = 'test.txt' if is_test else 'train.txt'
         super().__init__(
             data_root=data_root,
             modalities=modalities,
             names=listed_names(
-                data_root, split, list_name, TREE, carved=not is_test
+                root, split, list_name, TREE, carved=not is_test
             ),
             formats=merge_formats(FORMATS, formats),
             label_folder=LABEL_FOLDER if labelled else None,

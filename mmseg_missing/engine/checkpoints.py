@@ -2,19 +2,35 @@
 
 from __future__ import annotations
 
+import io
 from pathlib import Path
 from typing import Any
+from urllib.error import URLError
 
+from mmengine.runner import CheckpointLoader
 from torch import Tensor
 
 from ..compat import load_file, trusting
+from ..remote import Remote, is_address, located
+
+# MMEngine keeps what it downloads, and knows names of model zoos.
+OF_MMENGINE = (
+    'http://',
+    'https://',
+    'open-mmlab://',
+    'openmmlab://',
+    'mmcls://',
+    'torchvision://',
+    'modelzoo://',
+)
 
 
-def read_checkpoint(path: str | Path, trust: bool = False) -> dict:
+def read_checkpoint(path: str | Path | Remote, trust: bool = False) -> dict:
     """Return a checkpoint as ``dict(state_dict=..., meta=...)``.
 
     Args:
-        path: Of the file.
+        path: Of the file, or its address: ``https://`` (kept where torch
+            keeps downloads), ``s3://`` or what else MMEngine reads.
         trust: Let it run code, should it hold any; default: read data only.
 
     Raises:
@@ -22,15 +38,15 @@ def read_checkpoint(path: str | Path, trust: bool = False) -> dict:
         ValueError: no checkpoint but an adapter file, a damaged one, or one
             that holds more than data.
     """
-    if not Path(path).is_file():
+    if not is_address(path) and not Path(path).is_file():
         raise FileNotFoundError(f'no checkpoint {str(path)!r}')
-    if Path(path).suffix == '.safetensors':
+    if Path(str(path)).suffix == '.safetensors':
         raise ValueError(
             f'{str(path)!r} is an adapter file; give the base as checkpoint '
             'and this file as `--adapter`'
         )
     with trusting(trust):
-        found = load_file(path, 'cpu')
+        found = _loaded(path)
     if isinstance(found, dict) and 'state_dict' not in found:
         found = {'state_dict': found}
     if not isinstance(found, dict) or not _is_state(found['state_dict']):
@@ -40,6 +56,22 @@ def read_checkpoint(path: str | Path, trust: bool = False) -> dict:
     if not isinstance(found.get('meta') or {}, dict):
         raise ValueError(f'{str(path)!r} is damaged: its meta is no dict')
     return {**found, 'meta': found.get('meta') or {}}
+
+
+def _loaded(path: str | Path | Remote) -> Any:
+    """Return what a file holds; each way ends in ``load_file``."""
+    if not is_address(path):
+        return load_file(path, 'cpu')
+    try:
+        if str(path).startswith(OF_MMENGINE):
+            return CheckpointLoader.load_checkpoint(str(path), 'cpu')
+        content = io.BytesIO(located(path).read_bytes())
+    except (URLError, FileNotFoundError) as error:
+        raise FileNotFoundError(
+            f'no checkpoint {str(path)!r}: {error}'
+        ) from error
+    content.name = str(path)
+    return load_file(content, 'cpu')
 
 
 def _is_state(state: Any) -> bool:

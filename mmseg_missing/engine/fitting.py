@@ -6,14 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
-from mmengine.dataset import pseudo_collate
 from mmengine.dist import broadcast
-from mmseg.structures import SegDataSample
 from torch import nn
 from torch.utils.data import Dataset
 
 from ..adapters import adapted
 from ..adapters.fitting.closed_form import fit_rows
+from ..evaluation.batches import CompleteImages, image_order, restrict
 
 
 def fit_segmentor(
@@ -49,19 +48,20 @@ def fit_segmentor(
             fit_rows`.
     """
     ((_, root),) = adapted(model)
+    chosen = image_order(len(dataset), seed)[: num_batches * batch_size]
     seen = 0
 
     def batches() -> Iterator[dict[str, Any]]:
         nonlocal seen
-        for items in complete_images(dataset, num_batches, batch_size, seed):
-            seen += len(items)
-            yield model.data_preprocessor(pseudo_collate(items), True)
+        for batch in CompleteImages(dataset, chosen, batch_size):
+            seen += len(batch['inputs'])
+            yield model.data_preprocessor(batch, True)
 
     def run(batch: Mapping[str, Any], names: Sequence[str]) -> None:
         samples = [
-            restricted(sample, model.stack.parse(name))
-            for name in names
-            for sample in batch['data_samples']
+            sample
+            for present in model.stack.present(names)
+            for sample in restrict(batch['data_samples'], present)
         ]
         inputs = torch.cat([batch['inputs']] * len(names))
         model(inputs, samples, mode='tensor')
@@ -79,36 +79,3 @@ def fit_segmentor(
         broadcast(numbers)
     root.adapters.write_all(found, 0 if is_start else seen)
     return seen
-
-
-def complete_images(
-    dataset: Dataset, num_batches: int, batch_size: int, seed: int
-) -> Iterator[list[dict[str, Any]]]:
-    """Yield batches in random order, without images that miss something."""
-    order = image_order(len(dataset), seed)
-    for start in range(0, num_batches * batch_size, batch_size):
-        chosen = order[start : start + batch_size]
-        items = [dataset[index] for index in chosen]
-        items = [item for item in items if is_complete(item)]
-        if items:
-            yield items
-
-
-def image_order(num_images: int, seed: int) -> list[int]:
-    """Return the order in which :func:`complete_images` takes images."""
-    generator = torch.Generator().manual_seed(seed)
-    return torch.randperm(num_images, generator=generator).tolist()
-
-
-def is_complete(item: Mapping[str, Any]) -> bool:
-    """Say whether a packed sample has every modality."""
-    return all(item['data_samples'].metainfo.get('present', (True,)))
-
-
-def restricted(
-    sample: SegDataSample, present: Sequence[bool]
-) -> SegDataSample:
-    """Return a copy of ``sample`` that may use ``present`` only."""
-    sample = sample.new()
-    sample.set_metainfo({'present': tuple(present)})
-    return sample

@@ -12,16 +12,17 @@ from mmengine.model import BaseTTAModel
 from mmengine.runner import Runner, TestLoop, ValLoop, autocast
 from mmengine.structures import BaseDataElement
 from mmseg.registry import LOOPS
-from torch import nn
+from torch import Tensor, nn
 
 from mmseg_missing.adapters import adapted, check_hooks
-from mmseg_missing.evaluation.batches import by_size
+from mmseg_missing.evaluation.batches import by_size, restrict
 from mmseg_missing.evaluation.per_combination import per_combination
 from mmseg_missing.finite import is_finite
 from mmseg_missing.modality import Stack
+from mmseg_missing.present import of_samples
 from mmseg_missing.values import flag
 
-from ..evaluation.failures import parse_failure
+from ..evaluation.protocols import Failure, parse_failure
 from .network import unwrapped
 from .pictures import draw_per_combination
 from .watching import check_watched
@@ -53,47 +54,45 @@ class _CombinationLoop:
         _check_network(network)
         self.stack = network.stack
         self.combinations = _parse(present, self.stack, network.folded)
+        self._present = self.stack.present(self.combinations)
         draw_per_combination(runner.hooks, self.stack)
         self.evaluator.metrics = per_combination(
             self.evaluator.metrics, self.combinations, self.stack.full
         )
         self.evaluator.dataset_meta = {
             **(self.evaluator.dataset_meta or {}),
+            **_split(self.dataloader.dataset),
             'modalities': self.stack.names,
             'sensors': tuple(m.sensor for m in self.stack),
             'combinations': self.combinations,
             'fill': _describe(network.fill),
         }
         if self.stage == 'val':
-            is_adapted = network in dict(adapted(network)).values()
-            fixed = self.stack.full if is_adapted else None
+            is_fixed = any(
+                root is network and not root.adapters.trainable
+                for _, root in adapted(network)
+            )
+            fixed = self.stack.full if is_fixed else None
             check_watched(
                 runner.hooks, self.evaluator.metrics, self.combinations, fixed
             )
-        self.set_failure(failure)
+        self.set_failure(parse_failure(failure))
 
-    def set_failure(
-        self, failure: str | None, name: str | None = None
-    ) -> None:
+    def set_failure(self, failure: Failure) -> None:
         """Spoil batches from now on, or not; reports carry its name.
 
-        Args:
-            failure: As the loop takes it.
-            name: Of what the data suffer besides, for reports; default:
-                ``failure``.
-
         Raises:
-            ValueError: unknown, or on top of test-time augmentation.
+            ValueError: on top of test-time augmentation.
         """
-        self.failure = parse_failure(failure)
-        if self.failure and self.is_augmented:
+        if failure.spoils_batches and self.is_augmented:
             raise ValueError(
                 f'{failure} spoils a batch that is normalised, which '
                 'test-time augmentation does later; leave one of them out'
             )
+        self.failure = failure
         self.evaluator.dataset_meta = {
             **self.evaluator.dataset_meta,
-            'condition': name or failure or '',
+            'condition': str(failure),
         }
 
     @torch.no_grad()
@@ -130,34 +129,31 @@ class _CombinationLoop:
         """Yield the predictions of each combination; normalise once."""
         batch = self.model.data_preprocessor(batch, False)
         samples = batch['data_samples']
-        for name, chosen in self._choose(samples):
-            inputs = batch['inputs'][chosen]
-            if self.failure:
-                seeds = [
-                    samples[i].metainfo.get('sample_idx', i) for i in chosen
-                ]
-                inputs = self.failure(
-                    inputs, self.stack, self.stack.parse(name), seeds
-                )
-            yield self.model(
-                inputs,
-                [self._restrict(samples[i], name) for i in chosen],
-                mode='predict',
+        for name, present, chosen in self._choose(samples):
+            inputs = self.failure.spoil_batch(
+                batch['inputs'][chosen],
+                self.stack,
+                present,
+                [samples[i].metainfo.get('sample_idx', i) for i in chosen],
             )
+            told = self._restrict([samples[i] for i in chosen], name, present)
+            yield self.model(inputs, told, mode='predict')
 
     def _predict_augmented(
         self, batch: Mapping[str, Sequence[Sequence]]
     ) -> Iterator[list[BaseDataElement]]:
         """Yield the same of a batch whose lists are per augmentation."""
         firsts = batch['data_samples'][0]
-        for name, chosen in self._choose(firsts):
+        for name, present, chosen in self._choose(firsts):
             predictions = self.model.test_step(
                 {
                     'inputs': [
                         [x[i] for i in chosen] for x in batch['inputs']
                     ],
                     'data_samples': [
-                        [self._restrict(samples[i], name) for i in chosen]
+                        self._restrict(
+                            [samples[i] for i in chosen], name, present
+                        )
                         for samples in batch['data_samples']
                     ],
                 }
@@ -170,30 +166,27 @@ class _CombinationLoop:
 
     def _choose(
         self, samples: Sequence[BaseDataElement]
-    ) -> Iterator[tuple[str, list[int]]]:
-        """Yield each combination with the samples that really have it."""
-        full = (True,) * len(self.stack)
-        has = [sample.metainfo.get('present', full) for sample in samples]
-        for name in self.combinations:
-            needed = self.stack.parse(name)
-            chosen = [
-                index
-                for index, present in enumerate(has)
-                if all(p >= n for p, n in zip(present, needed, strict=True))
-            ]
-            if chosen:
-                yield name, chosen
+    ) -> Iterator[tuple[str, Tensor, list[int]]]:
+        """Yield each combination with the samples that really have it.
 
-    def _restrict(self, sample: BaseDataElement, name: str) -> BaseDataElement:
-        """Return a copy of ``sample`` that may use this combination only.
-
-        After a failure that shows what remains it may use all it has.
+        It comes as its name and its (M,) flags.
         """
-        sample = sample.new()
-        sample.set_metainfo({'combination': name})
-        if not (self.failure and self.failure.shows_all):
-            sample.set_metainfo({'present': self.stack.parse(name)})
-        return sample
+        has = of_samples([sample.metainfo for sample in samples], self.stack)
+        for name, needed in zip(self.combinations, self._present):
+            chosen = (has | ~needed).all(1).nonzero().flatten().tolist()
+            if chosen:
+                yield name, needed, chosen
+
+    def _restrict(
+        self, samples: Sequence[BaseDataElement], name: str, present: Tensor
+    ) -> list[BaseDataElement]:
+        """Return copies of ``samples`` that may use this combination only.
+
+        After a failure that shows what remains they may use all they have.
+        """
+        if self.failure.shows_all:
+            present = of_samples([s.metainfo for s in samples], self.stack)
+        return restrict(samples, present, combination=name)
 
 
 @LOOPS.register_module()
@@ -218,7 +211,7 @@ class CombinationTestLoop(_CombinationLoop, TestLoop):
             folded for.
         failure: ``RMM 0.75`` (a rate) or ``NM low`` (``mid``, ``high``): the
             protocols of arXiv:2503.18445; see
-            :mod:`mmseg_missing.corruptions.protocols`.
+            :mod:`mmseg_missing.evaluation.protocols`.
 
     Attributes:
         combinations: Names of the combinations that are scored.
@@ -267,6 +260,14 @@ def _check_network(network: nn.Module) -> None:
         check_hooks(root)
 
 
+def _split(dataset: Any) -> dict[str, str]:
+    """Return the names of joined splits; MMEngine's is that of the first."""
+    parts = getattr(dataset, 'datasets', ())
+    names = [part.metainfo.get('split') for part in parts]
+    known = dict.fromkeys(str(name) for name in names if name)
+    return {'split': '+'.join(known)} if known else {}
+
+
 def _parse(
     present: str | Sequence[str], stack: Stack, folded: str | None
 ) -> tuple[str, ...]:
@@ -292,7 +293,7 @@ def _check_finite(samples: Sequence[BaseDataElement]) -> None:
                 f"the network's scores of {meta.get('img_path', 'an image')} "
                 f'under {meta["combination"]} are not finite; check the '
                 'checkpoint, and the values of the image '
-                '(tools/check_dataset.py)'
+                '(mmseg-missing check)'
             )
 
 

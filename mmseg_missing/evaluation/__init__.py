@@ -16,7 +16,6 @@ from .confusion import (
     pixel_accuracy,
 )
 from .cost import COST_FILE, Cost
-from .files import check_writable, write_report
 from .measures import (
     expected_miou,
     mean_miou,
@@ -25,8 +24,14 @@ from .measures import (
 )
 from .metric import CombinationIoUMetric
 from .per_combination import PerCombination
+from .render import (
+    check_writable,
+    class_table,
+    csv_table,
+    summary_table,
+    write_report,
+)
 from .report import CombinationScores, Report
-from .tables import class_table, csv_table, summary_table
 
 __all__ = [
     'COST_FILE',

@@ -1,9 +1,79 @@
-"""Batches of images that differ in size."""
+"""Samples and batches of them: of one size, complete, cut down."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+
+import torch
+from mmengine.dataset import pseudo_collate
+from mmengine.structures import BaseDataElement
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from ..present import flags_of
+
+
+def restrict(
+    samples: Sequence[BaseDataElement], present: Tensor, **meta: Any
+) -> list[Any]:
+    """Return copies of ``samples`` that may use ``present`` only.
+
+    Args:
+        samples: n samples.
+        present: (M,) bool for all of them, or (n, M).
+        meta: What else their metainfo shall say.
+    """
+    copies = [sample.new() for sample in samples]
+    for copy, flags in zip(copies, present.expand(len(copies), -1)):
+        copy.set_metainfo({'present': flags, **meta})
+    return copies
+
+
+def is_complete(sample: Mapping[str, Any] | BaseDataElement) -> bool:
+    """Say whether a sample, or a dict made of it, has every modality."""
+    return all(flags_of(sample.get('present', (True,))))
+
+
+class CompleteImages:
+    """Batches of images, without those that miss a modality themselves.
+
+    With them combinations would not be compared on the same images. Each
+    pass decodes anew and nothing is kept.
+
+    Args:
+        dataset: Gives ``inputs`` and ``data_samples``.
+        indices: The images, in order.
+        batch_size: Images of a batch.
+    """
+
+    def __init__(
+        self, dataset: Dataset, indices: Sequence[int], batch_size: int
+    ) -> None:
+        self.dataset, self.indices = dataset, list(indices)
+        self.batch_size = batch_size
+
+    def __len__(self) -> int:
+        """Return the number of batches, were all images complete."""
+        return -(-len(self.indices) // self.batch_size)
+
+    def __iter__(self) -> Iterator[Mapping[str, Any]]:
+        """Yield collated batches, before the data preprocessor.
+
+        Images of different sizes are batches of their own.
+        """
+        for start in range(0, len(self.indices), self.batch_size):
+            chosen = self.indices[start : start + self.batch_size]
+            items = [self.dataset[index] for index in chosen]
+            items = [i for i in items if is_complete(i['data_samples'])]
+            if items:
+                yield from by_size(pseudo_collate(items))
+
+
+def image_order(num_images: int, seed: int) -> list[int]:
+    """Return a random order of images, the same for the same seed."""
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randperm(num_images, generator=generator).tolist()
 
 
 def by_size(

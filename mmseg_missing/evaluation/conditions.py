@@ -9,9 +9,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-from .files import check_writable
+from .render import check_writable, plain_table
 from .report import Report
-from .tables import plain_table
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
-from ..values import real
-from .report import WRONG_FIELDS
+from ..values import expecting, real
 
 COST_FILE = 'cost.json'
 
@@ -78,11 +77,7 @@ class Cost:
         Raises:
             ValueError: the text is no such cost.
         """
-        try:
+        remedy = 'write it again with mmseg-missing train'
+        with expecting(f'a {COST_FILE} of a training', remedy):
             fields = json.loads(text)
             return cls(**{**fields, 'modalities': tuple(fields['modalities'])})
-        except WRONG_FIELDS as error:
-            raise ValueError(
-                f'expected a {COST_FILE} of a training, got something else '
-                f'({error}); write it again with tools/train.py'
-            ) from error

@@ -106,8 +106,7 @@ def chances(stack: Stack, p: float) -> dict[str, float]:
     """
     found = {}
     for name in stack.combinations():
-        flags = zip(stack, stack.parse(name), strict=True)
-        left = len({m.sensor for m, is_left in flags if is_left})
+        left = len({stack[part].sensor for part in name.split('+')})
         found[name] = p ** (len(stack.sensors) - left) * (1 - p) ** left
     return found
 
@@ -128,8 +127,8 @@ def expected_miou(
     Raises:
         ValueError: a combination lacks, or ``p`` is out of range.
 
-    Source: EMM of the robustness benchmark, arXiv:2503.18445, where each
-    modality has a sensor of its own.
+    Source: EMM of arXiv:2503.18445, where each modality has a sensor of its
+    own.
     """
     weights = chances(named_stack(modalities), check_missing_rate(p))
     _check_scored(miou, weights)

@@ -14,11 +14,11 @@ from mmseg.registry import METRICS
 from torch import Tensor
 
 from ..values import listed, void_label
+from .batches import is_complete
 from .confusion import check_rule, confusion_matrix
-from .files import check_writable, write_report
 from .measures import check_missing_rate
+from .render import check_writable, class_table, summary_table, write_report
 from .report import CombinationScores, Report
-from .tables import class_table, summary_table
 
 # More columns than this do not fit a terminal; the CSV has them all.
 MAX_CLASS_COLUMNS = 7
@@ -247,7 +247,7 @@ class CombinationIoUMetric(BaseMetric):
             _warn(
                 'all labels hold one class, '
                 f'{self._meta["classes"][there[0]]!r}, so that the scores '
-                'say nothing; check them with tools/check_dataset.py'
+                'say nothing; check them with mmseg-missing check'
             )
 
     def _publish(self, report: Report) -> None:
@@ -271,7 +271,7 @@ def _source(sample: Mapping[str, Any]) -> str:
 
 def _check_complete(sample: Mapping[str, Any]) -> None:
     """Refuse an incomplete sample that would count as a full one."""
-    if not all(sample.get('present', (True,))):
+    if not is_complete(sample):
         raise ValueError(
             f'{_source(sample)} misses a modality and would count as a full '
             "one; set `test_cfg.type` to 'CombinationTestLoop' (`val_cfg`: "

@@ -1,4 +1,11 @@
-"""Score a network under the conditions of a protocol, one after the other."""
+"""Ways in which sensors fail in part, and the protocols that try them.
+
+That a modality is missing entirely (EMM) is what combinations are, and no
+failure of its own.
+
+Source of RMM and NM: Liao et al., Benchmarking multi-modal semantic
+segmentation under sensor failures, 2025, arXiv:2503.18445.
+"""
 
 from __future__ import annotations
 
@@ -11,144 +18,297 @@ from typing import Any
 
 from mmengine.dist import is_main_process
 from mmengine.runner import Runner
+from torch import Tensor
 
-from ..corruptions import FAULTS, NM_LEVELS, RMM_RATES, SEVERITIES, check_fault
-from . import CombinationIoUMetric, ConditionTable, Report
+from ..corruptions import (
+    FAULTS,
+    NM_LEVELS,
+    RMM_RATES,
+    SEVERITIES,
+    add_sensor_noise,
+    check_fault,
+    drop_values,
+)
+from ..modality import Stack
+from ..values import data_sets
+from .conditions import ConditionTable
+from .metric import CombinationIoUMetric
+from .report import Report
 
 PROTOCOLS = ('EMM', 'RMM', 'NM', 'faults')
-CLEAN = 'clean'
 
 
 @dataclass(frozen=True)
-class Condition:
-    """One state of the data.
+class Failure:
+    """What happens to the sensors besides absence: here nothing.
 
-    Args:
-        row: Of the table; empty: the combinations are the rows.
-        column: Of the table.
-        failure: Of ``CombinationTestLoop``.
-        fault: Of ``CorruptModality``.
+    A kind of failure overrides what it spoils: the config of the data or
+    batches after normalisation. As text it is what reports call it.
+
+    Attributes:
+        place: Row and column in a protocol's table; the combinations are
+            the rows where that of the failure is empty.
+        spoils_batches: Whether it acts after normalisation.
+        shows_all: The network may use all that a sample has, and is not
+            told of the loss.
     """
 
-    row: str
-    column: str
-    failure: str | None = None
-    fault: Mapping[str, Any] | None = None
+    place = '', 'clean'
+    spoils_batches = False
+    shows_all = False
+
+    def __str__(self) -> str:
+        return ''
+
+    def spoil_loader(self, dataloader: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the config of a data loader whose data have failed."""
+        return dataloader
+
+    def spoil_batch(
+        self,
+        inputs: Tensor,
+        stack: Stack,
+        available: Tensor,
+        seeds: Sequence[int],
+    ) -> Tensor:
+        """Return what is left of a normalised batch.
+
+        Args:
+            inputs: (n, sum C, h, w), normalised, in stack order.
+            stack: The modalities.
+            available: (M,) flags of the combination that is scored.
+            seeds: n numbers, one per image.
+
+        Returns:
+            The same shape.
+        """
+        return inputs
+
+
+@dataclass(frozen=True)
+class RandomMissing(Failure):
+    """RMM: modalities outside of the combination lose values by chance.
+
+    Args:
+        rate: Probability of a value to be lost, 0 to 1.
+    """
+
+    rate: float
+    spoils_batches = True
+    shows_all = True
+
+    def __str__(self) -> str:
+        return f'RMM {self.rate}'
 
     @property
-    def name(self) -> str:
-        """How reports call it."""
-        return self.failure or ', '.join(filter(None, (self.row, self.column)))
+    def place(self) -> tuple[str, str]:
+        """Nothing and the rate."""
+        return '', str(self.rate)
+
+    def spoil_batch(
+        self,
+        inputs: Tensor,
+        stack: Stack,
+        available: Tensor,
+        seeds: Sequence[int],
+    ) -> Tensor:
+        """Return a copy with zeros in the modalities that failed."""
+        return drop_values(inputs, stack, available, self.rate, seeds)
 
 
-def conditions(
-    protocol: str,
-    modalities: Sequence[str],
-    faults: Sequence[str] = tuple(FAULTS),
-    severities: Sequence[int] = SEVERITIES,
-) -> list[Condition]:
-    """Return the conditions of a protocol besides ``EMM``, which has none.
-
-    ``NM`` and ``faults`` start with the clean data.
+@dataclass(frozen=True)
+class Noisy(Failure):
+    """NM: noise on all that is there.
 
     Args:
-        protocol: ``RMM``, ``NM`` or ``faults``.
-        modalities: Names; each suffers the faults by itself.
-        faults: Of the protocol ``faults``.
-        severities: Of the same.
+        level: ``low``, ``mid`` or ``high``.
+    """
+
+    level: str
+    spoils_batches = True
+
+    def __str__(self) -> str:
+        return f'NM {self.level}'
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """Nothing and the level."""
+        return '', self.level
+
+    def spoil_batch(
+        self,
+        inputs: Tensor,
+        stack: Stack,
+        available: Tensor,
+        seeds: Sequence[int],
+    ) -> Tensor:
+        """Return a noisy copy."""
+        return add_sensor_noise(inputs, stack, NM_LEVELS[self.level], seeds)
+
+
+@dataclass(frozen=True)
+class Faulty(Failure):
+    """One fault of one modality, in the files as they are loaded.
+
+    Args:
+        fault: Key of :data:`~mmseg_missing.corruptions.FAULTS`.
+        modality: Name.
+        severity: 1 to 5.
 
     Raises:
-        ValueError: unknown protocol, fault or severity.
+        TypeError: a severity that is no whole number.
+        ValueError: unknown fault or severity.
     """
-    clean = Condition('', CLEAN)
-    if protocol == 'RMM':
-        return [Condition('', str(r), f'RMM {r}') for r in RMM_RATES]
-    if protocol == 'NM':
-        return [clean, *(Condition('', n, f'NM {n}') for n in NM_LEVELS)]
-    if protocol == 'faults':
-        return [
-            clean,
-            *(
-                _fault(*chosen)
-                for chosen in product(faults, modalities, severities)
-            ),
-        ]
+
+    fault: str
+    modality: str
+    severity: int
+
+    def __post_init__(self) -> None:
+        check_fault(self.fault, self.severity)
+
+    def __str__(self) -> str:
+        return ', '.join(self.place)
+
+    @property
+    def place(self) -> tuple[str, str]:
+        """Fault and modality, and the severity."""
+        return f'{self.fault} on {self.modality}', f'severity {self.severity}'
+
+    def spoil_loader(self, dataloader: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return a copy with the fault as a step after loading.
+
+        Raises:
+            ValueError: a data set, or one of several, without a pipeline.
+        """
+        dataloader = copy.deepcopy(dataloader)
+        fault = {'type': 'CorruptModality', **vars(self)}
+        for dataset in data_sets(dataloader['dataset']):
+            steps = dataset.get('pipeline')
+            if not steps:
+                raise ValueError(
+                    'faults enter the `pipeline` of the data sets in '
+                    f'`test_dataloader`, and {dataset.get("type")} has none'
+                )
+            loads = [
+                index + 1
+                for index, step in enumerate(steps)
+                if step['type'].endswith('LoadModalities')
+            ]
+            place = max(loads, default=0)
+            dataset['pipeline'] = [*steps[:place], fault, *steps[place:]]
+        return dataloader
+
+
+def parse_failure(text: str | None) -> Failure:
+    """Return what ``test_cfg.failure`` stands for; None: nothing fails.
+
+    Raises:
+        ValueError: neither ``RMM 0.75`` nor ``NM low`` or the like.
+    """
+    if text is None:
+        return Failure()
+    kind, _, value = str(text).partition(' ')
+    if kind == 'NM' and value in NM_LEVELS:
+        return Noisy(value)
+    try:
+        rate = float(value)
+    except ValueError:
+        rate = -1.0
+    if kind == 'RMM' and 0 <= rate <= 1:
+        return RandomMissing(rate)
     raise ValueError(
-        f'no conditions for the protocol {protocol!r}; use RMM, NM or faults'
+        f"`failure` must be 'RMM <rate from 0 to 1>' or 'NM <one of "
+        f"{list(NM_LEVELS)}>', got {text!r}"
     )
 
 
-def _fault(fault: str, modality: str, severity: int) -> Condition:
-    check_fault(fault, severity)
-    step = {'fault': fault, 'modality': modality, 'severity': severity}
-    return Condition(
-        row=f'{fault} on {modality}',
-        column=f'severity {severity}',
-        fault={'type': 'CorruptModality', **step},
-    )
-
-
-def run_protocol(
-    runner: Runner,
-    protocol: str,
-    states: Sequence[Condition],
-    out: str | Path | None = None,
-) -> ConditionTable:
-    """Test once per condition, and print and write the table.
+@dataclass(frozen=True)
+class Protocol:
+    """Failures that a network is scored under, one after the other.
 
     Args:
-        runner: Ready to test, with a ``CombinationTestLoop``; faults enter
-            the pipeline of its test data after loading.
-        protocol: Its name, for the table.
-        states: Of :func:`conditions`.
-        out: Folder for the table; None: it is only printed.
-
-    Raises:
-        ValueError: no ``CombinationIoUMetric``.
+        name: Of its table.
+        failures: In order; all of one protocol spoil the same.
     """
-    loop = runner.test_loop
-    reports: dict[tuple[str, str], Report] = {}
-    for number, state in enumerate(states):
-        if state.fault:
-            loop.dataloader = runner.build_dataloader(
-                with_fault(runner.cfg.test_dataloader, state.fault)
+
+    name: str
+    failures: tuple[Failure, ...]
+
+    @classmethod
+    def parse(
+        cls,
+        name: str,
+        modalities: Sequence[str],
+        faults: Sequence[str] = tuple(FAULTS),
+        severities: Sequence[int] = SEVERITIES,
+    ) -> Protocol:
+        """Return the protocol of that name.
+
+        ``NM`` and ``faults`` start with the clean data; ``EMM`` is nothing
+        else.
+
+        Args:
+            name: One of :data:`PROTOCOLS`.
+            modalities: Names; each suffers the faults by itself.
+            faults: Of the protocol ``faults``.
+            severities: Of the same.
+
+        Raises:
+            ValueError: unknown protocol, fault or severity.
+        """
+        clean = EMM.failures
+        chosen = product(faults, modalities, severities)
+        known = {
+            'EMM': lambda: clean,
+            'RMM': lambda: tuple(map(RandomMissing, RMM_RATES)),
+            'NM': lambda: clean + tuple(map(Noisy, NM_LEVELS)),
+            'faults': lambda: clean + tuple(Faulty(*each) for each in chosen),
+        }
+        if name not in known:
+            raise ValueError(
+                f'unknown protocol {name!r}; use one of {list(PROTOCOLS)}'
             )
-        clean = state.column == CLEAN
-        loop.set_failure(state.failure, '' if clean else state.name)
-        if number:
-            loop.run()
-        else:
-            runner.test()
-        reports[state.row, state.column] = _report(loop.evaluator.metrics)
-    table = ConditionTable.from_reports(protocol, reports)
-    runner.logger.info(f'\n{table.to_text()}')
-    if out and is_main_process():
-        table.write(out)
-    return table
+        return cls(name, known[name]())
+
+    @property
+    def present(self) -> str:
+        """Which combinations are scored unless others are asked for.
+
+        Noise and faults spoil what is there, so nothing is missing.
+        """
+        return 'full' if self.name in ('NM', 'faults') else 'every'
+
+    def run(
+        self, runner: Runner, out: str | Path | None = None
+    ) -> ConditionTable:
+        """Test once per failure, and print and write the table.
+
+        Args:
+            runner: Ready to test, with a ``CombinationTestLoop``.
+            out: Folder for the table; None: it is only printed.
+
+        Raises:
+            ValueError: no ``CombinationIoUMetric``.
+        """
+        loop, clean = runner.test_loop, runner.cfg.get('test_dataloader')
+        reports: dict[tuple[str, str], Report] = {}
+        for number, failure in enumerate(self.failures):
+            spoilt = failure.spoil_loader(clean)
+            if spoilt is not clean:
+                loop.dataloader = runner.build_dataloader(spoilt)
+            loop.set_failure(failure)
+            loop.run() if number else runner.test()
+            reports[failure.place] = _report(loop.evaluator.metrics)
+        table = ConditionTable.from_reports(self.name, reports)
+        runner.logger.info(f'\n{table.to_text()}')
+        if out and is_main_process():
+            table.write(out)
+        return table
 
 
-def with_fault(
-    dataloader: Mapping[str, Any], fault: Mapping[str, Any]
-) -> Mapping[str, Any]:
-    """Return the config with the fault as a step after loading.
-
-    Raises:
-        ValueError: a data set without a pipeline of its own.
-    """
-    dataloader = copy.deepcopy(dataloader)
-    pipeline = dataloader['dataset'].get('pipeline')
-    if not pipeline:
-        raise ValueError(
-            'faults enter `test_dataloader.dataset.pipeline`, and this data '
-            'set has none; put CorruptModality into its parts'
-        )
-    loads = [
-        index + 1
-        for index, step in enumerate(pipeline)
-        if step['type'].endswith('LoadModalities')
-    ]
-    pipeline.insert(max(loads, default=0), dict(fault))
-    return dataloader
+EMM = Protocol('EMM', (Failure(),))
+"""Modalities are missing entirely, which is all that happens."""
 
 
 def _report(metrics: Sequence[Any]) -> Report:

@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from ..modality import Stack
-from ..values import real, whole
+from ..values import expecting, real, whole
 from .confusion import (
     RULES,
     check_rule,
@@ -32,15 +32,6 @@ from .measures import (
     worst_combination,
 )
 from .notes import notes_on
-
-# What text that is no report raises while it is read.
-WRONG_FIELDS = (
-    AttributeError,
-    KeyError,
-    TypeError,
-    ValueError,
-    RecursionError,
-)
 
 
 @dataclass(frozen=True)
@@ -173,7 +164,7 @@ class Report:
         for scores in self.combinations:
             scores.check(len(self.classes))
             if self.modalities:
-                self.stack.parse(scores.name)
+                self.stack.canonical(scores.name)
 
     @property
     def stack(self) -> Stack:
@@ -273,18 +264,14 @@ class Report:
         Raises:
             ValueError: the text is no such report.
         """
-        try:
+        remedy = 'write it again with mmseg-missing test'
+        with expecting('a report.json of an evaluation', remedy):
             fields = json.loads(text)
             del fields['summary']
             fields['combinations'] = [
                 CombinationScores(**_frozen(c)) for c in fields['combinations']
             ]
             return cls(**_frozen(fields))
-        except WRONG_FIELDS as error:
-            raise ValueError(
-                'expected a report.json of an evaluation, got something else '
-                f'({error}); write it again with tools/test.py'
-            ) from error
 
 
 def _check_text(text: str) -> None:

@@ -5,12 +5,10 @@ from mmseg_missing.compat import require_stack
 
 require_stack()
 
-from .analyzer import ModalityAnalyzer
+from .analyzer import EvenImages, ModalityAnalyzer, build_probe, networks_of
 from .drift import Drift, SiteDrift
 from .findings import Findings
-from .images import EvenImages
 from .placement import CRITERIA, UNITS, Placement
-from .probe import build_probe, networks_of
 from .sensitivity import Sensitivity, SiteSensitivity
 from .shapley import interactions, shapley_values
 from .subsets import SubsetScores

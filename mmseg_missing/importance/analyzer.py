@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+from mmseg.registry import MODELS
 from torch import nn
+from torch.utils.data import Dataset
 
-from ..adapters import AdapterBank, adapted
+from ..adapters import AdapterBank, adapted, base_state, load_base
+from ..benchmark.variants import is_wrapped, without_adapter
+from ..evaluation.batches import CompleteImages, image_order
 from .drift import Drift
 from .sensitivity import Sensitivity
 from .subsets import SubsetScores
@@ -50,10 +54,9 @@ class ModalityAnalyzer:
         self.probe = probe.requires_grad_(False).eval()
         bank.requires_grad_(True).train()
         self.sites = bank.sites
-        ignore = probe.decode_head.ignore_index
         scored = self.stack.apart() if by_modality else self.stack
         self.scores = {
-            name: SubsetScores(scored, classes, ignore) for name in networks
+            name: SubsetScores(scored, classes) for name in networks
         }
         self.drift = {
             name: Drift(
@@ -94,3 +97,98 @@ class ModalityAnalyzer:
                 pair = batch['inputs'], batch['data_samples']
                 for done in self.sensitivity.add(*pair):
                     yield f'sensitivity {done}'
+
+
+class EvenImages(CompleteImages):
+    """Complete images that lie evenly over a data set, in random order.
+
+    Args:
+        dataset: Gives ``inputs`` and ``data_samples``.
+        number: How many images, at most.
+        batch_size: Images of a batch.
+        seed: Of the order.
+
+    Raises:
+        ValueError: while iterating, if no image has every modality.
+    """
+
+    def __init__(
+        self, dataset: Dataset, number: int, batch_size: int, seed: int = 0
+    ) -> None:
+        number = min(number, len(dataset))
+        places = image_order(number, seed)
+        indices = [place * len(dataset) // number for place in places]
+        super().__init__(dataset, indices, batch_size)
+
+    def __iter__(self) -> Iterator[Mapping[str, Any]]:
+        """Yield collated batches; see :class:`CompleteImages`."""
+        batch = None
+        for batch in super().__iter__():
+            yield batch
+        if batch is None:
+            raise ValueError(
+                f'none of {len(self.indices)} images has every modality; '
+                'raise --images or choose another split'
+            )
+
+
+def networks_of(
+    network: nn.Module, model: Mapping[str, Any]
+) -> dict[str, nn.Module]:
+    """Return ``base`` and, if the network has adapters, ``adapted``.
+
+    Args:
+        network: A segmentor with its weights.
+        model: Its config.
+
+    Raises:
+        ValueError: a folded network.
+    """
+    if network.folded is not None:
+        raise ValueError(
+            f'this network is folded for {network.folded} and serves nothing '
+            'else; give the base or the joined checkpoint and its config'
+        )
+    if not any(adapted(network)):
+        return {'base': network}
+    base = MODELS.build(without_adapter(model))
+    base.load_state_dict(base_state(network))
+    return {'base': base, 'adapted': network}
+
+
+def build_probe(
+    network: nn.Module,
+    model: Mapping[str, Any],
+    sites: Sequence[str] | None = None,
+    combinations: Sequence[str] | None = None,
+) -> nn.Module:
+    """Return the base with an untrained scale and shift at every site.
+
+    Args:
+        network: A segmentor with its weights.
+        model: Its config; where it adapts the backbone alone, so does the
+            probe.
+        sites: The sites that may be chosen; default: the paper's rule.
+        combinations: What to miss; default: all that training can draw.
+
+    Raises:
+        ValueError: see :func:`mmseg_missing.adapters.find_sites`.
+    """
+    plain = without_adapter(model)
+    given = model['backbone'] if is_wrapped(model) else model
+    adapter = {
+        'type': 'ScaleShift',
+        'rows': 'table',  # a gradient for each combination
+        'sites': sites and list(sites),
+        'combinations': combinations and list(combinations),
+    }
+    majors = (given.get('adapter') or {}).get('batch_major')
+    if majors:
+        adapter['batch_major'] = majors
+    if is_wrapped(model):
+        backbone = {**model['backbone'], 'adapter': adapter}
+        probe = MODELS.build({**plain, 'backbone': backbone})
+    else:
+        probe = MODELS.build({**plain, 'adapter': adapter})
+    load_base(probe, base_state(network), 'the network')
+    return probe

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from ..adapters import Site
 from ..adapters.fitting.moments import Moments, PairedMoments
+from ..evaluation.batches import restrict
 from ..modality import Stack
-from .subsets import restrict
 
 
 @dataclass(frozen=True)
@@ -90,9 +90,9 @@ class Drift:
         """
         stack: Stack = self.network.stack
         twice = torch.cat([inputs, inputs])
-        full = restrict(samples, stack.parse(stack.full))
+        full = restrict(samples, stack.present(stack.full))
         for name, watched in self._watched.items():
-            told = full + restrict(samples, stack.parse(name))
+            told = full + restrict(samples, stack.present(name))
             with watched:
                 self.network(twice, told, mode='tensor')
             yield name

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Any
 
 from .analyzer import ModalityAnalyzer
-from .charts import drift_chart, shapley_chart, site_chart
 from .placement import Placement, choose_randomly, write_sites
-from .tables import (
+from .render import (
     class_shapley_table,
+    drift_chart,
     drift_table,
+    shapley_chart,
     shapley_table,
+    site_chart,
     site_table,
     value_table,
 )

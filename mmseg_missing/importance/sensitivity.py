@@ -10,7 +10,7 @@ from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
 from ..adapters import AdapterBank
-from .subsets import restrict
+from ..evaluation.batches import restrict
 
 # Of the variance of a gradient, relative to its mean square: a number that
 # never varies does not become infinitely important.
@@ -85,14 +85,14 @@ class Sensitivity:
             ValueError: a loss that is not finite.
         """
         for name, found in self._found.items():
-            told = restrict(samples, self.network.stack.parse(name))
+            told = restrict(samples, self.network.stack.present(name))
             losses = self.network(inputs, told, mode='loss')
             loss, _ = self.network.parse_losses(losses)
             if not loss.isfinite():
                 raise ValueError(
                     f'the loss under {name} is not finite; check the '
                     'checkpoint, and the values and labels of the images '
-                    '(tools/check_dataset.py)'
+                    '(mmseg-missing check)'
                 )
             row = self.bank.rows.table[name]
             found.append(torch.autograd.grad(loss, row)[0].cpu())

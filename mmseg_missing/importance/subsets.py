@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from ..evaluation import class_iou, confusion_matrix
+from ..evaluation.batches import restrict
 from ..finite import is_finite
 from ..modality import Stack
 from .shapley import EMPTY, interactions, shapley_values
@@ -51,7 +52,7 @@ class Tally:
         if not is_finite(logits):
             raise ValueError(
                 "the network's scores are not finite; check the checkpoint, "
-                'and the values of the images (tools/check_dataset.py)'
+                'and the values of the images (mmseg-missing check)'
             )
         num_classes = len(self.nll)
         self.matrix += confusion_matrix(
@@ -118,7 +119,7 @@ class SubsetScores:
             samples: n samples with labels, that have everything.
         """
         for name, tally in self.tallies.items():
-            told = restrict(samples, self.stack.parse(name))
+            told = restrict(samples, self.stack.present(name))
             for sample in network(inputs, told, mode='predict'):
                 tally.add(
                     sample.seg_logits.data,
@@ -185,15 +186,3 @@ class SubsetScores:
             '+'.join(dict.fromkeys(sensor[n] for n in name.split('+') if n)): v
             for name, v in values.items()
         }
-
-
-def restrict(
-    samples: Sequence[SegDataSample], present: Sequence[bool]
-) -> list[SegDataSample]:
-    """Return copies of ``samples`` that may use ``present`` only."""
-    told = []
-    for sample in samples:
-        sample = sample.new()
-        sample.set_metainfo({'present': tuple(present)})
-        told.append(sample)
-    return told

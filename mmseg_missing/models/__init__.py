@@ -23,7 +23,11 @@ from .fusion import (  # noqa: E402
 )
 from .heads import SegFormerMLPHead  # noqa: E402
 from .losses import ChannelWiseKL, FeatureMSE, LogitKL  # noqa: E402
-from .segmentors import MissingModalityMixin, MissingModalitySegmentor  # noqa: E402
+from .segmentors import (  # noqa: E402
+    MissingModalityCascadeSegmentor,
+    MissingModalityMixin,
+    MissingModalitySegmentor,
+)
 
 __all__ = [
     'CMX',
@@ -35,6 +39,7 @@ __all__ = [
     'FeatureMSE',
     'LogitKL',
     'MMSFormer',
+    'MissingModalityCascadeSegmentor',
     'MissingModalityMixin',
     'MissingModalitySegmentor',
     'ModalityDataPreprocessor',

@@ -8,14 +8,12 @@ from typing import Any
 from mmseg.registry import MODELS
 from torch import nn
 
-from ..adapters import METHODS, Adapter, attach, method_options
+from ..adapters import Adapter, attach, method_options, thaw
 from ..modality import Modality, Stack
+from ..registry import METHODS
 from ..values import listed
 from ..values import part as checked_part
 from .utils.building import build_part
-
-for _method in METHODS:
-    MODELS.register_module(module=_method)
 
 
 @MODELS.register_module()
@@ -62,12 +60,9 @@ def attach_from_config(
         )
     settings = dict(adapter)
     given = settings.pop('type', 'ScaleShift')
-    method = MODELS.get(given) if isinstance(given, str) else given
+    method = _find_method(given) if isinstance(given, str) else given
     if not (isinstance(method, type) and issubclass(method, Adapter)):
-        raise ValueError(
-            f'unknown adapter method {adapter["type"]!r}; check '
-            '`model.adapter.type`'
-        )
+        METHODS.module_dict.find('model.adapter.type', given)
     known = {'sites', 'combinations', 'rows', 'batch_major'}
     known.update(method_options(method))
     strange = sorted(set(settings) - known)
@@ -75,7 +70,7 @@ def attach_from_config(
         owners = ''.join(
             f'; {other.__name__} has `{key}`'
             for key in strange
-            for other in METHODS
+            for other in METHODS.module_dict.values()
             if key in method_options(other)
         )
         raise ValueError(
@@ -89,6 +84,40 @@ def attach_from_config(
     ]
     declare_channel_dims(root)
     attach(root, stack, method, within=within, batch_major=majors, **settings)
+
+
+def thaw_parts(segmentor: nn.Module, trainable: Any, teacher: Any) -> None:
+    """Let what ``model.trainable`` names learn on beside the adapters.
+
+    Raises:
+        TypeError: no list of names.
+        ValueError: a name without a module, a segmentor that is not frozen,
+            or whose teacher would learn with it.
+    """
+    patterns = listed(
+        'model.trainable', () if trainable is None else trainable, str
+    )
+    if not patterns:
+        return
+    if not hasattr(segmentor, 'adapters'):
+        raise ValueError(
+            '`model.trainable` names what learns beside `model.adapter`, '
+            'which is not set; without it all but the backbone of an '
+            'AdaptedBackbone learns'
+        )
+    if teacher:
+        raise ValueError(
+            'a teacher is the frozen base, head included; leave '
+            '`model.trainable` or `model.teacher` out'
+        )
+    thaw(segmentor, patterns)
+
+
+def _find_method(name: str) -> Any:
+    try:
+        return METHODS.get(name)
+    except RuntimeError:  # how newer MMEngines say that there is none
+        return None
 
 
 def _check_types(settings: Mapping[str, Any]) -> None:

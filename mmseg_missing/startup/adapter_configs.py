@@ -73,17 +73,16 @@ def _check_method(name: str, options: Mapping[str, Any]) -> None:
     """Refuse what a file may not choose by itself.
 
     Raises:
-        ValueError: a method of somebody else, or options that it lacks or
-            that name layers by patterns.
+        ValueError: a method that nobody registered, or options that it lacks
+            or that name layers by patterns.
     """
     remedy = 'give the config that it was trained with'
-    methods = {method.__name__: method for method in METHODS}
-    if name not in methods:
+    if name not in METHODS:
         raise ValueError(
-            f'this file is for adapters of type {name!r}, which is none of '
-            f'this package; {remedy}'
+            f'this file is for adapters of type {name!r}, which nobody '
+            f'registered here; {remedy}, whose `custom_imports` brings it'
         )
-    strange = sorted(set(options) - set(method_options(methods[name])))
+    strange = sorted(set(options) - set(method_options(METHODS[name])))
     if strange:
         raise ValueError(
             f'this file has options that {name} lacks, {strange}; {remedy}'
@@ -123,7 +122,7 @@ def check_folded(meta: Mapping[str, Any]) -> None:
     if not (is_right and isinstance(meta.get('fill', ''), (str, dict))):
         raise ValueError(
             'this folded checkpoint is damaged: what it says of itself '
-            'cannot be; fold again with tools/fold_adapter.py'
+            'cannot be; fold again with mmseg-missing fold'
         )
 
 

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from mmengine.config import Config
 
-from ..values import choice, whole
+from ..values import choice, data_sets, whole
 
 
 def require(cfg: Config, key: str) -> Any:
@@ -63,16 +63,12 @@ KINDS: dict[str, tuple[type, ...]] = {
     'log_level': (str,),
 }
 # A list of nothing would score, load or know nothing in silence.
-FILLED = (
-    'model.stack',
-    'val_evaluator',
-    'test_evaluator',
-    'train_dataloader.dataset.pipeline',
-    'test_dataloader.dataset.pipeline',
-)
+FILLED = ('model.stack', 'val_evaluator', 'test_evaluator')
+LOADERS = ('train_dataloader', 'val_dataloader', 'test_dataloader')
 LEAST = {
     'train_cfg.max_epochs': 1,
     'train_cfg.max_iters': 1,
+    'train_cfg.val_begin': 0,
     'train_cfg.val_interval': 1,
     'train_dataloader.batch_size': 1,
     'val_dataloader.batch_size': 1,
@@ -103,6 +99,14 @@ def check_kinds(cfg: Config) -> None:
     for key in FILLED:
         if _found(cfg, key) in ([], ()):
             raise ValueError(f'`{key}` is empty; fill it, or leave it out')
+    for loader in LOADERS:
+        for dataset in data_sets(_found(cfg, f'{loader}.dataset')):
+            is_config = isinstance(dataset, Mapping)
+            if is_config and dataset.get('pipeline') in ([], ()):
+                raise ValueError(
+                    f'`{loader}.dataset.pipeline` is empty; fill it, or '
+                    'leave it out'
+                )
     for key, least in LEAST.items():
         value = _found(cfg, key)
         if value is not None:

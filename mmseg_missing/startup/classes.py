@@ -11,6 +11,8 @@ from mmengine.config import Config
 from torch import nn
 from torch.utils.data import Dataset
 
+from ..values import data_sets
+
 
 def check_classes(
     model: nn.Module,
@@ -88,6 +90,9 @@ def compare_classes(
 
 def stated_classes(cfg: Config) -> Sequence[str]:
     """Return the classes that the config of a test states, or none."""
-    dataset = (cfg.get('test_dataloader') or {}).get('dataset') or {}
-    metainfo = dataset.get('metainfo') or {}
-    return metainfo.get('classes') or () if isinstance(metainfo, dict) else ()
+    loader = cfg.get('test_dataloader') or {}
+    for dataset in data_sets(loader.get('dataset') or {}):
+        metainfo = dataset.get('metainfo') or {}
+        if isinstance(metainfo, dict) and metainfo.get('classes'):
+            return metainfo['classes']
+    return ()

@@ -39,7 +39,7 @@ def keep_modalities(cfg: Config, combination: str) -> None:
             'adapt; give the sibling config without adapter'
         )
     stack = Stack(require(cfg, 'model.stack'))
-    keep = stack.parse(combination)
+    keep = stack.present(combination)[0].tolist()
     names = [name for name, kept in zip(stack.names, keep) if kept]
     _cut(cfg._cfg_dict, names)
     if cfg.get('val_cfg'):  # its combinations may name what is cut

@@ -6,13 +6,12 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
-from mmengine.dataset import pseudo_collate
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from ..adapters import adapted
-from ..engine.fitting import image_order, is_complete, restricted
 from ..engine.hooks.random_state_hook import get_random_state, set_random_state
+from ..evaluation.batches import CompleteImages, image_order, restrict
 from ..evaluation.confusion import class_iou, confusion_matrix
 
 NUM_IMAGES = 16
@@ -94,8 +93,8 @@ def confusions(
             [sample] = batch['data_samples']
             label = sample.gt_sem_seg.data.cpu()
             for name in combinations:
-                present = network.stack.parse(name)
-                metas = [restricted(sample, present).metainfo]
+                [told] = restrict([sample], network.stack.present(name))
+                metas = [told.metainfo]
                 logits = network.encode_decode(batch['inputs'], metas)
                 guess = logits.argmax(1)
                 if logits.shape[1] == 1:
@@ -107,10 +106,8 @@ def confusions(
 def _batches(
     network: nn.Module, dataset: Dataset, indices: Sequence[int]
 ) -> Iterator[dict]:
-    for index in indices:
-        item = dataset[index]
-        if is_complete(item):
-            yield network.data_preprocessor(pseudo_collate([item]), True)
+    for batch in CompleteImages(dataset, indices, 1):
+        yield network.data_preprocessor(batch, True)
 
 
 @contextmanager

@@ -135,6 +135,8 @@ def describe_network(cfg: Config) -> dict[str, Any]:
     adapter = adapter_config(cfg)
     backbone = _plain(model.backbone)
     head = model.get('decode_head')
+    if isinstance(head, (list, tuple)):  # of a cascade
+        head = head[-1] if head else None
     return {
         'modalities': '+'.join(modality_names(model.get('stack') or ())),
         'segmentor': model.get('type'),

@@ -1,4 +1,4 @@
-"""Bar charts of mIoU over combinations."""
+"""Bar charts of mIoU over combinations, and the look of all charts."""
 
 from __future__ import annotations
 
@@ -46,12 +46,40 @@ def bar_chart(
         )
         axes.bar_label(bars, fmt='%.1f', padding=3, fontsize=8, color=INK)
     _mark_full(axes, names, next(iter(series.values())))
-    _decorate(axes, title, note)
+    axes.margins(x=0.08)
+    axes.set_xlabel('mIoU (%)', color=INK)
+    headline(axes, title, note)
+    lighten(axes, 'x')
+    axes.spines['left'].set_visible(False)
     if len(series) > 1:
         figure.legend(
             loc='outside lower center', ncols=len(series), frameon=False
         )
     return figure
+
+
+def headline(axes: Axes, title: str, note: str) -> None:
+    """Write a headline, and in small print below it how it was measured."""
+    axes.set_title(
+        f'{title}\n', loc='left', fontsize=12, fontweight='bold', color=INK
+    )
+    axes.annotate(
+        note,
+        (0, 1),
+        xytext=(0, 6),
+        xycoords='axes fraction',
+        textcoords='offset points',
+        color=FAINT,
+        fontsize=8,
+    )
+
+
+def lighten(axes: Axes, grid: str = 'both') -> None:
+    """Put a light grid behind the data; leave out box and tick marks."""
+    axes.grid(axis=grid, color=GRID)
+    axes.set_axisbelow(True)
+    axes.spines[['top', 'right']].set_visible(False)
+    axes.tick_params(length=0, which='both')
 
 
 def _mark_full(
@@ -69,25 +97,3 @@ def _mark_full(
         axes.axvline(
             miou[names[0]], color=FAINT, linewidth=1, linestyle=':', zorder=0.8
         )
-
-
-def _decorate(axes: Axes, title: str, note: str) -> None:
-    """Add the headline and a light grid; remove the box."""
-    axes.margins(x=0.08)
-    axes.set_xlabel('mIoU (%)', color=INK)
-    axes.set_title(
-        f'{title}\n', loc='left', fontsize=12, fontweight='bold', color=INK
-    )
-    axes.annotate(
-        note,
-        (0, 1),
-        xytext=(0, 6),
-        xycoords='axes fraction',
-        textcoords='offset points',
-        color=FAINT,
-        fontsize=8,
-    )
-    axes.grid(axis='x', color=GRID)
-    axes.set_axisbelow(True)
-    axes.spines[['top', 'right', 'left']].set_visible(False)
-    axes.tick_params(length=0)

@@ -145,7 +145,7 @@ def test_loading_brings_all_rows_or_none(
         bank = attach(network, stack, rows=rows)
         bank.learn_fill()
         train_rows(bank, None if seed else ['depth'], seed)
-        bank.fill['rgb'].data.fill_(seed + 1)
+        bank.fill_vectors['rgb'].data.fill_(seed + 1)
     path = tmp_path / 'depth.safetensors'
     save_adapter(networks[0], path)
     alone = make_network()
@@ -154,7 +154,7 @@ def test_loading_brings_all_rows_or_none(
         load_adapter(network, path)
         assert network.adapters.trained == ('depth',)
         assert network.adapters.samples_seen.tolist() == [0, 12]
-        assert network.adapters.fill['rgb'].tolist() == [1, 1, 1]
+        assert network.adapters.fill_vectors['rgb'].tolist() == [1, 1, 1]
         with network.adapters.told([DEPTH, DEPTH]):
             depth = network(x)
         with networks[0].adapters.told([DEPTH, DEPTH]):

@@ -10,7 +10,7 @@ from mmseg_missing.adapters import attach
 from mmseg_missing.modality import Stack
 
 STACK = Stack([{'name': name, 'channels': 1} for name in 'abc'])
-PRESENT = [STACK.parse(name) for name in STACK.combinations()]
+PRESENT = STACK.present(STACK.combinations())
 
 
 class Network(nn.Module):
@@ -37,7 +37,7 @@ def network():
 
 
 def run(network, x, present):
-    with network.adapters.told([present] * len(x)):
+    with network.adapters.told(present.expand(len(x), -1)):
         return network(x)
 
 
@@ -102,7 +102,7 @@ def test_bypassing_in_one_thread_leaves_the_others_repaired(network):
 
 def test_another_thread_is_not_told(network):
     x = torch.randn(1, 3, 8, 8)
-    with network.adapters.told([PRESENT[0]]), torch.no_grad():
+    with network.adapters.told(PRESENT[:1]), torch.no_grad():
         network(x)
         _, errors = in_threads([lambda: network(x)], 1)
     assert 'not told which modalities' in str(errors[0])

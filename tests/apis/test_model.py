@@ -297,8 +297,8 @@ def rewritten(files, tmp_path):
 @pytest.mark.parametrize(
     ('changes', 'words'),
     [
-        ({'method': 'antigravity'}, "type 'antigravity'.*none of this pack"),
-        ({'method': 'ResNet'}, "type 'ResNet'.*none of this package"),
+        ({'method': 'antigravity'}, "type 'antigravity'.*nobody registered"),
+        ({'method': 'ResNet'}, "type 'ResNet'.*nobody registered"),
         ({'method': 'this.that'}, 'is damaged.*method'),
         (
             {'method': 'LowRank', 'options': {'rank_pattern': {'(a*)*b': 1}}},
@@ -346,7 +346,7 @@ def test_a_method_of_ones_own(load, files, tmp_path):
         path = tmp_path / 'own.safetensors'
         save_adapter(model, path, {'fill': model.fill, 'root': ''})
         assert init_model(cfg, files.base, path).adapters.trained
-        with pytest.raises(ValueError, match=r"type 'Own'.*none of this"):
+        with pytest.raises(ValueError, match=r"type 'Own'.*nobody registered"):
             init_model(load(), files.base, path)
     finally:
         del MODELS._module_dict['Own']

@@ -309,7 +309,7 @@ def test_names_by_pattern(write):
 
 
 def test_files_and_tables(example, tmp_path):
-    write_comparison(example, tmp_path / 'out', 'python tools/compare.py ssf')
+    write_comparison(example, tmp_path / 'out', 'mmseg-missing compare ssf')
     texts = {
         name: (tmp_path / 'out' / name).read_text()
         for name in ('comparison.json', 'comparison.md')
@@ -330,7 +330,7 @@ def test_files_and_tables(example, tmp_path):
     page = texts['comparison.md']
     assert '| ssf | 2 | 60.67 ± 1.41 | 51.00 ± 2.12 | 46.00 ± 2.83 |' in page
     assert '| rgb | 40.00 | 56.00 ± 1.41 | 60.00 |' in page
-    assert 'python tools/compare.py ssf' in page
+    assert 'mmseg-missing compare ssf' in page
     for text in ("rule 'mmseg'", 'fill zero', 'split test', '7 images'):
         assert text in page and text in comparison_table(example)
     image = (tmp_path / 'out' / 'comparison.png').read_bytes()
@@ -459,7 +459,9 @@ def test_base_of_several(write):
 def test_nothing_there(tmp_path):
     with pytest.raises(FileNotFoundError, match='no work folder'):
         find_runs([tmp_path / 'nowhere'])
-    with pytest.raises(FileNotFoundError, match=r'tools/test\.py .* --out'):
+    with pytest.raises(
+        FileNotFoundError, match=r'mmseg-missing test .* --out'
+    ):
         find_runs([tmp_path])
 
 

@@ -158,7 +158,7 @@ def test_fog_lowers_contrast_and_rain_draws_streaks(image):
 
 
 def test_unknown():
-    with pytest.raises(ValueError, match=r"noise, blur.*got 'snow'"):
+    with pytest.raises(ValueError, match=r"fault 'snow'.*noise, blur"):
         corrupt(torch.zeros(1, 5, 7), 'snow', 1, 0)
     with pytest.raises(
         ValueError, match=r'`severity` must be at least 1, got 0'

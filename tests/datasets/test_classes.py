@@ -5,9 +5,8 @@ import numpy as np
 import pytest
 from mmseg.registry import DATASETS
 
-from mmseg_missing.datasets.classes import chosen_metainfo
+from mmseg_missing.datasets.classes import chosen_metainfo, voc_palette
 from mmseg_missing.datasets.nyuv2 import CLASSES
-from mmseg_missing.datasets.palette import voc_palette
 from mmseg_missing.datasets.scenes import CLASSES as SCENE_CLASSES
 from mmseg_missing.datasets.scenes import PALETTE
 

@@ -104,7 +104,7 @@ def test_a_file_of_two_modalities_is_read_once(root, monkeypatch):
     monkeypatch.setattr(loading, 'reader', lambda *_: counted)
     load = [{'type': 'LoadModalities', 'modalities': STACK}]
     sample = open_mfnet(str(root), pipeline=load)[0]
-    assert read == [str(root / 'images/00001D.png')]
+    assert read == [root / 'images/00001D.png']
     assert sample['modalities']['thermal'].shape == (*SIZE, 1)
 
 

@@ -51,7 +51,7 @@ def test_common_folder_through_the_pipeline(folders_root, modalities):
     expected = (torch.arange(143) % 41 - 1) % 256  # void becomes 255
     torch.testing.assert_close(label, expected)
     assert data_sample.img_path.endswith('RGB/13.jpg')
-    assert data_sample.present == (True, True)
+    assert data_sample.present.tolist() == [True, True]
 
 
 def test_hha_is_read_in_rgb_order(folders_root):

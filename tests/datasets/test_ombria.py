@@ -93,7 +93,7 @@ def test_through_the_pipeline(root, stack):
     label[..., :9] = 1  # flipped
     torch.testing.assert_close(sample.gt_sem_seg.data, label)
     assert sample.img_path.endswith('s1_before/TIMOR_7.png')
-    assert sample.present == (True,) * 4
+    assert sample.present.tolist() == [True, True, True, True]
 
 
 def test_any_of_the_four_in_any_order(root):
@@ -180,7 +180,8 @@ def test_a_clouded_image_may_be_left_out(root, stack):
     steps = pipeline()
     steps[0]['absent_file'] = 'missing'
     dataset = open_ombria(str(root), 'test', modalities=stack, pipeline=steps)
-    assert dataset[1]['data_samples'].present == (True, True, True, False)
+    present = dataset[1]['data_samples'].present
+    assert present.tolist() == [True, True, True, False]
 
 
 def test_mask_with_other_values_is_refused(root, stack):

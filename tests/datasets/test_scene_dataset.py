@@ -61,7 +61,7 @@ def test_a_runner_loads_batches(stack):
         batches[1]['inputs'][0], torch.from_numpy(np.float32(stacked))
     )
     sample = batches[1]['data_samples'][0]
-    assert sample.present == (True, True, True)
+    assert sample.present.tolist() == [True, True, True]
     assert sample.ori_shape == SIZE
     np.testing.assert_array_equal(sample.gt_sem_seg.data[0], label)
 

@@ -16,7 +16,6 @@ import mmseg_missing
 from mmseg_missing.apis.model import load_config
 from mmseg_missing.apis.runner import build_runner
 from mmseg_missing.engine.checkpoints import read_state
-from mmseg_missing.startup.validation import drop_idle_validation
 
 ROOT = Path(mmseg_missing.__file__).parents[1] / 'configs'
 CONFIGS = sorted(set(ROOT.rglob('*.py')) - set(ROOT.rglob('_base_/**/*.py')))
@@ -170,7 +169,6 @@ def train(works, data_root, forgetting):
         if 'base' in cfg:
             base = path.with_name(f'{Path(cfg.base).parent.name}.py')
             cfg.base = str(train(base))
-        drop_idle_validation(cfg)
         with forgetting():
             runner = build_runner(cfg)
             runner.train()

@@ -127,6 +127,10 @@ def make_runner(tmp_path):
         resume=False,
         wrap=False,
         saving=None,
+        optim=None,
+        keys=None,
+        batch_size=2,
+        schedule=True,
         **settings,
     ):
         model = ConfigDict(
@@ -144,7 +148,7 @@ def make_runner(tmp_path):
             return {
                 'dataset': Frames(),
                 'sampler': {'type': name, **settings},
-                'batch_size': 2,
+                'batch_size': batch_size,
                 'num_workers': 0,
             }
 
@@ -171,7 +175,8 @@ def make_runner(tmp_path):
                     'type': 'AdamW',
                     'lr': 0.01,
                     'weight_decay': 0.1,
-                }
+                },
+                **(optim or {}),
             },
             param_scheduler={
                 'type': 'PolyLR',
@@ -179,7 +184,9 @@ def make_runner(tmp_path):
                 'eta_min': 0.0,
                 'end': 12,
                 'by_epoch': False,
-            },
+            }
+            if schedule
+            else None,
             default_hooks={
                 'logger': None,
                 'checkpoint': {
@@ -193,6 +200,7 @@ def make_runner(tmp_path):
             randomness={'seed': 5},
             log_level='ERROR',
             resume=resume,
+            cfg={'train_cfg': train_cfg, **(keys or {})},
             **(validation if validate else {}),
         )
 

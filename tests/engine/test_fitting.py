@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from mmseg_missing.adapters import adapted
-from mmseg_missing.engine.fitting import complete_images, fit_segmentor
+from mmseg_missing.engine.fitting import fit_segmentor
 
 ADAPTER = {'type': 'ScaleShift'}
 
@@ -62,32 +62,6 @@ class TestFitSegmentor:
         row = runner.model.adapters.rows.table['rgb']
         torch.testing.assert_close(row, torch.zeros_like(row))
 
-    def test_the_order_of_images_is_seeded(self):
-        def numbers(**options):
-            items = [
-                {'data_samples': Sample((True,)), 'number': i}
-                for i in range(20)
-            ]
-            return [
-                [item['number'] for item in batch]
-                for batch in complete_images(items, 3, 4, **options)
-            ]
-
-        assert [len(batch) for batch in numbers(seed=0)] == [4, 4, 4]
-        assert numbers(seed=0) == numbers(seed=0) != numbers(seed=1)
-
-    def test_images_that_miss_something_are_left_out(self):
-        items = [
-            {'data_samples': Sample((True, i % 3 > 0))} for i in range(12)
-        ]
-        found = [len(b) for b in complete_images(items, 9, 2, seed=0)]
-        assert sum(found) == 8 and 0 not in found
-
-
-class Sample:
-    def __init__(self, present):
-        self.metainfo = {'present': present}
-
 
 class TestStart:
     def test_training_starts_at_the_moments(self, make_runner, join):
@@ -97,7 +71,12 @@ class TestStart:
 
         def look(*args, **kwargs):
             if not seen:
-                seen.append((bank.numbers(['rgb', 'depth']), bank.trained))
+                seen.append(
+                    (
+                        bank.numbers(bank.stack.present(['rgb', 'depth'])),
+                        bank.trained,
+                    )
+                )
             return step(*args, **kwargs)
 
         runner.model.train_step = look

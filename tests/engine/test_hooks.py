@@ -356,3 +356,40 @@ def test_scores_of_complete_samples_are_no_goal(
     make_runner(hooks=[join, CHECK], saving=best, **how).train()
     warned = [text for text in said if "'CombinationValLoop'" in text]
     assert len(warned) == (1 if 'adapter' in how else 0)
+
+
+def test_heads_in_a_row(make_runner, tmp_path):
+    """OCRNet's segmentor trains, is adapted, and leaves its file."""
+    first = {
+        'type': 'FCNHead',
+        'in_channels': 4,
+        'in_index': 0,
+        'channels': 4,
+        'num_convs': 1,
+        'num_classes': 3,
+        'align_corners': False,
+    }
+    second = {
+        'type': 'OCRHead',
+        'in_channels': 4,
+        'in_index': 0,
+        'channels': 4,
+        'ocr_channels': 4,
+        'num_classes': 3,
+        'align_corners': False,
+    }
+    settings = {
+        'type': 'MissingModalityCascadeSegmentor',
+        'num_stages': 2,
+        'decode_head': [first, second],
+    }
+    base = make_runner(folder='base', **settings)
+    base.train()
+    join = {
+        'type': 'AdapterCheckpointHook',
+        'base': str(tmp_path / 'base' / 'iter_6.pth'),
+    }
+    runner = make_runner(hooks=[join, CHECK], adapter=ADAPTER, **settings)
+    runner.train()
+    _, rows = read_adapter(tmp_path / 'run' / 'adapter.safetensors')
+    assert all(row.any() for row in rows.values())

@@ -5,6 +5,7 @@ import re
 import sys
 from pathlib import Path
 from subprocess import Popen
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -16,6 +17,7 @@ from mmseg.structures import SegDataSample
 from torch.utils.data import Dataset
 
 from mmseg_missing.engine import loops
+from mmseg_missing.evaluation.protocols import Failure
 from mmseg_missing.modality import Stack
 from mmseg_missing.torch_versions import autocast_dtype
 
@@ -49,7 +51,8 @@ class Network(BaseModel):
         assert mode == 'predict' and len(inputs) == len(data_samples)
         self.under_autocast |= bool(autocast_dtype(inputs.device.type))
         for x, sample in zip(inputs, data_samples, strict=True):
-            self.seen.append((sample.sample_idx, sample.present))
+            present = tuple(sample.present.tolist())
+            self.seen.append((sample.sample_idx, present))
             assert (x == sample.sample_idx).all()
             pred = sample.gt_sem_seg.data * int(sample.present[0])
             logits = torch.nn.functional.one_hot(pred[0], 2).permute(2, 0, 1)
@@ -297,17 +300,22 @@ def test_metric_without_samples_of_a_combination(tmp_path, monkeypatch):
     }
 
 
+class Dusk(Failure):
+    def __str__(self):
+        return 'dusk'
+
+
 def test_results_of_conditions_lie_apart(tmp_path):
     evaluator = {
         'type': 'DumpResults',
         'out_file_path': str(tmp_path / 'a.pkl'),
     }
     runner = make_runner(tmp_path, evaluator=evaluator, present='rgb')
-    for condition in (None, 'NM low'):
-        runner.test_loop.set_failure(None, condition or '')
+    for failure in (Failure(), Dusk()):
+        runner.test_loop.set_failure(failure)
         runner.test()
     assert (tmp_path / 'rgb/a.pkl').stat().st_size > 0
-    assert (tmp_path / 'NM low/rgb/a.pkl').stat().st_size > 0
+    assert (tmp_path / 'dusk/rgb/a.pkl').stat().st_size > 0
     assert not (tmp_path / 'a.pkl').exists()
 
 
@@ -365,6 +373,8 @@ def test_hook_that_watches_what_cannot_move(
     rule = {'rule': 'greater'} if kind == 'early' else {}
     if is_adapted:
         monkeypatch.setattr(loops, 'adapted', lambda root: [('', root)])
+        bank = SimpleNamespace(trainable=())
+        monkeypatch.setattr(Network, 'adapters', bank, raising=False)
         monkeypatch.setattr(loops, 'check_hooks', lambda root: None)
     runner = make_runner(
         tmp_path, stage='val', hooks={kind: {**hook, **rule}}, present=present

@@ -1,19 +1,27 @@
 import pytest
 
-from mmseg_missing.evaluation.protocols import conditions, with_fault
+from mmseg_missing.evaluation.protocols import (
+    EMM,
+    PROTOCOLS,
+    Faulty,
+    Protocol,
+)
 
 
-def test_rates_and_levels_of_the_benchmark():
-    rmm, nm = (conditions(name, ['rgb']) for name in ('RMM', 'NM'))
-    assert [c.failure for c in rmm] == ['RMM 0.75', 'RMM 0.5', 'RMM 0.25']
-    assert [c.failure for c in nm] == [None, 'NM low', 'NM mid', 'NM high']
+def test_rates_and_levels_as_published():
+    parsed = [Protocol.parse(name, ['rgb']) for name in PROTOCOLS]
+    emm, rmm, nm, _ = [list(map(str, p.failures)) for p in parsed]
+    assert emm == [''] and parsed[0] == EMM
+    assert rmm == ['RMM 0.75', 'RMM 0.5', 'RMM 0.25']
+    assert nm == ['', 'NM low', 'NM mid', 'NM high']
+    assert [p.present for p in parsed] == ['every', 'every', 'full', 'full']
 
 
 def test_every_fault_on_every_modality():
-    states = conditions('faults', ['rgb', 'depth'])
-    assert len(states) == 1 + 9 * 2 * 5 == len({s.name for s in states})
-    few = conditions('faults', ['rgb'], ['fog'], [2, 4])
-    assert [s.name for s in few[1:]] == [
+    states = Protocol.parse('faults', ['rgb', 'depth']).failures
+    assert len(states) == 1 + 9 * 2 * 5 == len(set(map(str, states)))
+    few = Protocol.parse('faults', ['rgb'], ['fog'], [2, 4]).failures
+    assert list(map(str, few[1:])) == [
         'fog on rgb, severity 2',
         'fog on rgb, severity 4',
     ]
@@ -29,7 +37,7 @@ def test_every_fault_on_every_modality():
 )
 def test_unknown(arguments, said):
     with pytest.raises(ValueError, match=said):
-        conditions(*arguments)
+        Protocol.parse(*arguments)
 
 
 @pytest.mark.parametrize(
@@ -42,12 +50,34 @@ def test_unknown(arguments, said):
 )
 def test_faults_come_right_after_loading(steps, place):
     loader = {'dataset': {'pipeline': [{'type': name} for name in steps]}}
-    fault = {'type': 'CorruptModality'}
-    pipeline = with_fault(loader, fault)['dataset']['pipeline']
-    assert pipeline.index(fault) == place
+    step = {'fault': 'fog', 'modality': 'rgb', 'severity': 2}
+    spoilt = Faulty(**step).spoil_loader(loader)
+    pipeline = spoilt['dataset']['pipeline']
+    assert pipeline.index({'type': 'CorruptModality', **step}) == place
     assert len(loader['dataset']['pipeline']) == len(steps)
 
 
-def test_no_pipeline():
-    with pytest.raises(ValueError, match='CorruptModality into its parts'):
-        with_fault({'dataset': {'datasets': []}}, {})
+def test_faults_enter_every_part():
+    loading = [{'type': 'LoadModalities'}]  # one list, as configs share them
+    parts = [
+        {'type': 'A', 'pipeline': loading},
+        {'dataset': {'type': 'B', 'pipeline': loading}},
+    ]
+    fault = Faulty('fog', 'rgb', 2)
+    spoilt = fault.spoil_loader({'dataset': {'datasets': parts}})
+    first, second = spoilt['dataset']['datasets']
+    assert first['pipeline'] == second['dataset']['pipeline']
+    assert first['pipeline'][1] == {'type': 'CorruptModality', **vars(fault)}
+    assert len(first['pipeline']) == 2 and len(parts[0]['pipeline']) == 1
+
+
+@pytest.mark.parametrize(
+    'dataset',
+    [
+        {'datasets': []},
+        {'datasets': [{'type': 'A', 'pipeline': [{'type': 'B'}]}, {}]},
+    ],
+)
+def test_no_pipeline(dataset):
+    with pytest.raises(ValueError, match=r'`pipeline`.* has none'):
+        Faulty('fog', 'rgb', 2).spoil_loader({'dataset': dataset})

@@ -14,7 +14,7 @@ from mmseg_missing.evaluation import (
     check_writable,
     class_table,
     csv_table,
-    files,
+    render,
     summary_table,
     write_report,
 )
@@ -152,7 +152,7 @@ def test_folder_without_write_permission(tmp_path, monkeypatch):
     def refuse(**_):
         raise PermissionError(13, 'Permission denied')
 
-    monkeypatch.setattr(files.tempfile, 'TemporaryFile', refuse)
+    monkeypatch.setattr(render.tempfile, 'TemporaryFile', refuse)
     with pytest.raises(OSError, match=r'written \(Permission denied\)'):
         check_writable(tmp_path)
 

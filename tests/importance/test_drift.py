@@ -5,8 +5,8 @@ import torch
 
 from mmseg_missing.adapters import find_sites
 from mmseg_missing.adapters.fitting.moments import Moments
+from mmseg_missing.evaluation.batches import restrict
 from mmseg_missing.importance.drift import Drift, SiteDrift
-from mmseg_missing.importance.subsets import restrict
 
 
 def moments(x, y):
@@ -44,8 +44,8 @@ class TestDrift:
         layer = network.get_submodule(site.name)
         handle = layer.register_forward_hook(lambda *a: seen.append(a[2]))
         with torch.no_grad():
-            for flags in ((True, True), (True, False)):
-                network(inputs, restrict(samples, flags), mode='tensor')
+            for present in torch.tensor([[True, True], [True, False]]):
+                network(inputs, restrict(samples, present), mode='tensor')
         handle.remove()
 
         for part in (slice(0, 2), slice(2, 3)):

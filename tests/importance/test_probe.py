@@ -6,9 +6,12 @@ from mmseg.structures import SegDataSample
 
 from mmseg_missing.adapters import adapted
 from mmseg_missing.importance import ModalityAnalyzer, Placement
-from mmseg_missing.importance.charts import drift_chart
-from mmseg_missing.importance.images import EvenImages
-from mmseg_missing.importance.probe import build_probe, networks_of
+from mmseg_missing.importance.analyzer import (
+    EvenImages,
+    build_probe,
+    networks_of,
+)
+from mmseg_missing.importance.render import drift_chart
 
 
 @pytest.fixture

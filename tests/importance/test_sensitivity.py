@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from mmseg_missing.importance.probe import build_probe
+from mmseg_missing.evaluation.batches import restrict
+from mmseg_missing.importance.analyzer import build_probe
 from mmseg_missing.importance.sensitivity import Sensitivity, SiteSensitivity
-from mmseg_missing.importance.subsets import restrict
 
 
 def test_by_hand():
@@ -47,7 +47,7 @@ def test_a_loss_that_is_not_finite_stops(measured):
 def test_gradients_predict_a_step(measured):
     """A step of gradient descent takes off what the mean gradient says."""
     probe, sensitivity, inputs, samples = measured
-    told = restrict(samples, (False, True))
+    told = restrict(samples, torch.tensor([False, True]))
 
     def loss():
         with torch.no_grad():

@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch.nn import functional
 
+from mmseg_missing.evaluation.batches import restrict
 from mmseg_missing.importance.subsets import (
     SubsetScores,
     Tally,
     prior_tally,
-    restrict,
 )
 
 
@@ -76,7 +76,7 @@ def test_every_subset_is_scored_on_the_same_images(scored):
     assert set(values) == {'mIoU', '-NLL', *(f'IoU/{c}' for c in 'abcd')}
     for found in values.values():
         assert set(found) == {'', 'rgb', 'depth', 'rgb+depth'}
-    told = restrict(samples, (True, False))
+    told = restrict(samples, torch.tensor([True, False]))
     with torch.no_grad():
         blind = network(inputs, told, mode='predict')
     expected = Tally.empty(5)

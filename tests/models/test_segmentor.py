@@ -443,8 +443,8 @@ def test_config_stays_as_it_is(make_config):
 def test_sampler_draws_what_is_adapted(make_segmentor, name):
     def sampler(adapter):
         model = make_segmentor('one resnet', sampler=name, adapter=adapter)
-        drawn = model.sampler.draw([FULL] * 4, iteration=0)
-        return {model.stack.format(present) for present in drawn}
+        drawn = model.sampler.draw(torch.tensor([FULL] * 4), iteration=0)
+        return {*model.stack.names_of(drawn)}
 
     assert sampler(None) == ({'rgb', 'depth'} if name else {'rgb+depth'})
     assert sampler({'type': 'ScaleShift'}) == {'rgb', 'depth'}

@@ -44,7 +44,7 @@ def make(make_segmentor, train_rows):
 def draw_fill(model):
     generator = torch.Generator().manual_seed(3)
     for bank in model._banks:
-        for vector in bank.fill.values():
+        for vector in bank.fill_vectors.values():
             vector.copy_(torch.randn(vector.shape, generator=generator))
 
 
@@ -66,7 +66,9 @@ def wrap(make_config):
 @torch.no_grad()
 def test_it_starts_as_zero(make, inputs, make_samples):
     base, model = make(draw=False)
-    shapes = {k: tuple(v.shape) for k, v in model.adapters.fill.items()}
+    shapes = {
+        k: tuple(v.shape) for k, v in model.adapters.fill_vectors.items()
+    }
     assert shapes == {'rgb': (3,), 'depth': (1,)}
     samples = make_samples([RGB, DEPTH])
     assert torch.equal(model(inputs, samples), base(inputs, samples))
@@ -77,7 +79,7 @@ def test_vectors_stand_in_for_what_is_absent(make, inputs, make_samples):
     base, model = make()
     for row in model.adapters.rows.table.values():
         row.zero_()
-    fill = model.adapters.fill
+    fill = model.adapters.fill_vectors
     by_hand = inputs.clone()
     by_hand[0, 3:] = fill['depth'][:, None, None]
     by_hand[1, :3] = fill['rgb'][:, None, None]
@@ -133,10 +135,10 @@ def test_only_what_stood_in_learns(
 
 def test_one_fill_per_modality(make, inputs, make_samples):
     _, model = make({'depth': 'learned', 'rgb': 'black'})
-    assert set(model.adapters.fill) == {'depth'}
+    assert set(model.adapters.fill_vectors) == {'depth'}
     with torch.no_grad():
         other = copy.deepcopy(model)
-        other.adapters.fill['depth'] += 1
+        other.adapters.fill_vectors['depth'] += 1
         samples = make_samples([RGB, DEPTH])
         found, expected = other(inputs, samples), model(inputs, samples)
     assert not torch.equal(found[0], expected[0])
@@ -148,7 +150,9 @@ def test_vectors_are_adapters(make):
     gained = set(model.state_dict()) - set(base.state_dict())
     assert {'adapters.fill.rgb', 'adapters.fill.depth'} < gained
     assert set(base_state(model)) == set(base.state_dict())
-    assert all(vector.requires_grad for vector in model.adapters.fill.values())
+    assert all(
+        vector.requires_grad for vector in model.adapters.fill_vectors.values()
+    )
 
 
 def test_file(make, inputs, make_samples, tmp_path):
@@ -171,7 +175,7 @@ def test_teacher_knows_no_learned_fill(make, inputs, make_samples):
     base, model = make(teacher={'type': 'FeatureMSE'})
     samples = make_samples([RGB, FULL])
     metas = [sample.metainfo for sample in samples]
-    found = model._ask_teacher(inputs, [RGB, FULL], metas)
+    found = model._ask_teacher(inputs, torch.tensor([RGB, FULL]), metas)
     with torch.no_grad():
         assert torch.equal(found.logits, base(inputs, samples))
 
@@ -180,18 +184,20 @@ def test_teacher_trains_the_fill(make, inputs, make_samples):
     _, model = make(teacher={'type': 'FeatureMSE'}, sampler='round_robin')
     losses = model.train()(inputs, make_samples([FULL, FULL]), 'loss')
     losses['teacher.loss_feature'].backward()
-    assert all(vector.grad.any() for vector in model.adapters.fill.values())
+    assert all(
+        vector.grad.any() for vector in model.adapters.fill_vectors.values()
+    )
 
 
 def test_adapted_backbone(make_segmentor, wrap, inputs, make_samples):
     """The backbone's own bank learns it."""
     model = make_segmentor('one resnet', fill='learned', **wrap)
     model.sampler = make_segmentor('one resnet', sampler='full').sampler
-    assert set(model.backbone.adapters.fill) == {'rgb', 'depth'}
+    assert set(model.backbone.adapters.fill_vectors) == {'rgb', 'depth'}
     losses = model.train()(inputs, make_samples([RGB, RGB]), 'loss')
     losses['decode.loss_ce'].backward()
-    assert model.backbone.adapters.fill['depth'].grad.any()
-    assert model.backbone.adapters.fill['rgb'].grad is None
+    assert model.backbone.adapters.fill_vectors['depth'].grad.any()
+    assert model.backbone.adapters.fill_vectors['rgb'].grad is None
 
 
 @pytest.mark.parametrize('fill', ['learned', {'depth': 'learned'}])
@@ -201,7 +207,7 @@ def test_folded(make, make_segmentor, inputs, make_samples, fill):
     samples = make_samples([RGB, RGB])
     with torch.no_grad():
         expected = model(inputs, samples)
-    vectors = {k: v.tolist() for k, v in model.adapters.fill.items()}
+    vectors = {k: v.tolist() for k, v in model.adapters.fill_vectors.items()}
     biases = fold(model, 'rgb')
     folded = {'combination': 'rgb', 'biases': biases, 'fill': vectors}
     plain = make_segmentor('cmnext', fill=fill, folded=folded)
@@ -233,7 +239,7 @@ def test_copies_are_independent(make, inputs, make_samples):
     with torch.no_grad():
         expected = model(inputs, samples)
         draw_fill(twin)
-        for vector in twin.adapters.fill.values():
+        for vector in twin.adapters.fill_vectors.values():
             vector += 1
         assert not torch.equal(twin(inputs, samples), expected)
         assert torch.equal(model(inputs, samples), expected)

@@ -96,7 +96,7 @@ def test_teacher_is_the_bare_base(make, inputs, make_samples):
     dirty = inputs.clone()
     dirty[1, 3:] = torch.nan
     metas = [s.metainfo for s in make_samples([FULL, RGB])]
-    found = model._ask_teacher(dirty, [FULL, RGB], metas)
+    found = model._ask_teacher(dirty, torch.tensor([FULL, RGB]), metas)
     with torch.no_grad():
         expected = base(dirty, make_samples([FULL, RGB]))
         features = base.extract_feat(torch.nan_to_num(dirty))

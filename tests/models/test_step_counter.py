@@ -4,7 +4,10 @@ import pytest
 import torch
 from mmengine.logging import MessageHub
 
+from mmseg_missing.modality import Modality, Stack
 from mmseg_missing.models.segmentors.step_counter import StepCounter
+
+STACK = Stack([Modality('rgb'), Modality('depth', channels=1)])
 
 
 @pytest.fixture(autouse=True)
@@ -14,12 +17,12 @@ def hub(forgetting):
 
 
 def test_it_counts_alone(hub):
-    counter = StepCounter()
+    counter = StepCounter(STACK)
     assert [counter.next() for _ in range(4)] == [0, 1, 2, 3]
 
 
 def test_it_follows_a_runner_and_goes_on_after_it(hub):
-    counter, found = StepCounter(), []
+    counter, found = StepCounter(STACK), []
     for iteration in (7, 8, 9):  # resumed at 7
         hub.update_info('iter', iteration)
         found.append(counter.next())
@@ -34,9 +37,10 @@ def test_every_row_is_drawn_in_a_loop_of_ones_own(
     drawn = []
     for _ in range(4):
         model.loss(inputs[:1], make_samples([(True, True)]))
-        drawn += model.drawn
+        drawn += model.stack.names_of(model.drawn)
     assert drawn == ['rgb', 'depth'] * 2
     assert model.adapters.samples_seen.tolist() == [2, 2]
+    assert model.steps.seen == {'rgb': 2, 'depth': 2}
 
 
 def test_a_validation_loss_is_no_step(make_segmentor, inputs, make_samples):
@@ -46,4 +50,5 @@ def test_a_validation_loss_is_no_step(make_segmentor, inputs, make_samples):
     with torch.no_grad():
         model.loss(*one)
     model.loss(*one)
-    assert model.drawn == ('depth',)
+    assert model.stack.names_of(model.drawn) == ['depth']
+    assert model.steps.seen == {'rgb': 1, 'depth': 1}

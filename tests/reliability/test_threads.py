@@ -45,7 +45,10 @@ def test_four_threads_give_the_bits_of_one(segmentor, take_turns, outcomes):
 
     @torch.no_grad()
     def run(name):
-        meta = {'present': stack.parse(name), 'ori_shape': image.shape[2:]}
+        meta = {
+            'present': stack.present(name)[0],
+            'ori_shape': image.shape[2:],
+        }
         meta['img_shape'] = meta['pad_shape'] = meta['ori_shape']
         return segmentor.encode_decode(image, [meta])
 

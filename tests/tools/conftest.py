@@ -9,6 +9,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import torch
 
 from mmseg_missing.evaluation import Report
 
@@ -49,6 +50,21 @@ def run(folder, forgetting):
             runpy.run_path(str(TOOLS / tool), run_name='__main__')
 
     return run
+
+
+@pytest.fixture
+def convert(monkeypatch, tmp_path):
+    """Return a function that converts weights as the command line does."""
+
+    def convert(tool, content, *options):
+        src, dst = tmp_path / 'src.pth', tmp_path / 'dst.pth'
+        torch.save(content, src)
+        monkeypatch.setattr(sys, 'argv', [tool, str(src), str(dst), *options])
+        path = TOOLS / 'model_converters' / tool
+        runpy.run_path(str(path), run_name='__main__')
+        return torch.load(dst, weights_only=True)['state_dict']
+
+    return convert
 
 
 def as_it_is(text, **style):

@@ -7,6 +7,7 @@ import pytest
 from mmseg_missing.adapters import read_adapter
 
 TOOL = 'analyze_modalities.py'
+NO_VAL = ('--cfg-options', 'val_dataloader=None')
 SMALL = ('--images', 2, '--batch-size', 2, '--batches', 1)
 
 
@@ -76,6 +77,7 @@ def test_sites_are_what_training_takes(out, found, run, trained, tmp_path):
     [
         (['--budget', '0'], '--budget'),
         (['--present', 'full'], 'misses a part of rgb+depth+thermal'),
+        (['--split', 'val', *NO_VAL], 'no `val_dataloader`'),
         (['--sites', 'nowhere'], "'nowhere' matched no"),
     ],
 )

@@ -75,7 +75,10 @@ def files(folder):
 MISTAKES = {
     'no folder': (['nowhere'], "no work folder 'nowhere'"),
     'no config': (['nowhere.py'], "no config file 'nowhere.py'"),
-    'no report': (['empty'], 'tools/test.py CONFIG CHECKPOINT --out empty'),
+    'no report': (
+        ['empty'],
+        'mmseg-missing test CONFIG CHECKPOINT --out empty',
+    ),
     'no such report': (['broken'], "'broken': expected a report.json"),
     'not run': (['file.py', '--no-run'], 'leave --no-run out'),
     'pattern': (['ssf', '--name-pattern', 'lora'], '--name-pattern'),

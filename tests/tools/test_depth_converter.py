@@ -43,7 +43,7 @@ def test_written_files_are_read_by_a_data_set(
         TOOL, tmp_path / 'depth', '--out', out, '--encoding', encoding,
         '--camera', CAMERA, '--workers', 2,
     )  # fmt: skip
-    assert '3 images' in capsys.readouterr().out.splitlines()[-1]
+    assert '3 images' in capsys.readouterr().out.splitlines()[-3]
     dataset = MultiModalDataset(
         str(tmp_path / 'made'),
         modalities=[{'name': encoding, 'geometry': 'plain'}],

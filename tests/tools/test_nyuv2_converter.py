@@ -61,7 +61,7 @@ def convert(sources, monkeypatch):
 
 def test_converted_folder_is_read_by_the_data_set(sources, convert, capsys):
     convert()
-    assert '5 frames' in capsys.readouterr().out.splitlines()[-1]
+    assert '5 frames' in capsys.readouterr().out.splitlines()[-3]
     stack = [
         {'name': 'rgb', 'channels': 3},
         {'name': 'depth', 'channels': 1},

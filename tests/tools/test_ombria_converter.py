@@ -62,7 +62,7 @@ def load(root, split):
 def test_data_set_reads_what_was_published(source, tmp_path, run, capsys):
     out = tmp_path / 'ombria'
     run(TOOL, source, '--out', out)
-    said = capsys.readouterr().out.splitlines()[-1]
+    said = capsys.readouterr().out.splitlines()[-3]
     assert '4 tiles' in said and '2 train, 1 test, 1 test2021' in said
     second = load(out, 'trainval')[1]
     for key, array in second['modalities'].items():

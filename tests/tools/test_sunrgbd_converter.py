@@ -114,7 +114,7 @@ def open_converted(sources, split):
 
 def test_converted_folder_is_read_by_the_data_set(sources, convert, capsys):
     convert()
-    last = capsys.readouterr().out.splitlines()[-1]
+    last = capsys.readouterr().out.splitlines()[-3]
     assert '3 frames' in last and '(2 train, 1 test)' in last
     test, train = (open_converted(sources, s) for s in ('test', 'trainval'))
     assert (test.names, train.names) == (['00001'], ['00002', '00003'])

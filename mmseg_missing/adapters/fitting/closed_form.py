@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from itertools import compress
 from typing import Any
 
 import torch
@@ -138,7 +139,7 @@ def _combinations(
     if wanted is None:
         return _determining(bank)
     own = bank.rows.names
-    names = [bank.stack.format(bank.stack.parse(name)) for name in wanted]
+    names = [bank.stack.canonical(name) for name in wanted]
     strange = [name for name in names if name not in own]
     if strange or not names:
         raise ValueError(
@@ -153,9 +154,9 @@ def _determining(bank: AdapterBank) -> list[str]:
     names = list(bank.rows.names)
     if bank.row_mode != 'additive':
         return names
-    gone = {n: set(bank.stack.names) - set(n.split('+')) for n in names}
-    single = [name for name in names if len(gone[name]) == 1]
-    return single if len(single) == len(set().union(*gone.values())) else names
+    gone = ~bank.stack.present(names)
+    single = [*compress(names, (gone.sum(1) == 1).tolist())]
+    return single if len(single) == gone.any(0).sum() else names
 
 
 def _numbers(bank: AdapterBank, maps: Sequence[Affine | None]) -> Tensor:

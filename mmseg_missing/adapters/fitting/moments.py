@@ -12,7 +12,7 @@ from torch.utils.hooks import RemovableHandle
 from ..sites import Site
 
 # Variance below this share of a channel's power is rounding, not signal.
-SILENT = 1e-10
+CONSTANT = 1e-10
 
 
 @dataclass(frozen=True)
@@ -68,20 +68,16 @@ class Moments:
             self.cov.lerp(other.cov, share) + spread * dx * dy,
         )
 
-    def affine(self, ridge: float = 0.0) -> tuple[Tensor, Tensor]:
+    def affine(self) -> tuple[Tensor, Tensor]:
         """Return the (C,) scale and shift that bring x closest to y.
 
         scale = Cov(x, y) / Var(x), shift = E y - scale * E x; where x is
         constant the scale stays 1.
-
-        Args:
-            ridge: Pull of the scale towards 1, relative to Var(y).
         """
-        pull = ridge * self.var_y
         power = self.var_x + self.mean_x.square()
-        silent = self.var_x + pull <= SILENT * power
-        scale = (self.cov + pull) / (self.var_x + pull).clamp_min(1e-300)
-        scale = scale.where(~silent, scale.new_ones(()))
+        constant = self.var_x <= CONSTANT * power
+        scale = self.cov / self.var_x.clamp_min(1e-300)
+        scale = scale.where(~constant, scale.new_ones(()))
         return scale, self.mean_y - scale * self.mean_x
 
     def error(
@@ -131,12 +127,6 @@ class PairedMoments:
         self.root, self.sites, self.correct = root, tuple(sites), correct
         self.moments: list[Moments | None] = [None] * len(self.sites)
         self._handles: list[RemovableHandle] = []
-
-    @property
-    def silent(self) -> list[str]:
-        """Names of the sites that never ran."""
-        pairs = zip(self.sites, self.moments)
-        return [site.name for site, seen in pairs if seen is None]
 
     def __enter__(self) -> PairedMoments:
         """Hook the sites, behind their adapters if they have any."""

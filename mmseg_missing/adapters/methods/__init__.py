@@ -1,13 +1,14 @@
-"""The methods: how a site is modulated. One file each."""
+"""The methods: how a site is modulated."""
 
+from ...names import Names, a_subclass_of
+from ..adapter import Adapter
 from .bottleneck import Bottleneck
 from .low_rank import LowRank
-from .norm_tuning import NormTuning
-from .scale import Scale
-from .scale_shift import ScaleShift
-from .shift import Shift
+from .scale_shift import NormTuning, Scale, ScaleShift, Shift
 
-METHODS = (ScaleShift, Scale, Shift, NormTuning, LowRank, Bottleneck)
+METHODS = Names('adapter method', *a_subclass_of(Adapter))
+for _method in (ScaleShift, Scale, Shift, NormTuning, LowRank, Bottleneck):
+    METHODS[_method.__name__] = _method
 
 __all__ = [
     'METHODS',

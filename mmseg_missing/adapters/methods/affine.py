@@ -34,15 +34,23 @@ def keep_invertible(numbers: Tensor, identity: Tensor) -> Tensor:
 
     Args:
         numbers: (n, width).
-        identity: (width,), where scales are 1 and nothing else is.
+        identity: (width,), 1 for scales and 0 for all else.
 
     The gradient passes as if nothing was done, so a scale can grow again.
     """
-    least = SMALLEST_SCALE * (identity == 1).to(numbers.dtype)
-    with torch.no_grad():
-        kept = torch.maximum(numbers.abs(), least).copysign(numbers)
-        change = kept - numbers
-    return numbers + change
+    return _KeepInvertible.apply(numbers, SMALLEST_SCALE * identity)
+
+
+class _KeepInvertible(torch.autograd.Function):
+    """Absolute numbers of at least ``least``, with their gradient as it is."""
+
+    @staticmethod
+    def forward(ctx: Any, numbers: Tensor, least: Tensor) -> Tensor:
+        return numbers.abs().clamp_(min=least).copysign_(numbers)
+
+    @staticmethod
+    def backward(ctx: Any, grad: Tensor) -> tuple[Tensor, None]:
+        return grad, None
 
 
 def as_channels(numbers: Tensor, x: Tensor, dim: int) -> Tensor:

@@ -1,12 +1,13 @@
-"""Scale and shift of features (SSF)."""
+"""Scale and shift of features (SSF), and either of them alone."""
 
 from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _NormBase
 
 from ..adapter import Adapter, Call
-from .affine import affine, as_channels, keep_invertible
+from .affine import add, affine, as_channels, keep_invertible
 
 
 class ScaleShift(Adapter):
@@ -42,6 +43,71 @@ class ScaleShift(Adapter):
         scale, shift = numbers.to(layer.weight).chunk(2)
         scale_layer(layer, scale)
         shift_layer(layer, shift)
+
+
+class Scale(Adapter):
+    """y = scale * x, one number per channel.
+
+    As :class:`ScaleShift` without its shift; half of the numbers.
+
+    Source: Reza et al., arXiv:2310.03986, supplement ("scale only").
+    """
+
+    admit = staticmethod(keep_invertible)
+
+    def identity(self) -> Tensor:
+        """Return (C,): ones."""
+        return torch.ones(self.site.num_features)
+
+    def modulate(self, x: Tensor, numbers: Tensor, call: Call) -> Tensor:
+        """Return scale * x, ``torch.equal`` to x at the identity."""
+        scale = as_channels(numbers, x, self.site.channel_dim)
+        shift = torch.zeros_like(scale)
+        return affine(x, scale, shift, call, self.site.is_kept)
+
+    def fold(self, layer: nn.Module, numbers: Tensor) -> None:
+        """Let the layer's weight and bias contain this adapter."""
+        scale_layer(layer, numbers.to(layer.weight))
+
+
+class Shift(Adapter):
+    """y = x + shift, one number per channel.
+
+    BitFit learns the biases that are there; this is a bias after every
+    site, those without one included. Training keeps nothing for backward.
+
+    Source: Ben Zaken et al., BitFit, ACL 2022, arXiv:2106.10199; for
+    missing modalities Reza et al., arXiv:2310.03986.
+    """
+
+    def identity(self) -> Tensor:
+        """Return (C,): zeros."""
+        return torch.zeros(self.site.num_features)
+
+    def modulate(self, x: Tensor, numbers: Tensor, call: Call) -> Tensor:
+        """Return x + shift, ``torch.equal`` to x at the identity."""
+        shift = as_channels(numbers, x, self.site.channel_dim)
+        return add(x, shift, call)
+
+    def fold(self, layer: nn.Module, numbers: Tensor) -> None:
+        """Let the layer's bias contain this adapter; it may gain one."""
+        shift_layer(layer, numbers.to(layer.weight))
+
+
+class NormTuning(ScaleShift):
+    """Scale and shift behind the normalisation layers, nowhere else.
+
+    The same maps as tuning the weight and bias of every norm, written as a
+    change of what the norm gives, so that samples of a batch may differ.
+
+    Source: Frankle et al., ICLR 2021, arXiv:2003.00152 (BatchNorm alone);
+    compared in Reza et al., arXiv:2310.03986, supplement.
+    """
+
+    @classmethod
+    def takes(cls, layer: nn.Module) -> bool:
+        """Take normalisation layers."""
+        return isinstance(layer, (_NormBase, nn.GroupNorm, nn.LayerNorm))
 
 
 def scale_layer(layer: nn.Module, scale: Tensor) -> None:

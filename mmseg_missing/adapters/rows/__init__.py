@@ -4,17 +4,16 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
-from ...values import choice
+from ...names import Names, a_subclass_of
 from .additive import AdditiveRows
-from .base import Rows
 from .hyper import HyperRows
+from .rows import Rows
 from .table import TableRows
 
-ROW_MODES: dict[str, type[Rows]] = {
-    'table': TableRows,
-    'additive': AdditiveRows,
-    'hyper': HyperRows,
-}
+ROW_MODES = Names('row mode', *a_subclass_of(Rows))
+ROW_MODES['table'] = TableRows
+ROW_MODES['additive'] = AdditiveRows
+ROW_MODES['hyper'] = HyperRows
 
 
 def parse_rows(rows: str | Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -33,8 +32,9 @@ def parse_rows(rows: str | Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
             f'got {rows!r}'
         )
     options = {'type': rows} if isinstance(rows, str) else dict(rows)
-    name = choice('model.adapter.rows', options.pop('type', None), ROW_MODES)
-    parameters = list(inspect.signature(ROW_MODES[name]).parameters.values())
+    name: Any = options.pop('type', None)
+    mode = ROW_MODES.find('model.adapter.rows', name)
+    parameters = list(inspect.signature(mode).parameters.values())
     known = {p.name: p.default for p in parameters[3:]}
     strange = sorted(set(options) - set(known))
     if strange:

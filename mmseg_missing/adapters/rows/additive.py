@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from itertools import compress
 
 import torch
 from torch import Tensor, nn
 
 from ...modality import Stack
-from .base import Rows
+from ...present import Key
+from .rows import Rows
 
 # Sums of 0 and 1 in float64 are told apart by far more.
 RANK_TOLERANCE = 1e-9
@@ -36,56 +38,38 @@ class AdditiveRows(Rows):
             [(name, nn.Parameter(torch.zeros(width))) for name in stack.names]
         )
 
-    def has(self, combination: str) -> bool:
-        """Say whether it misses something."""
-        return combination != self.stack.full
-
-    def compute(self, combinations: Sequence[str]) -> Tensor:
+    def compute(self, combinations: Sequence[Key]) -> Tensor:
         """Return sums of vectors, (n, width)."""
-        gone = [self._gone(name) for name in combinations]
-        drawn = [m for m in self.stack.names if any(m in g for g in gone)]
-        vectors = torch.stack([self.missing[m] for m in drawn])
-        weight = [[float(m in g) for m in drawn] for g in gone]
-        return vectors.new_tensor(weight) @ vectors
+        columns = zip(self.stack.names, zip(*combinations))
+        absent = {name: c for name, c in columns if not all(c)}
+        vectors = torch.stack([self.missing[name] for name in absent])
+        weight = [[float(not has) for has in c] for c in absent.values()]
+        return vectors.new_tensor(weight).T @ vectors
 
-    def served(
-        self, seen: Collection[str], combinations: Sequence[str]
-    ) -> tuple[str, ...]:
-        """Return those whose sum follows from the sums that were trained.
+    def served(self, seen: Tensor, asked: Tensor) -> Tensor:
+        """Say whose sum follows from the sums that were trained, (n,).
 
         Vectors that were only ever drawn together are known as a sum alone.
         """
-        if not seen:
-            return ()
-        trained, asked = self._weight(seen), self._weight(combinations)
+        if not len(seen):
+            return asked.new_zeros(len(asked))
+        trained, wanted = (~seen).double(), (~asked).double()
         # What a sum has outside of the span of the others does not follow.
         _, sizes, directions = torch.linalg.svd(trained, full_matrices=False)
         span = directions[sizes > RANK_TOLERANCE * sizes.max()]
-        beyond = (asked - asked @ span.T @ span).abs().amax(1)
-        pairs = zip(combinations, beyond.tolist())
-        return tuple(n for n, rest in pairs if rest < RANK_TOLERANCE)
-
-    def _weight(self, names: Collection[str]) -> Tensor:
-        """Return (n, M) float64: 1 where a combination misses a modality."""
-        gone = [self._gone(name) for name in names]
-        rows = [[float(m in g) for m in self.stack.names] for g in gone]
-        return torch.tensor(rows, dtype=torch.float64, device='cpu')
+        beyond = (wanted - wanted @ span.T @ span).abs().amax(1)
+        return beyond < RANK_TOLERANCE
 
     def stored(self, seen: Collection[str]) -> dict[str, str]:
         """Return one entry per modality whose vector was trained."""
-        trained = self._trained(seen)
-        return {
-            f'missing {m}': f'missing.{m}'
-            for m in self.stack.names
-            if m in trained
-        }
+        return {f'missing {m}': f'missing.{m}' for m in self._lost(seen)}
 
     def write(self, combination: str, row: Tensor) -> None:
         """Set the vector of the one modality that is missing."""
-        gone = self._gone(combination)
-        if len(gone) != 1:
+        lost = self._lost([combination])
+        if len(lost) != 1:
             super().write(combination, row)
-        self.missing[gone.pop()].data.copy_(row)
+        self.missing[lost[0]].data.copy_(row)
 
     def write_all(self, rows: Mapping[str, Tensor]) -> None:
         """Set the vectors whose sums come closest to these rows.
@@ -93,17 +77,14 @@ class AdditiveRows(Rows):
         Least squares; where the rows leave it open which vector holds what,
         as of modalities that fail together, they share it evenly.
         """
-        lost = self._trained(rows)
-        names = [name for name in self.stack.names if name in lost]
-        gone = [self._gone(name) for name in rows]
-        weight = [[float(name in g) for name in names] for g in gone]
+        gone = ~self.stack.present([*rows])
+        weight = gone[:, gone.any(0)].double()
         target = torch.stack(list(rows.values()))
-        inverse = torch.linalg.pinv(torch.tensor(weight, dtype=torch.float64))
-        for name, vector in zip(names, inverse.to(target) @ target):
+        vectors = torch.linalg.pinv(weight).to(target) @ target
+        for name, vector in zip(self._lost(rows), vectors):
             self.missing[name].data.copy_(vector)
 
-    def _gone(self, combination: str) -> set[str]:
-        return set(self.stack.names) - set(combination.split('+'))
-
-    def _trained(self, seen: Collection[str]) -> set[str]:
-        return set().union(*(self._gone(name) for name in seen))
+    def _lost(self, combinations: Collection[str]) -> list[str]:
+        """Return the modalities that one of these combinations misses."""
+        gone = (~self.stack.present([*combinations])).any(0)
+        return [*compress(self.stack.names, gone.tolist())]

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor, nn
 
 from ...modality import Stack
+from ...present import Key
 from ...values import whole
-from .base import Rows
+from .rows import Rows
 
 MOST = 4096  # of rank and hidden: more would fill memory, not help
 
@@ -54,28 +55,18 @@ class HyperRows(Rows):
         self.b2 = nn.Parameter(torch.zeros(rank))
         self.basis = nn.Parameter(torch.zeros(rank, width))
 
-    def has(self, combination: str) -> bool:
-        """Say whether it misses something."""
-        return combination != self.stack.full
-
-    def compute(self, combinations: Sequence[str]) -> Tensor:
+    def compute(self, combinations: Sequence[Key]) -> Tensor:
         """Return mixes of the basis, (n, width)."""
-        present = [self.stack.parse(name) for name in combinations]
-        signs = 2 * self.w1.new_tensor(present) - 1
+        signs = 2 * self.w1.new_tensor(combinations) - 1
         h = nn.functional.gelu(signs @ self.w1 + self.b1) @ self.w2 + self.b2
-        return h @ self.basis / self.rank
+        return (h / self.rank) @ self.basis
 
-    def served(
-        self, seen: Collection[str], combinations: Sequence[str]
-    ) -> tuple[str, ...]:
-        """Return those whose missing modalities were missing in training."""
-        gone = set().union(*(self._gone(name) for name in seen))
-        return tuple(n for n in combinations if self._gone(n) <= gone)
+    def served(self, seen: Tensor, asked: Tensor) -> Tensor:
+        """Say whose missing modalities were missing in training, (n,)."""
+        always = seen.all(0)  # never missing
+        return ~(~asked & always).any(1)
 
     def stored(self, seen: Collection[str]) -> dict[str, str]:
         """Return all of the network, if anything was trained."""
         names = ('w1', 'b1', 'w2', 'b2', 'basis') if seen else ()
         return {name: name for name in names}
-
-    def _gone(self, combination: str) -> set[str]:
-        return set(self.stack.names) - set(combination.split('+'))

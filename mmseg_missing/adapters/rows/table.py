@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from ...modality import Stack
-from .base import Rows
+from ...present import Key, keys
+from .rows import Rows
 
 
 class TableRows(Rows):
@@ -28,14 +29,15 @@ class TableRows(Rows):
             # Pairs, because ParameterDict sorts a dict.
             [(name, nn.Parameter(torch.zeros(width))) for name in self.names]
         )
+        self._names = dict(zip(keys(self.present), self.names))
 
-    def has(self, combination: str) -> bool:
+    def has(self, combination: Key) -> bool:
         """Say whether the table has a row for it."""
-        return combination in self.table
+        return combination in self._names
 
-    def compute(self, combinations: Sequence[str]) -> Tensor:
+    def compute(self, combinations: Sequence[Key]) -> Tensor:
         """Return the rows, (n, width)."""
-        return torch.stack([self.table[name] for name in combinations])
+        return torch.stack([self.table[self._names[c]] for c in combinations])
 
     def stored(self, seen: Collection[str]) -> dict[str, str]:
         """Return one entry per trained combination."""
@@ -43,6 +45,6 @@ class TableRows(Rows):
 
     def write(self, combination: str, row: Tensor) -> None:
         """Set one combination's row, (width,)."""
-        if not self.has(combination):
+        if combination not in self.table:
             super().write(combination, row)
         self.table[combination].data.copy_(row)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import numpy as np
 from torch.utils.data import ConcatDataset, DataLoader, Dataset
 
 from mmseg_missing.modality import Stack
+from mmseg_missing.remote import Remote, located
 
 from ..transforms import LoadLabel, LoadModalities, PackModalities
 from ..transforms.file_format import file_list
@@ -132,8 +134,13 @@ class _Part(Dataset):
         self.stack: Stack = source.stack
         self.formats = first.get('modality_formats', {})
         self.may_be_absent = getattr(source, 'absent_file', '') == 'missing'
+        backend_args = getattr(source, 'backend_args', None)
+        self.place = partial(located, backend_args=backend_args)
         self.load_alone = {
-            m.name: LoadModalities([replace(m, mean=(HOLE,) * m.channels)])
+            m.name: LoadModalities(
+                [replace(m, mean=(HOLE,) * m.channels)],
+                backend_args=backend_args,
+            )
             for m in self.stack
         }
         self.load_label = _first(steps, LoadLabel)
@@ -155,7 +162,10 @@ class _Part(Dataset):
             label = self._read_label(info, arrays, check)
             paths = info['modality_paths']
             data = {
-                name: map(_read_bytes, file_list(paths[name]))
+                name: (
+                    self.place(file).read_bytes()
+                    for file in file_list(paths[name])
+                )
                 for name in arrays
             }
         check.statistics = {
@@ -177,7 +187,7 @@ class _Part(Dataset):
         paths = info['modality_paths']
         files = {m.name: file_list(paths.get(m.name)) for m in self.stack}
         check.paths = {
-            name: ', '.join(str(Path(file).resolve()) for file in some)
+            name: ', '.join(str(_resolved(self.place(f))) for f in some)
             for name, some in files.items()
             if some
         }
@@ -187,7 +197,9 @@ class _Part(Dataset):
         if check.labelled:
             every.append(info['seg_map_path'])
         check.tagged = [
-            file for file in dict.fromkeys(every) if orientation_of(file) != 1
+            file
+            for file in dict.fromkeys(every)
+            if orientation_of(self.place(file)) != 1
         ]
 
     def _read_modalities(
@@ -241,8 +253,8 @@ def _without_holes(array: np.ndarray) -> np.ndarray:
     return np.where(array == np.float32(HOLE), np.float32(np.nan), array)
 
 
-def _read_bytes(path: str) -> bytes:
-    return Path(path).read_bytes()
+def _resolved(path: Path | Remote) -> Path | Remote:
+    return path if isinstance(path, Remote) else path.resolve()
 
 
 def _digest(parts: Iterable[bytes | np.ndarray]) -> str:

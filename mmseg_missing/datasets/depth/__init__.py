@@ -4,8 +4,7 @@ NumPy and OpenCV only. Depth is in metres along the optical axis; 0, negative
 and not finite values are holes, which stay holes and touch no neighbour.
 """
 
-from .camera import CAMERAS, Camera, as_camera
-from .disparity import disparity
+from .camera import CAMERAS, Camera, as_camera, disparity
 from .encoder import ENCODINGS, DepthEncoder
 from .gravity import estimate_down
 from .hha import hha

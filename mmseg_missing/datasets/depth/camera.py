@@ -1,4 +1,4 @@
-"""A pinhole camera: from pixels and depth to points."""
+"""A pinhole camera: where depth was measured, its points, its inverse."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
@@ -108,3 +108,24 @@ def as_camera(camera: str | Mapping | Camera) -> Camera:
             f'fy=..., cx=..., cy=..., size=(height, width)), got {camera!r}'
         )
     return Camera(**camera)
+
+
+def is_measured(depth_m: NDArray) -> NDArray:
+    """Return where depth is no hole: finite and positive."""
+    return np.isfinite(depth_m) & (depth_m > 0)
+
+
+def disparity(depth_m: NDArray, near_m: float = 0.1) -> NDArray:
+    """Return 1 / depth in 1 / metre; a hole is 0, infinitely far away.
+
+    Args:
+        depth_m: Metres, any shape.
+        near_m: What is nearer counts as this near.
+
+    Returns:
+        Same shape, float32, 0 to ``1 / near_m``.
+    """
+    inverse = np.zeros(depth_m.shape, np.float32)
+    nearest = np.maximum(depth_m, near_m)
+    np.divide(1, nearest, out=inverse, where=is_measured(depth_m))
+    return inverse

@@ -5,8 +5,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from .camera import Camera, as_camera
-from .disparity import disparity
+from .camera import Camera, as_camera, disparity
 from .hha import hha
 from .normals import surface_normals
 

@@ -4,8 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .camera import Camera
-from .disparity import disparity, is_measured
+from .camera import Camera, disparity, is_measured
 from .normals import surface_normals
 
 STAGES = ((45.0, 5), (15.0, 5))

@@ -3,8 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from .camera import Camera
-from .disparity import disparity, is_measured
+from .camera import Camera, disparity, is_measured
 from .gravity import estimate_down
 from .normals import surface_normals
 

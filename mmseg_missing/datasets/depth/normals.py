@@ -4,8 +4,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from .camera import Camera
-from .disparity import disparity, is_measured
+from .camera import Camera, disparity, is_measured
 
 # Least determinant of the pixels' covariance, px^4; less is a point or line.
 MIN_SPREAD = 0.05

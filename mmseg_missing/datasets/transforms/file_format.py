@@ -24,16 +24,20 @@ A format is a dict that says only what differs from the defaults:
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from numbers import Real
-from typing import Any
+from pathlib import Path
+from typing import Any, TypeAlias
 
 import numpy as np
 
 from mmseg_missing.modality import Modality
+from mmseg_missing.remote import Remote
 from mmseg_missing.values import listed, real, whole
 
 from ..depth import DepthEncoder
 from .encoding import find_encoder
 from .reading import nodata_of, read_array
+
+File: TypeAlias = str | Path | Remote
 
 VALUE_KEYS = (
     'dtype',
@@ -167,11 +171,12 @@ def is_nodata(array: np.ndarray, values: Sequence[Any]) -> np.ndarray:
 
 
 def load_modality(
-    files: Sequence[str],
+    files: Sequence[File],
     modality: Modality,
     form: Mapping[str, Any],
     columns: tuple[int, int] | None = None,
-    read: Callable[[str], np.ndarray] = read_array,
+    read: Callable[[File], np.ndarray] = read_array,
+    declared: Callable[[File], float | None] = nodata_of,
 ) -> np.ndarray:
     """Read one modality and check it against what is declared.
 
@@ -181,6 +186,7 @@ def load_modality(
         form: see above.
         columns: first column that is taken, and the one after the last.
         read: from a path to (H, W, C).
+        declared: from a path to what the file itself calls "no data".
 
     Returns:
         (H, W, C) uint8 or float32.
@@ -192,7 +198,7 @@ def load_modality(
     encoder, stored = find_encoder(form, modality), modality
     if encoder:
         stored = replace(modality, channels=1, mean=(0.0,), std=(1.0,))
-    loaded = [_load_file(file, stored, form, read) for file in files]
+    loaded = [_load_file(file, stored, form, read, declared) for file in files]
     arrays, holes = zip(*loaded, strict=True)
     if len({array.shape[:2] for array in arrays}) > 1:
         raise ValueError(
@@ -216,7 +222,7 @@ def _joined(arrays: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def cut_columns(
-    array: np.ndarray, columns: tuple[int, int] | None, path: str
+    array: np.ndarray, columns: tuple[int, int] | None, path: File
 ) -> np.ndarray:
     """Return the columns of (H, W, C) that the data set takes."""
     if columns is None:
@@ -232,10 +238,11 @@ def cut_columns(
 
 
 def _load_file(
-    path: str,
+    path: File,
     modality: Modality,
     form: Mapping[str, Any],
-    read: Callable[[str], np.ndarray],
+    read: Callable[[File], np.ndarray],
+    declared: Callable[[File], float | None],
 ) -> tuple[np.ndarray, np.ndarray]:
     """Return values in their unit, and where ``nodata`` stands instead."""
     array, scales = read(path), scale_by_dtype(form)
@@ -250,7 +257,7 @@ def _load_file(
     array = _fitted(array, form.get('size'))
     holes = is_nodata(array, _nodata(form))
     if form.get('nodata') is None:
-        _check_declared(array, path, name)
+        _check_declared(array, declared(path), path, name)
     array = _to_unit(array, scales[dtype], form.get('offset', 0.0))
     if array.dtype.kind == 'f':
         # NaN compares as False; this allocates less than isfinite does.
@@ -265,9 +272,10 @@ def _load_file(
     return array, holes
 
 
-def _check_declared(array: np.ndarray, path: str, name: str) -> None:
+def _check_declared(
+    array: np.ndarray, value: float | None, path: File, name: str
+) -> None:
     """Refuse pixels that the file itself declares to have no value."""
-    value = nodata_of(path)
     if value is None or not is_nodata(array, [value]).any():
         return
     text = repr(value).removesuffix('.0')
@@ -280,7 +288,7 @@ def _check_declared(array: np.ndarray, path: str, name: str) -> None:
 
 
 def _taken(
-    array: np.ndarray, channels: Any, path: str, modality: Modality
+    array: np.ndarray, channels: Any, path: File, modality: Modality
 ) -> np.ndarray:
     if channels is None:
         return array
@@ -293,7 +301,7 @@ def _taken(
 
 
 def _other_channels(
-    path: str, count: int, modality: Modality, channels: Any = None
+    path: File, count: int, modality: Modality, channels: Any = None
 ) -> str:
     taken = '' if channels is None else f' and takes {channels} of them'
     return (

@@ -3,16 +3,18 @@
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from mmcv.transforms import BaseTransform
 from mmseg.registry import TRANSFORMS
 
 from mmseg_missing.modality import Stack
+from mmseg_missing.remote import checked_backend, located
 from mmseg_missing.values import VOID, choice, flag, whole
 
-from .caching import reader
-from .file_format import cut_columns, file_list, load_modality
+from .caching import NodataReader, reader
+from .file_format import File, cut_columns, file_list, load_modality
 from .reading import read_array, read_label
 
 
@@ -33,6 +35,7 @@ class LoadModalities(BaseTransform):
             really absent as not present (its values are zeros).
         cache_dir: folder that keeps decoded files; see
             :class:`~mmseg_missing.datasets.transforms.caching.CachedReader`.
+        backend_args: of MMEngine's file backend; default: the data set's.
     """
 
     def __init__(
@@ -40,26 +43,39 @@ class LoadModalities(BaseTransform):
         modalities: Sequence[dict],
         absent_file: str = 'error',
         cache_dir: str | None = None,
+        backend_args: Mapping[str, Any] | None = None,
     ) -> None:
         self.stack = Stack(modalities)
         self.absent_file = choice(
             'LoadModalities.absent_file', absent_file, ('error', 'missing')
         )
         self.read = reader(cache_dir, read_array)
+        self.declared = NodataReader(cache_dir)
+        self.backend_args = checked_backend(backend_args)
 
     def transform(self, results: dict) -> dict:
         """Add ``modalities``, ``present``, ``img_shape`` and ``ori_shape``."""
-        files = {m.name: self._files(results, m.name) for m in self.stack}
+        place = cache(lambda file: located(file, self.backend_args))
+        files = {
+            m.name: [place(f) for f in self._files(results, m.name)]
+            for m in self.stack
+        }
+        self._check_there(files)
         formats = results.get('modality_formats', {})
         columns = results.get('columns')
         read = cache(self.read)
         arrays = {
             m.name: load_modality(
-                files[m.name], m, formats.get(m.name, {}), columns, read
+                files[m.name],
+                m,
+                formats.get(m.name, {}),
+                columns,
+                read,
+                self.declared,
             )
             for m in self.stack
             if self.absent_file == 'error'
-            or all(Path(file).is_file() for file in files[m.name])
+            or (files[m.name] and all(f.is_file() for f in files[m.name]))
         }
         height, width = _common_size(arrays, files)
         results['modalities'] = {
@@ -78,22 +94,26 @@ class LoadModalities(BaseTransform):
                 f'the data set gives {list(results["modality_paths"])}, not '
                 f"'{name}'; give it the same `modalities` as LoadModalities"
             )
-        paths = results['modality_paths'][name]
-        if paths is None and self.absent_file == 'error':
+        files = file_list(results['modality_paths'][name])
+        if not files and self.absent_file == 'error':
             raise FileNotFoundError(
                 f"a sample has no '{name}', only "
                 f'{list(filter(None, results["modality_paths"].values()))}; '
                 "`absent_file='missing'` of LoadModalities takes it"
             )
-        files = file_list(paths) or ['']
-        gone = [file for file in files if not Path(file).is_file()]
-        if gone and self.absent_file == 'error':
-            raise FileNotFoundError(
-                f"file '{gone[0]}' of '{name}' does not exist; check "
-                '`data_root` of the data set, or take samples without '
-                f"'{name}' by `absent_file='missing'` of LoadModalities"
-            )
         return files
+
+    def _check_there(self, files: Mapping[str, Sequence[File]]) -> None:
+        """Refuse files of this disk that are absent; reading tells others."""
+        for name, some in files.items() if self.absent_file == 'error' else ():
+            for file in some:
+                if isinstance(file, Path) and not file.is_file():
+                    raise FileNotFoundError(
+                        f"file '{file}' of '{name}' does not exist; check "
+                        '`data_root` of the data set, or take samples without '
+                        f"'{name}' by `absent_file='missing'` of "
+                        'LoadModalities'
+                    )
 
 
 @TRANSFORMS.register_module()
@@ -116,6 +136,7 @@ class LoadLabel(BaseTransform):
             ``{0: 0, 255: 1}`` for a mask. Where files have three channels
             of bytes, their colours: ``{0x000000: 0, 0xff0000: 1}``, red
             first. A value that it does not list is an error.
+        backend_args: as in :class:`LoadModalities`.
 
     Raises:
         TypeError, ValueError: an argument that cannot work.
@@ -127,10 +148,12 @@ class LoadLabel(BaseTransform):
         cache_dir: str | None = None,
         palette: bool = False,
         values: Mapping[int, int] | None = None,
+        backend_args: Mapping[str, Any] | None = None,
     ) -> None:
         self.num_classes = whole('LoadLabel.num_classes', num_classes, 1, 255)
         flag('LoadLabel.palette', palette)
         self.read = reader(cache_dir, read_label, palette=palette)
+        self.backend_args = checked_backend(backend_args)
         self.values = None if values is None else self._checked(values)
 
     def _checked(self, values: Mapping[int, int]) -> dict[int, int]:
@@ -207,7 +230,7 @@ class LoadLabel(BaseTransform):
         return np.array([self.values[value] for value in known])[place]
 
     def _read(self, path: str, results: dict) -> np.ndarray:
-        array = self.read(path)
+        array = self.read(located(path, self.backend_args))
         channel = results.get('label_channel')
         if channel is not None:
             array = array[..., channel : channel + 1]
@@ -254,12 +277,12 @@ def _is_colour(array: np.ndarray) -> bool:
 
 
 def _common_size(
-    arrays: dict[str, np.ndarray], files: dict[str, list[str]]
+    arrays: dict[str, np.ndarray], files: Mapping[str, Sequence[File]]
 ) -> tuple[int, int]:
     if not arrays:
         raise FileNotFoundError(
             'not one modality of this sample exists: '
-            f'{[file for some in files.values() for file in some]}; check '
+            f'{[str(f) for some in files.values() for f in some]}; check '
             '`data_root` of the data set'
         )
     first = next(iter(arrays))

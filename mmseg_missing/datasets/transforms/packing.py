@@ -10,6 +10,7 @@ from mmseg.registry import TRANSFORMS
 from mmseg.structures import SegDataSample
 
 from mmseg_missing.modality import Stack
+from mmseg_missing.present import as_present
 
 from .file_format import file_list
 from .joint import arrays_of
@@ -70,9 +71,8 @@ class PackModalities(BaseTransform):
 
     def _metainfo(self, results: dict) -> dict:
         metainfo = {key: results[key] for key in META_KEYS if key in results}
-        present = results['present']
         metainfo['stack'] = self.stack.full
-        metainfo['present'] = tuple(present[name] for name in self.stack.names)
+        [metainfo['present']] = as_present([results['present']], self.stack)
         paths = results.get('modality_paths', {})
         known = (
             file

@@ -10,6 +10,7 @@ import math
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import IO
 
 import cv2
 import imagecodecs
@@ -17,6 +18,8 @@ import numpy as np
 import PIL
 import tifffile
 from PIL import Image
+
+from mmseg_missing.remote import Remote, located
 
 from . import photos, png, pnm, tiff
 from .unreadable import DAMAGED, TRUNCATED, Unreadable
@@ -53,11 +56,12 @@ OTHERS = {
 }
 
 
-def read_array(path: str | Path, indices: bool = False) -> np.ndarray:
+def read_array(path: str | Path | Remote, indices: bool = False) -> np.ndarray:
     """Read an image or array file without changing its values.
 
     Args:
-        path: file in one of the supported formats, whatever its suffix.
+        path: file in one of the supported formats, whatever its suffix, or
+            its address.
         indices: of a palette return what is stored, not its colours.
 
     Returns:
@@ -72,7 +76,7 @@ def read_array(path: str | Path, indices: bool = False) -> np.ndarray:
     return _read(path, lambda data: _decoded(data, indices))
 
 
-def read_label(path: str | Path, palette: bool = False) -> np.ndarray:
+def read_label(path: str | Path | Remote, palette: bool = False) -> np.ndarray:
     """Read a label file: its stored samples, where they can be trusted.
 
     Args:
@@ -106,14 +110,18 @@ def read_label(path: str | Path, palette: bool = False) -> np.ndarray:
     return _read(path, decode)
 
 
-def orientation_of(path: str | Path) -> int:
+def orientation_of(path: str | Path | Remote) -> int:
     """Return the orientation tag of an image file, 1 (upright) to 8.
 
     Reading leaves it aside; viewers turn such a picture, so labels that were
     drawn in one may lie otherwise. 1 where there is no tag.
     """
     try:
-        with warnings.catch_warnings(), Image.open(path) as image:
+        with (
+            warnings.catch_warnings(),
+            _opened(path) as file,
+            Image.open(file) as image,
+        ):
             warnings.simplefilter('ignore')
             value = image.getexif().get(0x112, 1)
     except Exception:  # what cannot be read is not turned either
@@ -121,20 +129,27 @@ def orientation_of(path: str | Path) -> int:
     return value if value in range(1, 9) else 1
 
 
-def nodata_of(path: str | Path) -> float | None:
+def nodata_of(path: str | Path | Remote) -> float | None:
     """Return the value that a TIFF itself says to mean "no data".
 
     GDAL writes it into a tag; None where there is none.
     """
-    with open(path, 'rb') as file:
+    with _opened(path) as file:
         if file.read(4) not in tiff.MAGICS:
             return None
-    try:
-        with tifffile.TiffFile(path) as tif:
-            tag = tif.pages.first.tags.get('GDAL_NODATA')
+        file.seek(0)
+        try:
+            tag = tifffile.TiffFile(file).pages.first.tags.get('GDAL_NODATA')
             return None if tag is None else float(tag.value.strip('\0 '))
-    except Exception:  # damaged, or it says nothing sensible
-        return None
+        except Exception:  # damaged, or it says nothing sensible
+            return None
+
+
+def _opened(path: str | Path | Remote) -> IO[bytes]:
+    path = located(path)
+    if isinstance(path, Remote):
+        return io.BytesIO(path.read_bytes())
+    return path.open('rb')
 
 
 def traits_of(path: str | Path) -> set[str]:
@@ -174,21 +189,26 @@ def decoder_of(data: bytes) -> Callable[..., np.ndarray]:
 
 
 def _read(
-    path: str | Path, decode: Callable[[bytes], np.ndarray]
+    path: str | Path | Remote, decode: Callable[[bytes], np.ndarray]
 ) -> np.ndarray:
-    path = Path(path)
-    if not path.is_file():
-        raise FileNotFoundError(
-            f"file '{path}' does not exist; check `data_root` of the data set"
-        )
+    path = located(path)
     try:
+        if isinstance(path, Path) and not path.is_file():
+            raise FileNotFoundError
         return _checked(decode(path.read_bytes()))
     except Unreadable as error:
         raise ValueError(f"file '{path}' {error}") from error
+    except FileNotFoundError as error:
+        raise FileNotFoundError(
+            f"file '{path}' does not exist; check `data_root` of the data set"
+        ) from error
     except OSError as error:
+        is_here = isinstance(path, Path)
+        remedy = (
+            'its permissions and the disk' if is_here else '`backend_args`'
+        )
         raise ValueError(
-            f"file '{path}' cannot be read ({error.strerror}); check its "
-            'permissions and the disk'
+            f"file '{path}' cannot be read ({error.strerror}); check {remedy}"
         ) from error
 
 

@@ -5,6 +5,7 @@ from .atomic_checkpoint_hook import AtomicCheckpointHook
 from .cost_hook import CostHook
 from .finite_check_hook import FiniteCheckHook
 from .frozen_base_check_hook import FrozenBaseCheckHook
+from .missing_rate_schedule_hook import MissingRateScheduleHook
 from .progress_bar_hook import ProgressBarHook
 from .random_state_hook import RandomStateHook
 from .resume_check_hook import ResumeCheckHook
@@ -15,6 +16,7 @@ __all__ = [
     'CostHook',
     'FiniteCheckHook',
     'FrozenBaseCheckHook',
+    'MissingRateScheduleHook',
     'ProgressBarHook',
     'RandomStateHook',
     'ResumeCheckHook',

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from mmengine.dist import master_only
 from mmengine.hooks import Hook
+from mmengine.logging import print_log
 from mmengine.runner import Runner
 from mmseg.registry import HOOKS
 from torch import nn
@@ -16,9 +17,10 @@ from torch.utils.data import DataLoader
 from ...adapters import (
     adapted,
     annotate_adapter,
-    base_state,
+    frozen_state,
     load_base,
     save_adapter,
+    start_from,
 )
 from ...values import choice, whole
 from ..checkpoints import read_state
@@ -28,6 +30,8 @@ from .finite_check_hook import FiniteCheckHook
 from .random_state_hook import get_random_state, set_random_state
 
 HOOK, SUFFIX = 'AdapterCheckpointHook', '.safetensors'
+# Or a file.
+INITS = ('identity', 'moments')
 
 
 @HOOKS.register_module()
@@ -44,9 +48,11 @@ class AdapterCheckpointHook(Hook):
         base: Checkpoint of the pretrained network, a path or an address;
             default: the config's own `base`, beside `load_from`.
         filename: Of the small file, in the work folder.
-        init: Where rows start: at the ``identity``, or where ``moments`` of
+        init: Where rows start: at the ``identity``; where ``moments`` of
             features put them, see
-            :func:`mmseg_missing.adapters.fitting.closed_form.fit_rows`.
+            :func:`mmseg_missing.adapters.fitting.closed_form.fit_rows`; or
+            from an adapter file, see
+            :func:`mmseg_missing.adapters.start_from`.
         init_batches: How many training batches these moments are of.
 
     Raises:
@@ -54,7 +60,8 @@ class AdapterCheckpointHook(Hook):
         ValueError: keys of the base differ from the network's without its
             adapters; several parts with adapters of their own; a run that
             is resumed on another base; one that ends with no row trained;
-            an unknown ``init``, or adapters that it cannot set.
+            an unknown ``init``, or adapters that it cannot set, as of a file
+            for another stack or other sites.
     """
 
     priority = 'LOW'  # after EMAHook, which swaps what is saved
@@ -75,7 +82,9 @@ class AdapterCheckpointHook(Hook):
                 f'{filename!r}'
             )
         self.base, self.filename = base, filename
-        self.init = choice(f'{HOOK}.init', init, ('identity', 'moments'))
+        self.init = init
+        if not str(init).endswith(SUFFIX):
+            choice(f'{HOOK}.init', init, INITS)
         self.init_batches = whole(f'{HOOK}.init_batches', init_batches, 1)
         self._is_fresh = False
         self._results: dict = {}
@@ -106,12 +115,13 @@ class AdapterCheckpointHook(Hook):
             load_base(model, state, base)
             if self.init == 'moments':
                 self._set_rows(model, runner.train_loop.dataloader)
+            elif self.init != 'identity':
+                self._take_rows(model)
             return
-        prefixes = tuple(f'{name}.' if name else '' for name in names)
-        for key, value in base_state(model).items():
-            is_frozen = key.startswith(prefixes)
-            same = key in state and torch.equal(value.cpu(), state[key])
-            if is_frozen and not same:
+        prefix = f'{names[0]}.' if names[0] else ''
+        for name, value in frozen_state(model.get_submodule(names[0])).items():
+            key = f'{prefix}{name}'
+            if key not in state or not torch.equal(value.cpu(), state[key]):
                 raise ValueError(
                     f'the resumed run stands on another base than '
                     f'{base!r} ({key} differs); resume with its own'
@@ -139,6 +149,17 @@ class AdapterCheckpointHook(Hook):
             model, loader.dataset, self.init_batches, size, is_start=True
         )
         set_random_state(state)
+
+    def _take_rows(self, model: nn.Module) -> None:
+        """Start from the adapter file, and say what of it was taken."""
+        ((_, root),) = adapted(model)
+        taken = start_from(root, self.init)
+        rest = [n for n in root.adapters.rows.names if n not in taken]
+        print_log(
+            f'rows of {", ".join(taken)} start from {str(self.init)!r}'
+            + (f', those of {", ".join(rest)} do not' if rest else ''),
+            logger='current',
+        )
 
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Write the trained rows beside the checkpoint."""
@@ -169,12 +190,21 @@ class AdapterCheckpointHook(Hook):
             annotate_adapter(self._path(runner), self._results)
 
     def after_train(self, runner: Runner) -> None:
-        """Refuse a run that taught nothing."""
-        for _, root in adapted(unwrapped(runner.model)):
+        """Refuse a run that taught nothing; say what its file lacks."""
+        model = unwrapped(runner.model)
+        for _, root in adapted(model):
             if not root.adapters.trained:
                 raise ValueError(
                     'no adapter row saw a sample, because nothing was '
                     "dropped; set `model.sampler`, for example 'round_robin'"
+                )
+            if root is not model or root.adapters.trainable:
+                parts = ', '.join(root.adapters.trainable) or 'the head'
+                print_log(
+                    f'{parts} learnt beside the adapters: test the '
+                    f'checkpoint of this run, {self.filename} and the base '
+                    'lack what it learnt',
+                    logger='current',
                 )
 
     def _path(self, runner: Runner) -> Path:

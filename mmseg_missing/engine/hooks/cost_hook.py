@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from mmengine.dist import all_gather_object, is_main_process
+from mmengine.dist import is_main_process
 from mmengine.hooks import Hook
 from mmengine.logging import print_log
 from mmengine.runner import Runner
@@ -45,30 +45,25 @@ class CostHook(Hook):
 
     def __init__(self) -> None:
         self._resumed: Mapping[str, Any] | None = None
-        self._begin(None)
+        self._begin(None, {})
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Keep what the steps before this run cost."""
         self._resumed = checkpoint.get('cost')
 
-    def before_checkpoint(self, runner: Runner) -> None:
-        """Collect the counts of all processes."""
-        self._counted = self._count()
-
     def before_save_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Put what the steps cost so far into the checkpoint."""
-        counted = self._seen if self._counted is None else self._counted
-        self._counted = None  # of that moment
         checkpoint['cost'] = {
             'step_seconds': torch.tensor(self._seconds),
             'memory_mib': self._memory_mib,
-            'samples_seen': dict(counted),
+            'samples_seen': self._seen(runner),
         }
 
     def before_train(self, runner: Runner) -> None:
         """Begin at zero, or where the run before this one stopped."""
         # `load_from` begins a new run, whatever its checkpoint cost.
-        self._begin(self._resumed if runner.iter else None)
+        before = self._resumed if runner.iter else None
+        self._begin(before, _shown(runner))
         if len(self._seconds) != runner.iter:
             print_log(
                 f'no {COST_FILE}: of the {runner.iter} steps before this run '
@@ -85,12 +80,11 @@ class CostHook(Hook):
     def after_train_iter(
         self, runner: Runner, batch_idx: int, data_batch=None, outputs=None
     ) -> None:
-        """Stop the clock, look at the memory, count the combinations."""
+        """Stop the clock and look at the memory."""
         self._seconds.append(_now() - self._start)
         if not self._is_first:
             self._memory_mib = max(self._memory_mib, _peak_mib())
         self._is_peak_foreign, self._is_first = self._is_first, False
-        self._seen.update(getattr(unwrapped(runner.model), 'drawn', ()))
 
     def after_val(self, runner: Runner) -> None:
         """What a validation took is not what a step takes."""
@@ -98,26 +92,33 @@ class CostHook(Hook):
 
     def after_train(self, runner: Runner) -> None:
         """Write the file, if it says all."""
-        self._seen = self._count()
         if len(self._seconds) == runner.iter and is_main_process():
             path = Path(runner.work_dir) / COST_FILE
             write_atomically(path, self._cost(runner).to_json() + '\n')
 
-    def _begin(self, before: Mapping[str, Any] | None) -> None:
-        """Take over what ``before_save_checkpoint`` saved, if anything."""
+    def _begin(
+        self, before: Mapping[str, Any] | None, shown: Mapping[str, int]
+    ) -> None:
+        """Take over what ``before_save_checkpoint`` saved, if anything.
+
+        Args:
+            before: That.
+            shown: What the network counted already.
+        """
         before = before or {}
         self._seconds: list[float] = list(
             before.get('step_seconds', torch.zeros(0)).tolist()
         )
         self._memory_mib: float = before.get('memory_mib', 0.0)
-        # Of this process; what was saved counts once, in the first one.
-        saved = before.get('samples_seen', {}) if is_main_process() else {}
-        self._seen, self._counted = Counter(saved), None
+        self._before = Counter(before.get('samples_seen', {}))
+        self._before.subtract(shown)
         self._is_first = self._is_peak_foreign = True
 
-    def _count(self) -> Counter[str]:
+    def _seen(self, runner: Runner) -> dict[str, int]:
         """Return how many samples showed which combination, on all ranks."""
-        return sum(all_gather_object(self._seen), Counter())
+        seen = Counter(_shown(runner))
+        seen.update(self._before)
+        return dict(+seen)
 
     def _cost(self, runner: Runner) -> Cost:
         network = unwrapped(runner.model)
@@ -142,7 +143,7 @@ class CostHook(Hook):
             device=torch.cuda.get_device_name() if on_gpu else 'cpu',
             threads=torch.get_num_threads(),
             sampler=type(getattr(network, 'sampler', None)).__name__,
-            samples_seen=dict(self._seen),
+            samples_seen=self._seen(runner),
         )
 
 
@@ -154,6 +155,12 @@ def _count(module: nn.Module, trained_only: bool = False) -> int:
         if (p.requires_grad or not trained_only)
         and not name.endswith('rows.anchor')
     )
+
+
+def _shown(runner: Runner) -> dict[str, int]:
+    """Return what the network counted since it was built, on all ranks."""
+    steps = getattr(unwrapped(runner.model), 'steps', None)
+    return steps.seen if steps else {}
 
 
 def _now() -> float:

@@ -68,7 +68,7 @@ class FiniteCheckHook(Hook):
                 f'the loss is {bad[0][0]} in iteration {self._iteration} of '
                 f'{runner.max_iters}, images {named[:NAMED_IMAGES]}; '
                 f'{_last_good(runner)}; lower `optim_wrapper.optimizer.lr`, '
-                'or check these images with tools/check_dataset.py'
+                'or check these images with mmseg-missing check'
             )
 
     def before_checkpoint(self, runner: Runner) -> None:

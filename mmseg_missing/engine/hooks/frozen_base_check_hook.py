@@ -36,7 +36,8 @@ class FrozenBaseCheckHook(Hook):
         self._roots = dict(adapted(unwrapped(runner.model)))
         for root in self._roots.values():
             check_hooks(root)
-        if unwrapped(runner.model) in self._roots.values():
+        root = self._roots.get('')
+        if root is not None and not root.adapters.trainable:
             warn_of_plain_loop(runner.hooks, runner.val_loop)
         self._before = self._fingerprints()
         self._fired: set[nn.Module] = set()

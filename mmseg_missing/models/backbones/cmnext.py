@@ -16,7 +16,12 @@ from torch import Tensor, nn
 from ..fusion.rectify import FeatureFusion, FeatureRectification
 from ..utils.constant_streams import ConstantStreams
 from ..utils.split import checked_channels, split_stack
-from .mix_transformer import STRIDES, MixTransformer, patch_conv
+from .mix_transformer import (
+    STRIDES,
+    MixTransformer,
+    patch_conv,
+    recompute_blocks,
+)
 
 
 def box_mean(x: Tensor, size: int) -> Tensor:
@@ -250,6 +255,7 @@ class CMNeXt(MixTransformer):
         drop_path_rate: Stochastic depth of the last block; 0 at the first.
         init_cfg: See :class:`MixTransformer`; what a file does not hold
             starts from scratch.
+        with_cp: See :class:`MixTransformer`.
 
     Raises:
         ValueError: If a size does not fit; the message names the key.
@@ -273,6 +279,7 @@ class CMNeXt(MixTransformer):
         in_channels: Sequence[int] = (3, 3),
         drop_path_rate: float = 0.1,
         init_cfg: dict | list[dict] | None = None,
+        with_cp: bool = False,
     ) -> None:
         channels = checked_channels(in_channels)
         main, *extras = (max(c, 3) for c in channels)
@@ -285,11 +292,14 @@ class CMNeXt(MixTransformer):
             main,
             drop_path_rate,
             init_cfg,
+            with_cp=with_cp,
         )
         self.in_channels = channels
         self.constant = ConstantStreams()
         if extras:
             self._add_branch(extras, num_heads)
+        if extras and with_cp:
+            recompute_blocks(self.extra_stages)
 
     def _add_branch(self, extras: list[int], num_heads: Sequence[int]) -> None:
         dims = self.out_channels

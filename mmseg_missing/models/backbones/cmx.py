@@ -2,7 +2,6 @@
 
 import itertools
 from collections.abc import Sequence
-from contextlib import ExitStack
 
 from mmengine.model import BaseModule, ModuleList
 from mmseg.registry import MODELS
@@ -13,7 +12,7 @@ from ..fusion.rectify import FeatureFusion, FeatureRectification
 from ..utils.constant_streams import ConstantStreams
 from ..utils.first_conv import fitted_loading
 from ..utils.split import checked_channels, split_stack
-from ..utils.weight_init import init_transformer
+from ..utils.transformer import init_transformer
 from .mix_transformer import MixTransformer
 
 
@@ -39,6 +38,7 @@ class CMX(BaseModule):
             both start from the same ImageNet weights. They are fitted to
             inputs of more than 3 channels.
         norm_eps: See :class:`MixTransformer`.
+        with_cp: See :class:`MixTransformer`.
 
     Raises:
         ValueError: If a size does not fit; the message names the key.
@@ -62,6 +62,7 @@ class CMX(BaseModule):
         drop_path_rate: float = 0.1,
         init_cfg: dict | list[dict] | None = None,
         norm_eps: float = 1e-6,
+        with_cp: bool = False,
     ) -> None:
         super().__init__()
         groups = _groups(in_channels)
@@ -80,6 +81,7 @@ class CMX(BaseModule):
                 drop_path_rate,
                 init_cfg,
                 norm_eps,
+                with_cp,
             )
             for channels in self.in_channels
         )
@@ -92,10 +94,7 @@ class CMX(BaseModule):
     def init_weights(self) -> None:
         """Draw new weights, then apply ``init_cfg`` to each stream."""
         init_transformer(self)
-        with ExitStack() as stack:
-            for stream in self.streams:
-                stem = stream.stages[0].embed.proj
-                stack.enter_context(fitted_loading(stem))
+        with fitted_loading(s.stages[0].embed.proj for s in self.streams):
             super().init_weights()
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:

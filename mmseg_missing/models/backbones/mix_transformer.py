@@ -9,10 +9,10 @@ from mmengine.model import BaseModule
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
-from ...values import choice, real, whole
-from ..utils.layout import map_to_tokens, tokens_to_map
+from ...recomputing import recompute
+from ...values import choice, flag, real, whole
 from ..utils.split import MOST_CHANNELS, checked_levels
-from ..utils.weight_init import init_transformer
+from ..utils.transformer import init_transformer, map_to_tokens, tokens_to_map
 
 
 class EfficientAttention(nn.Module):
@@ -190,9 +190,11 @@ class MixTransformer(BaseModule):
         in_channels: Channels of the image.
         drop_path_rate: Stochastic depth of the last block; 0 at the first.
         init_cfg: MMEngine's; ``dict(type='Pretrained', checkpoint=...)``
-            takes a file of ``tools/model_converters/mit2cmnext.py``.
+            takes a file of ``mmseg-missing convert mit``.
         norm_eps: Of the norms in the blocks and after them; 1e-6 in the code
             of SegFormer and CMX, 1e-5 in CMNeXt's.
+        with_cp: Compute each block again in the backward pass instead of
+            keeping what it computed: less memory, more time.
 
     Raises:
         ValueError: If a size does not fit; the message names the key.
@@ -214,6 +216,7 @@ class MixTransformer(BaseModule):
         drop_path_rate: float = 0.1,
         init_cfg: dict | list[dict] | None = None,
         norm_eps: float = 1e-5,
+        with_cp: bool = False,
     ) -> None:
         super().__init__(init_cfg)
         dims, depths = _sizes(variant, embed_dims, depths)
@@ -237,6 +240,8 @@ class MixTransformer(BaseModule):
         self.stages = nn.ModuleList(
             MiTStage(*level, norm_eps=norm_eps) for level in levels
         )
+        if flag('backbone.with_cp', with_cp):
+            recompute_blocks(self.stages)
 
     def init_weights(self) -> None:
         """Draw new weights, then apply ``init_cfg``."""
@@ -252,6 +257,13 @@ class MixTransformer(BaseModule):
             x = stage(x)
             outs.append(x)
         return tuple(outs)
+
+
+def recompute_blocks(stages: nn.ModuleList) -> None:
+    """Let the blocks of stages keep their inputs alone."""
+    for stage in stages:
+        for block in stage.blocks:
+            recompute(block)
 
 
 def _sizes(

@@ -1,7 +1,6 @@
 """MMSFormer: one Mix Transformer per modality, fused level by level."""
 
 from collections.abc import Sequence
-from contextlib import ExitStack
 from functools import partial
 
 from mmengine.model import BaseModule, ModuleList
@@ -17,7 +16,7 @@ from ..utils.split import (
     checked_levels,
     split_stack,
 )
-from ..utils.weight_init import init_transformer
+from ..utils.transformer import init_transformer
 from .mix_transformer import MixTransformer
 
 
@@ -45,6 +44,7 @@ class MMSFormer(BaseModule):
         init_cfg: Of the main stream, see :class:`MixTransformer`. ImageNet
             weights are fitted to modalities of more than 3 channels.
         extra_init_cfg: Of each other stream.
+        with_cp: See :class:`MixTransformer`.
 
     Raises:
         ValueError: If a size does not fit; the message names the key.
@@ -68,6 +68,7 @@ class MMSFormer(BaseModule):
         drop_path_rate: float = 0.1,
         init_cfg: dict | list[dict] | None = None,
         extra_init_cfg: dict | list[dict] | None = None,
+        with_cp: bool = False,
     ) -> None:
         super().__init__()
         self.in_channels = checked_channels(in_channels)
@@ -77,6 +78,7 @@ class MMSFormer(BaseModule):
             num_heads=num_heads,
             sr_ratios=sr_ratios,
             drop_path_rate=drop_path_rate,
+            with_cp=with_cp,
         )
         first, *others = (max(c, 3) for c in self.in_channels)
         main = build(
@@ -104,10 +106,7 @@ class MMSFormer(BaseModule):
     def init_weights(self) -> None:
         """Draw new weights, then apply ``init_cfg`` stream by stream."""
         init_transformer(self)
-        with ExitStack() as stack:
-            for stream in self.streams:
-                stem = stream.stages[0].embed.proj
-                stack.enter_context(fitted_loading(stem))
+        with fitted_loading(s.stages[0].embed.proj for s in self.streams):
             super().init_weights()
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:

@@ -2,7 +2,6 @@
 
 import copy
 from collections.abc import Sequence
-from contextlib import ExitStack
 
 import torch
 from mmengine.model import BaseModule, ModuleList, PretrainedInit
@@ -77,10 +76,8 @@ class MultiStreamBackbone(BaseModule):
 
     def init_weights(self) -> None:
         """Initialise as mmengine does; RGB weights fit every stream."""
-        with ExitStack() as stack:
-            for stream, stem in zip(self.streams, self._stems, strict=True):
-                conv = stream.get_submodule(stem)
-                stack.enter_context(fitted_loading(conv))
+        pairs = zip(self.streams, self._stems, strict=True)
+        with fitted_loading(s.get_submodule(stem) for s, stem in pairs):
             super().init_weights()
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:

@@ -13,6 +13,7 @@ from torch.nn.functional import softplus
 from torch.nn.modules.batchnorm import _NormBase
 
 from ...context import telling, told_to
+from ...present import keys
 from ...torch_versions import before_loading
 from ..utils.building import build_part
 from ..utils.first_conv import first_conv, fit_conv, fitted_loading
@@ -95,18 +96,18 @@ class SharedStreamBackbone(BaseModule):
         with ExitStack() as stack:
             for layer in self._own:
                 stack.enter_context(layer.spread_loading())
-            for conv in self.stream.get_submodule(self._stem):
-                stack.enter_context(fitted_loading(conv))
+            stems = self.stream.get_submodule(self._stem)
+            stack.enter_context(fitted_loading(stems))
             super().init_weights()
 
     @contextmanager
-    def told(self, present: Sequence[Sequence[bool]]) -> Iterator[None]:
+    def told(self, present: Tensor) -> Iterator[None]:
         """Tell what each sample of the coming forward has.
 
         Args:
-            present: n times M flags, in stack order.
+            present: (n, M) bool, in stack order.
         """
-        with telling({self: present}):
+        with telling({self: keys(present)}):  # constants to torch.compile
             yield
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
@@ -131,7 +132,7 @@ class SharedStreamBackbone(BaseModule):
         shares = shares / shares.sum(2, keepdim=True)
         sums: list[Any] = [0] * len(shares)
         for m, image in enumerate(split_images(x, self.in_channels)):
-            rows = self._rows([bool(flags[m]) for flags in present])
+            rows = self._rows([flags[m] for flags in present])
             if not rows:
                 continue
             for i, level in enumerate(self._run(m, image[rows])):
@@ -177,13 +178,15 @@ class PerModality(nn.ModuleList):
         """Run the copy of the modality at hand.
 
         Raises:
-            RuntimeError: none is, as in activation checkpointing.
+            RuntimeError: none is, as in checkpointing by other means than
+                :mod:`mmseg_missing.recomputing`.
         """
         chosen = told_to(self)
         if chosen is None:
             raise RuntimeError(
                 'a shared stream runs only within its SharedStreamBackbone; '
-                'turn activation checkpointing off (`with_cp=False`)'
+                'activation checkpointing is '
+                '`mmseg_missing.recomputing.recompute`'
             )
         return self[chosen](*args, **kwargs)
 

@@ -5,9 +5,10 @@ from functools import partial
 
 from torch import Tensor
 
+from ...values import expecting
 from .authors import RECTIFY_FUSE, from_authors
 from .mit import SEGFORMER
-from .renaming import expecting, rename
+from .renaming import rename
 from .sizes import backbone_for
 
 BACKBONE = (
@@ -29,7 +30,7 @@ BACKBONE = (
 )
 
 
-@expecting('CMNeXt')
+@expecting('a checkpoint of CMNeXt', 'check SRC')
 def cmnext_from_authors(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return the weights of a segmentor with `CMNeXt` and its head.
 

@@ -6,10 +6,11 @@ from functools import partial
 import torch
 from torch import Tensor
 
+from ...values import expecting
 from ..backbones.cmx import CMX
 from .authors import RECTIFY_FUSE, from_authors
 from .mit import SEGFORMER
-from .renaming import expecting, rename
+from .renaming import rename
 from .sizes import mit_sizes
 
 BACKBONE = (
@@ -29,7 +30,7 @@ FUSE_BIAS = 'decode_head.linear_fuse.0.bias'
 FUSE_MEAN = 'decode_head.linear_fuse.1.running_mean'
 
 
-@expecting('CMX')
+@expecting('a checkpoint of CMX', 'check SRC')
 def cmx_from_authors(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return the weights of a segmentor with `CMX` and `SegFormerMLPHead`.
 

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 from torch import Tensor
 
-from .renaming import check_names, expecting, rename
+from ...values import expecting
+from .renaming import check_names, rename
 from .sizes import backbone_for
 
 # What a backbone for segmentation does not have.
@@ -29,7 +30,7 @@ MMSEG = (
 )
 
 
-@expecting('a Mix Transformer')
+@expecting('a checkpoint of a Mix Transformer', 'check SRC')
 def mit_to_cmnext(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return the main stream of a `CMNeXt` backbone.
 

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from ...values import expecting
 from ..backbones.mmsformer import MMSFormer
 from .authors import from_authors
 from .mit import SEGFORMER
-from .renaming import expecting, rename
+from .renaming import rename
 from .sizes import mit_sizes
 
 EXTRA = re.compile(r'extra_mit\.(\d+)\.')
@@ -27,7 +28,7 @@ FUSION = (
 )
 
 
-@expecting('MMSFormer')
+@expecting('a checkpoint of MMSFormer', 'check SRC')
 def mmsformer_from_authors(weights: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Return the weights of a segmentor with `MMSFormer` and its head.
 

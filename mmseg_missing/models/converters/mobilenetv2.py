@@ -7,14 +7,15 @@ import torch
 from mmseg.models.backbones import MobileNetV2
 from torch import Tensor
 
-from .renaming import check_names, expecting
+from ...values import expecting
+from .renaming import check_names
 
 # What a backbone for segmentation does not have: the layer to 1280 channels
 # and the classifier.
 LEFT_OUT = ('features.18.', 'classifier.')
 
 
-@expecting('MobileNetV2 of width 1.0')
+@expecting('a checkpoint of MobileNetV2 of width 1.0', 'check SRC')
 def mobilenetv2_from_torchvision(
     weights: Mapping[str, Tensor],
 ) -> dict[str, Tensor]:

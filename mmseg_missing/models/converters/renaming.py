@@ -1,13 +1,11 @@
 """Rename tensors by rule; nothing gets lost in silence."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping
 
 from torch import Tensor
 
 from ...finite import is_finite
-from ...values import first_line
 
 Rules = Iterable[tuple[str, str]]
 
@@ -23,27 +21,6 @@ def rename(name: str, rules: Rules) -> str:
     for pattern, replacement in rules:
         name = re.sub(pattern, replacement, name)
     return re.sub(r'<(\d+)>', lambda level: str(int(level[1]) - 1), name)
-
-
-@contextmanager
-def expecting(what: str) -> Iterator[None]:
-    """Within this block, weights of something else end in a sentence.
-
-    Args:
-        what: The network's name.
-
-    Raises:
-        ValueError: in the place of what shapes or names led to.
-    """
-    try:
-        yield
-    except Exception as error:
-        if isinstance(error, ValueError) and 'check SRC' in str(error):
-            raise
-        raise ValueError(
-            f'expected a checkpoint of {what}, got tensors of other shapes '
-            f'({first_line(error)}); check SRC'
-        ) from error
 
 
 def check_names(

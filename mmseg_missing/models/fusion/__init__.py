@@ -1,10 +1,8 @@
 """Modules that merge the streams of several modalities."""
 
-from .concat import ConcatFusion
 from .multi_scale import MultiScaleFusion
-from .rectify import FeatureFusion, FeatureRectification
-from .rectify_fuse import RectifyFuse
-from .sum import SumFusion
+from .rectify import FeatureFusion, FeatureRectification, RectifyFuse
+from .sum_concat import ConcatFusion, SumFusion
 from .token_exchange import TokenExchangeFusion
 
 __all__ = [

@@ -8,7 +8,7 @@ from mmseg.registry import MODELS
 from torch import Tensor, nn
 
 from ...values import listed, whole
-from ..utils.layout import map_to_tokens, tokens_to_map
+from ..utils.transformer import map_to_tokens, tokens_to_map
 
 
 class MultiScaleFFN(nn.Module):

@@ -1,10 +1,11 @@
-"""The rectify-and-fuse pair of CMX and CMNeXt."""
+"""The rectify-and-fuse pair of CMX and CMNeXt, and a fusion made of it."""
 
 import torch
+from mmseg.registry import MODELS
 from torch import Tensor, nn
 
 from ...values import whole
-from ..utils.layout import map_to_tokens, tokens_to_map
+from ..utils.transformer import map_to_tokens, tokens_to_map
 
 
 class FeatureRectification(nn.Module):
@@ -138,3 +139,38 @@ class FeatureFusion(nn.Module):
         tokens = self.cross(map_to_tokens(x1), map_to_tokens(x2))
         both = tokens_to_map(torch.cat(tokens, 2), x1.shape[2:])
         return self.norm(self.residual(both) + self.embed(both))
+
+
+@MODELS.register_module()
+class RectifyFuse(nn.Module):
+    """Let two streams correct each other, then make one of them.
+
+    The streams themselves go on uncorrected, unlike those of CMX and CMNeXt.
+
+    Args:
+        dim: Channels of each stream and of the result.
+        num_streams: Must be 2.
+        num_heads: Heads of the cross attention, a divisor of every ``dim``.
+
+    Raises:
+        ValueError: if there are not two streams.
+
+    Source: Zhang et al., CMX, T-ITS 2023, arXiv:2203.04838 (section III).
+    """
+
+    keeps_outputs = True
+    stage_sites = (r'fuse\.norm',)
+
+    def __init__(self, dim: int, num_streams: int, num_heads: int = 1) -> None:
+        super().__init__()
+        if num_streams != 2:
+            raise ValueError(
+                f'RectifyFuse fuses 2 streams, got {num_streams}; set '
+                "`backbone.fusion.type` to 'SumFusion' or 'ConcatFusion'"
+            )
+        self.rectify = FeatureRectification(dim)
+        self.fuse = FeatureFusion(dim, num_heads)
+
+    def forward(self, features: list[Tensor]) -> Tensor:
+        """Return one map of two maps (n, c, h, w)."""
+        return self.fuse(*self.rectify(*features))

@@ -5,8 +5,8 @@ from mmseg.registry import MODELS
 from torch import Tensor, nn
 
 from ...values import probability, real
-from ..utils.layout import map_to_tokens, tokens_to_map
 from ..utils.side_losses import ask_for_loss
+from ..utils.transformer import map_to_tokens, tokens_to_map
 
 
 class TokenScore(nn.Sequential):

@@ -10,8 +10,7 @@ from mmseg.registry import MODELS
 from torch import Tensor, nn
 
 from ...values import flag, listed, naming, part, real, whole
-from ..utils.layout import map_to_tokens, tokens_to_map
-from ..utils.weight_init import init_transformer
+from ..utils.transformer import init_transformer, map_to_tokens, tokens_to_map
 
 
 @MODELS.register_module()

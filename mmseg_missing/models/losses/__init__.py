@@ -1,10 +1,13 @@
 """Losses against a teacher, and averages over processes."""
 
-from .base import Output, TeacherLoss
-from .channel_wise_kl import ChannelWiseKL
 from .cross_entropy import mend_cross_entropy
-from .feature_mse import FeatureMSE
-from .logit_kl import LogitKL
+from .distillation import (
+    ChannelWiseKL,
+    FeatureMSE,
+    LogitKL,
+    Output,
+    TeacherLoss,
+)
 
 __all__ = [
     'ChannelWiseKL',

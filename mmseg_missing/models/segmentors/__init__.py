@@ -1,6 +1,13 @@
 """Segmentors that run with missing modalities."""
 
-from .missing_modality_segmentor import MissingModalitySegmentor
+from .missing_modality_segmentor import (
+    MissingModalityCascadeSegmentor,
+    MissingModalitySegmentor,
+)
 from .mixin import MissingModalityMixin
 
-__all__ = ['MissingModalityMixin', 'MissingModalitySegmentor']
+__all__ = [
+    'MissingModalityCascadeSegmentor',
+    'MissingModalityMixin',
+    'MissingModalitySegmentor',
+]

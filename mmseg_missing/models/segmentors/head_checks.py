@@ -4,25 +4,111 @@ from __future__ import annotations
 
 import inspect
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from mmengine.model import BaseModule
+from mmseg.models.decode_heads import PointHead
 from mmseg.models.decode_heads.decode_head import BaseDecodeHead
+from mmseg.registry import MODELS
 from torch import nn
 
-from ...values import VOID, flag, real, void_label
+from ...values import VOID, flag, listed, real, void_label, whole
+
+# Keys without which a head that refines points cannot run.
+POINT_KEYS = {
+    'train_cfg': (
+        'num_points',
+        'oversample_ratio',
+        'importance_sample_ratio',
+    ),
+    'test_cfg': (
+        'subdivision_steps',
+        'subdivision_num_points',
+        'scale_factor',
+    ),
+}
+
+
+# Heads of mmdetection that predict masks and a class of each.
+MASK_HEADS = ('MaskFormerHead', 'Mask2FormerHead')
+
+
+def heads_of(segmentor: Any) -> Sequence[nn.Module]:
+    """Return the decode heads, one or those of a cascade."""
+    head = segmentor.decode_head
+    return list(head) if isinstance(head, nn.ModuleList) else [head]
+
+
+def check_mask_heads(config: Any) -> None:
+    """Refuse heads made of mmdetection where that is not installed.
+
+    MMSegmentation registers them all the same, as empty shells.
+
+    Args:
+        config: Of the decode head, or of several.
+
+    Raises:
+        ValueError: names the head.
+    """
+    for head in config if isinstance(config, (list, tuple)) else [config]:
+        kind = head.get('type') if isinstance(head, Mapping) else None
+        kind = MODELS.get(kind) if isinstance(kind, str) else kind
+        name = getattr(kind, '__name__', '')
+        if name in MASK_HEADS and kind.__bases__ == (BaseModule,):
+            raise ValueError(
+                f'`model.decode_head.type` {name!r} is made of mmdetection, '
+                'which is not installed (`pip install mmdet`, or '
+                '`onedl-mmdetection` beside onedl-mmsegmentation); install '
+                'it, or take another head'
+            )
+
+
+def check_cascade(num_stages: Any, decode_head: Any) -> None:
+    """Refuse heads of a cascade that are not one for each stage.
+
+    Raises:
+        TypeError: no list, or no whole number.
+        ValueError: another number of heads, or no stage behind the first.
+    """
+    whole('model.num_stages', num_stages, 2)
+    heads = listed('model.decode_head', decode_head)
+    if len(heads) != num_stages:
+        raise ValueError(
+            f'`model.num_stages` is {num_stages}, but `model.decode_head` '
+            f'lists {len(heads)} heads; give one for each stage'
+        )
+
+
+def _check_points(segmentor: Any) -> None:
+    """Refuse a head that refines points without being told how many.
+
+    Raises:
+        ValueError: names the first key that is missing.
+    """
+    if not isinstance(heads_of(segmentor)[-1], PointHead):
+        return
+    for name, keys in POINT_KEYS.items():
+        given = getattr(segmentor, name)
+        for key in keys:
+            if not isinstance(given, Mapping) or key not in given:
+                raise ValueError(
+                    f'PointHead needs `model.{name}.{key}`; see '
+                    "`pointrend_r50.py` among MMSegmentation's base configs"
+                )
 
 
 def check_heads(root: nn.Module) -> None:
     """Refuse heads that would learn from void pixels, or weigh wrongly.
 
     Args:
-        root: A segmentor, with any number of heads.
+        root: A segmentor, with any number of heads in any place.
 
     Raises:
         TypeError: class weights that are no list of numbers.
         ValueError: an ``ignore_index`` that is not the label of void pixels,
-            or class weights that do not fit the classes.
+            class weights that do not fit the classes, or a head that
+            refines points without knowing how many.
     """
     for name, head in root.named_modules():
         if isinstance(head, BaseDecodeHead):
@@ -45,6 +131,9 @@ def check_heads(root: nn.Module) -> None:
                     getattr(loss, 'class_weight', None),
                     head.out_channels,
                 )
+        elif type(head).__name__ in MASK_HEADS:
+            void_label(f'model.{name}.ignore_index', head.ignore_index)
+    _check_points(root)
 
 
 def _losses(head: BaseDecodeHead) -> Iterator[nn.Module]:

@@ -7,22 +7,29 @@ from contextlib import ExitStack, contextmanager
 from typing import Any
 
 import torch
-from mmengine.dist import all_reduce, get_rank
+from mmengine.dist import get_rank
 from torch import Tensor
 
 from ...adapters import adapted, add_biases, drop_norms
 from ...fill import fill_absent, parse_fill
 from ...modality import Modality, Stack
-from ...sampling import Present, Sampler, build_sampler
-from ...values import naming, settings
-from ..adapting import attach_from_config
+from ...present import of_samples
+from ...recomputing import recompute_flagged
+from ...sampling import Sampler, build_sampler
+from ...values import naming
+from ..adapting import attach_from_config, thaw_parts
 from ..losses import Output, mend_cross_entropy
-from ..utils.building import named_part
 from ..utils.constant_streams import ConstantStreams
 from ..utils.side_losses import collecting_losses
 from .head_checks import check_heads
 from .small_images import explaining_sizes
-from .stack_checks import check_in_channels, check_names, checked_test_cfg
+from .stack_checks import (
+    check_in_channels,
+    check_names,
+    checked_test_cfg,
+    preprocessor_config,
+    with_named_parts,
+)
 from .step_counter import StepCounter
 from .teaching import build_teacher, is_labelled, run, student_losses
 
@@ -55,6 +62,10 @@ class MissingModalityMixin:
             fill=...)``: build the plain network that takes a folded
             checkpoint; ``fill`` holds the learned vectors, where there are
             some.
+        trainable: Names of modules, such as ``decode_head``, that learn on
+            beside the adapters: full regular expressions or dotted suffixes.
+            The adapter file does not hold them, the joined checkpoint does.
+            Needs ``adapter``.
         teacher: Losses against the teacher, such as
             ``[dict(type='LogitKL')]``; see :mod:`mmseg_missing.models.losses`.
             Needs ``adapter``.
@@ -63,7 +74,9 @@ class MissingModalityMixin:
         test_cfg: Default: ``dict(mode='whole')``.
 
     Attributes:
-        drawn: Combinations of the samples of the last training step.
+        drawn: (n, M) bool, what the samples of the last training step
+            showed; None before the first.
+        steps: Counts the training steps, and what they showed on all ranks.
 
     Raises:
         ValueError: a key with a value that cannot work.
@@ -77,6 +90,7 @@ class MissingModalityMixin:
         fill: str | Mapping[str, str] = 'zero',
         adapter: Mapping[str, Any] | None = None,
         folded: Mapping[str, Any] | None = None,
+        trainable: Sequence[str] | None = None,
         teacher: Mapping[str, Any] | Sequence[Mapping[str, Any]] | None = None,
         data_preprocessor: Mapping[str, Any] | None = None,
         test_cfg: Mapping[str, Any] | None = None,
@@ -84,19 +98,21 @@ class MissingModalityMixin:
     ) -> None:
         stack = Stack(stack)
         check_in_channels(stack, kwargs.get('backbone'))
-        preprocessor = _preprocessor(stack, data_preprocessor)
+        preprocessor = preprocessor_config(stack, data_preprocessor)
         with naming('model'):
             super().__init__(
                 *args,
                 data_preprocessor=preprocessor,
                 test_cfg=checked_test_cfg(test_cfg),
-                **_with_named_parts(kwargs),
+                **with_named_parts(kwargs),
             )
         check_heads(self)
+        recompute_flagged(self)
         mend_cross_entropy(self)
         self.stack = stack
         self.fill = parse_fill(stack, fill)
         self.folded: str | None = None
+        self._only: Tensor | None = None
         self._folded_fill: Mapping[str, Any] = {}
         if folded is not None and adapter is not None:
             raise ValueError(
@@ -106,12 +122,13 @@ class MissingModalityMixin:
             self._fold(folded)
         if adapter is not None:
             attach_from_config(self, stack, adapter, within=ENCODERS)
+        thaw_parts(self, trainable, teacher)
         self._find_parts()
         self._learn_fill()
         self.teacher = build_teacher(self, teacher)
         self.sampler = self._build_sampler(sampler)
-        self._step = StepCounter()
-        self.drawn: tuple[str, ...] = ()
+        self.steps = StepCounter(stack)
+        self.drawn: Tensor | None = None
 
     def _fold(self, folded: Mapping[str, Any]) -> None:
         """Become the plain network of a folded checkpoint."""
@@ -122,8 +139,8 @@ class MissingModalityMixin:
                 'config'
             )
         self._folded_fill = dict(folded.get('fill') or {})
-        combination = self.stack.parse(folded['combination'])
-        self.folded = self.stack.format(combination)
+        self.folded = self.stack.canonical(folded['combination'])
+        self._only = self.stack.present(self.folded)
         add_biases(self, folded['biases'])
         drop_norms(self, folded.get('norms', ()))
 
@@ -168,7 +185,7 @@ class MissingModalityMixin:
         )
         if self._banks:  # what has no row teaches nothing
             rows = {n: 1 for bank in self._banks for n in bank.rows.names}
-            sampler.restrict(rows)
+            sampler.allow(rows)
         return sampler
 
     def loss(self, inputs: Tensor, data_samples: list) -> dict:
@@ -188,7 +205,7 @@ class MissingModalityMixin:
         # A validation loss is no step: it draws what the last one did, and
         # teaches no row.
         is_step = torch.is_grad_enabled()
-        step = self._step.next() if is_step else self._step.now
+        step = self.steps.next() if is_step else self.steps.now
         present = self.sampler.draw(there, step, get_rank())
         teacher = self._ask_teacher(inputs, there, metas)
         with (
@@ -201,19 +218,15 @@ class MissingModalityMixin:
                 losses = student_losses(self, filled, data_samples, teacher)
         losses.update(side_losses)
         if is_step:
-            self.drawn = tuple(self.stack.names_of(present))
+            self.drawn = present
+            counts = self.steps.add(present, inputs.device)
             for bank in self._banks:
-                count = bank.count(present)
-                all_reduce(count)
-                bank.samples_seen += count
+                bank.samples_seen += bank.rows_of(counts)
         return losses
 
     @torch.no_grad()
     def _ask_teacher(
-        self,
-        inputs: Tensor,
-        present: Sequence[Present],
-        metas: Sequence[Mapping],
+        self, inputs: Tensor, present: Tensor, metas: Sequence[Mapping]
     ) -> Output | None:
         """Return what the bare base makes of all that is present."""
         if not self.teacher:
@@ -234,27 +247,24 @@ class MissingModalityMixin:
         with self._seeing(inputs, present, metas) as filled:
             return super()._forward(filled, data_samples)
 
-    def _present(self, metas: Sequence[Mapping], n: int) -> list[Present]:
-        """Return n tuples of M flags from the metainfo.
+    def _present(self, metas: Sequence[Mapping], n: int) -> Tensor:
+        """Return what n samples have, (n, M) bool on the CPU.
 
         A folded network sees its one combination, whatever else is there.
         """
         check_names(self.stack, metas)
-        full = (True,) * len(self.stack)
-        metas = list(metas) or [{}] * n
-        present = [tuple(map(bool, m.get('present', full))) for m in metas]
-        if self.folded is None:
+        present = of_samples(list(metas) or [{}] * n, self.stack)
+        if self._only is None:
             return present
-        only = self.stack.parse(self.folded)
-        for flags in present:
-            if any(need and not flag for need, flag in zip(only, flags)):
-                raise ValueError(
-                    f'this network is folded for {self.folded}, a sample has '
-                    f'only {self.stack.format(flags)}; use the unfolded one'
-                )
-        return [only] * n
+        lacking = present[(self._only & ~present).any(1)]
+        for name in self.stack.names_of(lacking):
+            raise ValueError(
+                f'this network is folded for {self.folded}, a sample has '
+                f'only {name}; use the unfolded one'
+            )
+        return self._only.expand(n, -1)
 
-    def _learned(self, present: Sequence[Present]) -> dict[str, Any]:
+    def _learned(self, present: Tensor) -> dict[str, Any]:
         """Return the learned vectors of what some sample lacks.
 
         One that nobody uses stays out of the graph: its gradient is None,
@@ -262,18 +272,18 @@ class MissingModalityMixin:
         """
         vectors = dict(self._folded_fill)
         for bank in self._banks:
-            vectors.update(bank.fill or {})
+            vectors.update(bank.fill_vectors)
         return {
             name: vectors[name]
-            for name, there in zip(self.stack.names, zip(*present))
-            if name in vectors and not all(there)
+            for name, there in zip(self.stack.names, present.all(0).tolist())
+            if name in vectors and not there
         }
 
     @contextmanager
     def _seeing(
         self,
         inputs: Tensor,
-        present: Sequence[Present],
+        present: Tensor,
         metas: Sequence[Mapping],
         bare: bool = False,
     ) -> Iterator[Tensor]:
@@ -281,18 +291,15 @@ class MissingModalityMixin:
 
         Args:
             inputs: (n, sum C, h, w).
-            present: n tuples of M flags.
+            present: (n, M) bool on the CPU.
             metas: Of the samples; they give noise its seeds.
             bare: Run the base alone, with no more than it was trained for:
                 adapters bypassed, zero for a fill that they learn.
         """
-        for flags in present:
-            self.stack.format(flags)  # raises on empty or a wrong length
-        mask = torch.tensor(present, device=inputs.device)
         seeds = [m.get('sample_idx', i) for i, m in enumerate(metas)]
         learned = {} if bare else self._learned(present)
         filled = fill_absent(
-            inputs, mask, self.stack, self.fill, seeds or None, learned
+            inputs, present, self.stack, self.fill, seeds or None, learned
         )
         with ExitStack() as blocks:
             for part in self._listeners:
@@ -307,24 +314,3 @@ class MissingModalityMixin:
                 )
             blocks.enter_context(explaining_sizes(self, filled))
             yield filled
-
-
-def _preprocessor(stack: Stack, given: Any) -> dict[str, Any]:
-    """Return the config of a data preprocessor that knows the stack."""
-    key = 'model.data_preprocessor'
-    config = {'type': 'ModalityDataPreprocessor', 'stack': stack}
-    return named_part(
-        key, {**config, **settings(key, {} if given is None else given)}
-    )
-
-
-def _with_named_parts(kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    """Return arguments whose parts say their key, should they fail."""
-    kwargs = dict(kwargs)
-    pretrained = kwargs.pop('pretrained', None)  # an old place for it
-    if pretrained is not None:
-        kwargs['backbone'] = {**kwargs['backbone'], 'pretrained': pretrained}
-    for name in ('backbone', 'neck'):
-        if kwargs.get(name) is not None:
-            kwargs[name] = named_part(f'model.{name}', kwargs[name])
-    return kwargs

@@ -9,9 +9,11 @@ from typing import Any
 
 import torch
 from mmengine.dist import get_world_size
+from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from torch import Tensor
 
 from ...values import first_line
+from .head_checks import heads_of
 
 # What layers say of maps that are too small for them.
 TOO_SMALL = re.compile(
@@ -45,7 +47,7 @@ def explaining_sizes(segmentor: Any, inputs: Tensor) -> Iterator[None]:
         raise ValueError(
             f'images of {h}x{w} pixels are too small for '
             f'{type(segmentor.backbone).__name__} and '
-            f'{type(segmentor.decode_head).__name__} '
+            f'{type(heads_of(segmentor)[0]).__name__} '
             f'({first_line(error)}), {enough}x{enough} are enough; put '
             '`ResizeModalities` or `PadModalities` into the pipeline, or '
             'choose a larger crop'
@@ -66,7 +68,9 @@ def _enough(segmentor: Any, inputs: Tensor) -> int | None:
             levels = segmentor.extract_feat(
                 inputs.new_zeros(*inputs.shape[:2], side, side)
             )
-            segmentor.decode_head.forward(levels)
+            head = heads_of(segmentor)[0]
+            if isinstance(head, BaseDecodeHead):
+                head.forward(levels)
         except (RuntimeError, ValueError):
             continue
         return side

@@ -9,6 +9,7 @@ from mmengine.config import ConfigDict
 from ...modality import Stack
 from ...values import choice, settings
 from ..data_preprocessor import check_size
+from ..utils.building import named_part
 
 # Of the segmentor, and of heads that refine points.
 TEST_KEYS = {
@@ -88,6 +89,27 @@ def checked_test_cfg(given: Any) -> ConfigDict:
     return ConfigDict(config)
 
 
+def preprocessor_config(stack: Stack, given: Any) -> dict[str, Any]:
+    """Return the config of a data preprocessor that knows the stack."""
+    key = 'model.data_preprocessor'
+    config = {'type': 'ModalityDataPreprocessor', 'stack': stack}
+    return named_part(
+        key, {**config, **settings(key, {} if given is None else given)}
+    )
+
+
+def with_named_parts(kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return arguments whose parts say their key, should they fail."""
+    kwargs = dict(kwargs)
+    pretrained = kwargs.pop('pretrained', None)  # an old place for it
+    if pretrained is not None:
+        kwargs['backbone'] = {**kwargs['backbone'], 'pretrained': pretrained}
+    for name in ('backbone', 'neck'):
+        if kwargs.get(name) is not None:
+            kwargs[name] = named_part(f'model.{name}', kwargs[name])
+    return kwargs
+
+
 def check_levels(head: Any, levels: Sequence[Any]) -> None:
     """Refuse a backbone with other levels than the head was built for.
 
@@ -98,7 +120,9 @@ def check_levels(head: Any, levels: Sequence[Any]) -> None:
     Raises:
         ValueError: other channels, or too few levels.
     """
-    wanted, index = head.in_channels, head.in_index
+    wanted, index = (
+        getattr(head, key, None) for key in ('in_channels', 'in_index')
+    )
     if not all(isinstance(x, (list, tuple)) for x in (wanted, index, levels)):
         return
     found = [level.shape[1] for level in levels]

@@ -1,18 +1,34 @@
-"""The number of a training step, in a Runner or in a loop of one's own."""
+"""Training steps and what they showed, counted in one place."""
 
 from __future__ import annotations
 
+import torch
+from mmengine.dist import all_reduce
 from mmengine.logging import MessageHub
+from torch import Tensor
+
+from ...modality import Stack
+from ...present import count, places
 
 
 class StepCounter:
-    """Follows the Runner's iterations while they move, else counts itself.
+    """Counts steps, in a Runner or in a loop of one's own, and their draws.
 
-    So a resumed run draws what a run without a stop would, and a loop
-    without a Runner, or after one, does not draw the same for ever.
+    The number follows the Runner's iterations while they move, else it
+    counts itself: a resumed run draws what a run without a stop would, and
+    a loop without a Runner, or after one, does not draw the same for ever.
+
+    Args:
+        stack: The modalities.
+
+    Attributes:
+        counts: (2^M,) int64, the samples of all ranks that showed each
+            combination, see :func:`mmseg_missing.present.count`.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, stack: Stack) -> None:
+        self.stack = stack
+        self.counts = torch.zeros(1 << len(stack), dtype=torch.long)
         self._iteration: int | None = None
         self._step = -1
 
@@ -31,3 +47,25 @@ class StepCounter:
             self._step = int(iteration)
         self._iteration = iteration
         return self._step
+
+    def add(self, present: Tensor, device: torch.device) -> Tensor:
+        """Count what all ranks showed in this step.
+
+        Args:
+            present: (n, M) bool, of this rank.
+            device: Where ranks meet.
+
+        Returns:
+            (2^M,) int64, of this step.
+        """
+        counts = count(present).to(device)
+        all_reduce(counts)
+        self.counts = self.counts.to(device) + counts
+        return counts
+
+    @property
+    def seen(self) -> dict[str, int]:
+        """How many samples showed which combination, by name."""
+        names = self.stack.subsets()
+        found = self.counts[places(self.stack.present(names))].tolist()
+        return {name: number for name, number in zip(names, found) if number}

@@ -58,7 +58,8 @@ def build_teacher(
     ):
         raise ValueError(
             'a teacher needs a head whose loss follows from its logits alone, '
-            f'got {head.__name__}; leave `model.teacher` out'
+            f'got {head.__name__} of {type(segmentor).__name__}; leave '
+            '`model.teacher` out'
         )
     return losses
 

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from ...adapters import AdapterBank
 from ...adapters.bank import version_of
 from ...context import telling, told_to
-from ...sampling import Present
+from ...present import Key, keys
 from ...torch_versions import autocast_dtype, is_compiling
 
 # Fills with which an absent modality is the same for every image.
@@ -28,12 +28,16 @@ class _Seen:
     """What the samples of one forward have, and who uses it.
 
     Args:
-        present: n tuples of M flags.
+        present: (n, M) bool on the CPU.
+        keys: Of its rows.
+        anywhere: M flags, whether some sample has the modality.
         fill: Per modality.
         banks: Of the adapters.
     """
 
-    present: Sequence[Present]
+    present: Tensor
+    keys: Sequence[Key]
+    anywhere: Sequence[bool]
     fill: tuple[str, ...]
     banks: Sequence[AdapterBank]
 
@@ -72,20 +76,22 @@ class ConstantStreams(nn.Module):
     @contextmanager
     def reusing(
         self,
-        present: Sequence[Present],
+        present: Tensor,
         fill: Mapping[str, str],
         banks: Sequence[AdapterBank],
     ) -> Iterator[None]:
         """Reuse results within this block, if it needs no gradient.
 
         Args:
-            present: n tuples of M flags.
+            present: (n, M) bool on the CPU.
             fill: Per modality, in stack order.
             banks: Of the adapters that see the same samples.
         """
         seen = None
         if not (torch.is_grad_enabled() or is_compiling()):
-            seen = _Seen(present, tuple(fill.values()), banks)
+            anywhere = present.any(0).tolist()
+            kinds = tuple(fill.values())
+            seen = _Seen(present, keys(present), anywhere, kinds, banks)
         with telling({self: seen}):
             yield
 
@@ -105,7 +111,7 @@ class ConstantStreams(nn.Module):
             seen.fill[m] in CONSTANT_FILLS for m in streams
         ):
             return _chain(parts, x)
-        if any(p[m] for p in seen.present for m in streams):
+        if any(seen.anywhere[m] for m in streams):
             return _chain(parts, x)  # a smaller batch would round otherwise
         fill = tuple(seen.fill[m] for m in streams)
         bypassed = tuple(bank.is_bypassed for bank in seen.banks)
@@ -113,8 +119,8 @@ class ConstantStreams(nn.Module):
         state = _State.of([*parts, *seen.banks])
         found: dict[Hashable, Any] = {}  # of this call, whatever is forgotten
         samples = []
-        for i, present in enumerate(seen.present):
-            full_key = (present if seen.banks else None, *key)
+        for i, present_key in enumerate(seen.keys):
+            full_key = (present_key if seen.banks else None, *key)
             if full_key not in found:
                 found[full_key] = self._recall(full_key, state)
             if found[full_key] is None:
@@ -147,7 +153,7 @@ def _compute(
     """Return the result of one sample alone."""
     with ExitStack() as blocks:
         for bank in seen.banks:
-            blocks.enter_context(bank.told([seen.present[sample]]))
+            blocks.enter_context(bank.told(seen.present[[sample]]))
         return _chain(parts, _one(x, sample))
 
 

@@ -1,6 +1,6 @@
 """Make an RGB backbone, and weights made for it, take other inputs."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 import torch
@@ -76,18 +76,19 @@ def first_conv(backbone: nn.Module) -> str:
 
 
 @contextmanager
-def fitted_loading(conv: nn.Conv2d) -> Iterator[None]:
-    """While open, whatever ``conv`` loads is fitted to its input channels.
+def fitted_loading(convs: Iterable[nn.Conv2d]) -> Iterator[None]:
+    """While open, what these convolutions load fits their input channels.
 
     Raises:
-        ValueError: on loading weights that hold nothing for ``conv``, which
-            mmengine would pass over in silence.
+        ValueError: on loading weights that hold nothing for one of them,
+            which mmengine would pass over in silence.
     """
-    handle = before_loading(conv, _fit_loaded)
+    handles = [before_loading(conv, _fit_loaded) for conv in convs]
     try:
         yield
     finally:
-        handle.remove()
+        for handle in handles:
+            handle.remove()
 
 
 def _fit_loaded(conv: nn.Conv2d, state: dict, prefix: str, *_) -> None:
@@ -95,7 +96,7 @@ def _fit_loaded(conv: nn.Conv2d, state: dict, prefix: str, *_) -> None:
     if key not in state:
         raise ValueError(
             f'the pretrained weights hold no {key!r}, the first layer of the '
-            'backbone; convert them with `tools/model_converters` or name '
+            'backbone; convert them with `mmseg-missing convert` or name '
             'the part to load in `init_cfg.prefix`'
         )
     state[key] = fit_weight(state[key], conv.in_channels)

@@ -68,7 +68,7 @@ def runner(network, missing):
     bank = network.adapters
 
     def run(x, names):
-        present = [bank.stack.parse(name) for name in names for _ in x]
+        present = bank.stack.present([name for name in names for _ in x])
         halves = [x if n == bank.stack.full else missing(x, n) for n in names]
         with bank.told(present):
             return network(torch.cat(halves))
@@ -78,7 +78,7 @@ def runner(network, missing):
 
 def filled(stack):
     def missing(x, name):
-        present = torch.tensor([stack.parse(name)]).expand(len(x), -1)
+        present = stack.present(name).expand(len(x), -1)
         return fill_absent(x, present, stack)
 
     return missing
@@ -255,7 +255,7 @@ class TestCombinations:
 
         assert set(found) == {'a+b+c', 'a+b+d', 'a+c+d', 'b+c+d'}
         for name, numbers in found.items():
-            (used,) = network.adapters.numbers([name])
+            (used,) = network.adapters.numbers(stack.present(name))
             torch.testing.assert_close(used, numbers)
 
     def test_additive_rows_come_closest(self, base, batches, by):
@@ -267,7 +267,7 @@ class TestCombinations:
         d, c, both = (found[n] - bank.identity for n in chosen)
         lack = (both - c - d) / 3
         for name, row in (('a+b+c', d), ('a+b+d', c)):
-            (used,) = bank.numbers([name])
+            (used,) = bank.numbers(stack.present(name))
             torch.testing.assert_close(used, bank.identity + row + lack)
         assert bank.samples_seen.count_nonzero() == 3
 
@@ -283,7 +283,7 @@ class TestCombinations:
         found = fit(network, filled(stack), batches, by=by)
         assert set(found) == {'a+b', 'c+d'}
         for name, numbers in found.items():
-            (used,) = network.adapters.numbers([name])
+            (used,) = network.adapters.numbers(stack.present(name))
             torch.testing.assert_close(used, numbers)
         missing = network.adapters.rows.missing
         torch.testing.assert_close(missing['a'], missing['b'])

@@ -154,7 +154,7 @@ def test_of_a_loaded_sample():
     np.testing.assert_allclose(
         sample['inputs'][3:].numpy()[0], expected[..., 0]
     )
-    assert sample['data_samples'].present == (True, True)
+    assert sample['data_samples'].present.tolist() == [True, True]
 
 
 def test_of_a_sample_without_depth(sample):

@@ -35,8 +35,9 @@ def test_present_is_in_stack_order(modalities, sample, names):
     sample['present'] = {'rgb': True, 'depth': False}
     stack = sorted(modalities, key=lambda m: names.index(m['name']))
     packed = PackModalities(stack)(sample)
-    expected = tuple(name == 'rgb' for name in names)
-    assert packed['data_samples'].metainfo['present'] == expected
+    present = packed['data_samples'].metainfo['present']
+    assert present.tolist() == [name == 'rgb' for name in names]
+    assert present.dtype == torch.bool
     assert packed['data_samples'].metainfo['stack'] == '+'.join(names)
 
 

@@ -1,6 +1,5 @@
 """CMNeXt under its authors' names."""
 
-import numpy as np
 import pytest
 import torch
 
@@ -8,13 +7,8 @@ from mmseg_missing.models.converters.cmnext import cmnext_from_authors
 
 
 @pytest.fixture
-def weights(golden_dir):
-    with np.load(golden_dir / 'cmnext_tiny_2modal.npz') as file:
-        return {
-            name.removeprefix('sd/'): torch.from_numpy(file[name])
-            for name in file
-            if name.startswith('sd/')
-        }
+def weights(golden_weights):
+    return golden_weights('cmnext_tiny_2modal')
 
 
 def test_every_number_arrives_once(weights):

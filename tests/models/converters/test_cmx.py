@@ -1,6 +1,5 @@
 """CMX under its authors' names."""
 
-import numpy as np
 import pytest
 import torch
 
@@ -12,13 +11,8 @@ MEAN = 'decode_head.linear_fuse.1.running_mean'
 
 
 @pytest.fixture
-def weights(golden_dir):
-    with np.load(golden_dir / 'cmx_tiny.npz') as file:
-        return {
-            name.removeprefix('sd/'): torch.from_numpy(file[name])
-            for name in file
-            if name.startswith('sd/')
-        }
+def weights(golden_weights):
+    return golden_weights('cmx_tiny')
 
 
 def test_every_number_arrives_once(weights):

@@ -1,6 +1,5 @@
 """ImageNet weights of Mix Transformers under two kinds of names."""
 
-import numpy as np
 import pytest
 import torch
 from mmseg.models.backbones import MixVisionTransformer
@@ -45,14 +44,9 @@ def test_whole_segmentor_gives_its_backbone(published):
     assert converted.keys() == expected.keys()
 
 
-def test_original_names(golden_dir):
+def test_original_names(golden_weights):
     # The main stream of CMNeXt has them.
-    with np.load(golden_dir / 'cmnext_tiny_2modal.npz') as file:
-        weights = {
-            name.removeprefix('sd/backbone.'): torch.from_numpy(file[name])
-            for name in file
-            if name.startswith('sd/backbone.')
-        }
+    weights = golden_weights('cmnext_tiny_2modal', 'backbone.')
     own = ('patch_embed', 'block', 'norm')
     weights = {n: w for n, w in weights.items() if n.startswith(own)}
     converted = mit_to_cmnext(weights | {'head.weight': torch.ones(2)})

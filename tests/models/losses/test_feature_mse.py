@@ -2,7 +2,7 @@ import pytest
 import torch
 
 from mmseg_missing.models.losses import FeatureMSE, Output
-from mmseg_missing.models.losses.feature_mse import standardised_mse
+from mmseg_missing.models.losses.distillation import standardised_mse
 
 
 def test_by_hand():

@@ -1,0 +1,123 @@
+"""Reports as tables, for the terminal and as CSV, and as files."""
+
+from __future__ import annotations
+
+import csv
+import io
+import tempfile
+from pathlib import Path
+
+from prettytable import PrettyTable
+
+from ..visualization.bar_chart import bar_chart
+from .confusion import RULES
+from .report import Report
+
+
+def summary_table(report: Report) -> str:
+    """Return a row per combination, mean, worst and E(p), then the notes."""
+    columns = ['combination', 'images', 'mIoU', 'mF1', 'mAcc', 'aAcc']
+    table = plain_table(columns)
+    table.title = report.settings
+    for c in report.combinations:
+        by_rule = [part.get(report.rule) for part in (c.miou, c.mf1, c.macc)]
+        table.add_row([c.name, c.images, *map(_percent, [*by_rule, c.aacc])])
+    count = len(report.combinations)
+    mean_missing = []
+    if report.full in report.miou and count > 1:
+        label = f'mean of {count - 1} incomplete'
+        mean_missing = [(label, report.mean_missing)]
+    rows = [
+        (f'mean of {count}', report.mean),
+        *mean_missing,
+        (f'worst ({report.worst})', report.miou[report.worst]),
+        *((f'E({p})', value) for p, value in report.expected.items()),
+    ]
+    table.add_divider()
+    for name, value in rows:
+        table.add_row([name, '', _percent(value), '', '', ''])
+    return '\n'.join([table.get_string(), *report.notes])
+
+
+def class_table(report: Report) -> str:
+    """Return IoU: one row per class, one column per combination."""
+    table = plain_table(['class', *(c.name for c in report.combinations)])
+    table.title = f'IoU per class, {report.settings.partition(", ")[2]}'
+    # One modality per line keeps columns narrow; headers cannot break lines.
+    table.header = False
+    names = [c.name.replace('+', '\n+') for c in report.combinations]
+    table.add_row(['', *names], divider=True)
+    columns = [c.class_iou for c in report.combinations]
+    for name, *values in zip(report.classes, *columns, strict=True):
+        table.add_row([name, *map(_percent, values)])
+    return table.get_string()
+
+
+def csv_table(report: Report) -> str:
+    """Return one line per combination; undefined class scores are empty."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator='\n')
+    writer.writerow(
+        ['split', 'fill', 'combination', 'images', 'mIoU_mmseg', 'mIoU_cmnext']
+        + ['mF1_mmseg', 'mF1_cmnext', 'mAcc_mmseg', 'mAcc_cmnext', 'aAcc']
+        + [f'IoU/{name}' for name in report.classes]
+    )
+    for c in report.combinations:
+        means = [
+            part.get(rule)
+            for part in (c.miou, c.mf1, c.macc)
+            for rule in RULES
+        ]
+        scores = [*means, c.aacc, *c.class_iou]
+        writer.writerow(
+            [report.split, report.fill, c.name, c.images]
+            + ['' if score is None else f'{score:.4f}' for score in scores]
+        )
+    return text.getvalue()
+
+
+def plain_table(columns: list[str]) -> PrettyTable:
+    """Return an empty table: names to the left, numbers to the right."""
+    table = PrettyTable(columns, align='r')
+    table.align[columns[0]] = 'l'
+    return table
+
+
+def _percent(value: float | None) -> str:
+    return '-' if value is None else f'{value:.2f}'
+
+
+def check_writable(folder: str | Path) -> Path:
+    """Create ``folder`` and return it, before hours go into its contents.
+
+    Raises:
+        OSError: it cannot be created, or nothing can be written into it.
+        TypeError: no path.
+    """
+    if not isinstance(folder, (str, Path)):
+        raise TypeError(f'`out_dir` takes a path, got {folder!r}')
+    try:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            return Path(folder)
+    except OSError as error:
+        raise OSError(
+            f"output folder '{folder}' cannot be written "
+            f'({error.strerror}); choose another one (`out_dir`, --out, '
+            '--work-dir)'
+        ) from error
+
+
+def write_report(report: Report, folder: str | Path) -> None:
+    """Write the report as JSON, CSV and PNG chart.
+
+    Raises:
+        OSError: the folder cannot be written.
+    """
+    folder = check_writable(folder)
+    (folder / 'report.json').write_text(report.to_json() + '\n')
+    (folder / 'report.csv').write_text(csv_table(report))
+    chart = bar_chart(
+        {'mIoU': report.miou}, 'mIoU per combination', report.settings
+    )
+    chart.savefig(folder / 'report.png', dpi=150)

@@ -1,0 +1,196 @@
+"""docs/extending.md: parts of a user's own, registered from outside."""
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from mmengine.dataset import pseudo_collate
+from mmengine.fileio.backends import backends, prefix_to_backends
+from mmengine.optim import OptimWrapper
+from mmengine.registry import DefaultScope
+from mmseg.registry import DATASETS, TRANSFORMS
+
+from mmseg_missing import registry
+from mmseg_missing.adapters import save_adapter
+from mmseg_missing.apis import init_model
+from mmseg_missing.apis.model import load_config
+from mmseg_missing.datasets.transforms import read_array
+
+PAGE = Path(__file__).parents[1] / 'docs/extending.md'
+TINY = Path(__file__).parent / 'configs/tiny.py'
+TABLES = [
+    getattr(registry, name).module_dict for name in sorted(registry.__all__)
+]
+
+
+@pytest.fixture(autouse=True)
+def tables(forgetting):
+    """Let no test leave anything behind."""
+    before = [dict(table) for table in (*TABLES, backends, prefix_to_backends)]
+    with forgetting(), DefaultScope.overwrite_default_scope('mmseg'):
+        yield
+    for table, old in zip((*TABLES, backends, prefix_to_backends), before):
+        table.clear()
+        table.update(old)
+    sys.modules.pop('my_parts', None)
+
+
+@pytest.fixture
+def config(tmp_path, monkeypatch):
+    """Write the page's blocks as one module and one config."""
+    blocks = re.findall(r'```python\n(.*?)```', PAGE.read_text('utf-8'), re.S)
+    own = [block for block in blocks if block.startswith('# config')]
+    parts = [block for block in blocks if block not in own]
+    assert len(own) == 1 and len(parts) == 7
+    (tmp_path / 'my_parts.py').write_text('\n\n'.join(parts))
+    (tmp_path / 'my_base.py').write_text(f'_base_ = {str(TINY)!r}\n')
+    (tmp_path / 'own.py').write_text(own[0])
+    monkeypatch.syspath_prepend(tmp_path)
+    return tmp_path / 'own.py'
+
+
+@pytest.fixture
+def trained(config, files):
+    """Return the page's network after a step."""
+    model = init_model(config, files.base)
+    dataset = DATASETS.build(load_config(config).train_dataloader.dataset)
+    batch = pseudo_collate([dataset[0], dataset[1]])
+    optimizer = torch.optim.SGD(model.adapters.parameters(), lr=0.1)
+    model.train()
+    model.train_step(batch, OptimWrapper(optimizer))
+    assert model.adapters.rows.vector.any()
+    return model.eval()
+
+
+def test_parts_of_a_page_train_and_travel(config, trained, files, tmp_path):
+    assert type(trained.sampler).__name__ == 'Curriculum'
+    assert trained.adapters.row_mode == 'shared'
+    assert trained.fill == {'rgb': 'zero', 'depth': 'far', 'thermal': 'zero'}
+    path = tmp_path / 'own.safetensors'
+    save_adapter(trained, path, {'fill': trained.fill, 'root': ''})
+    for name in (config, TINY):  # a file says what it needs
+        again = init_model(name, files.base, path)
+        assert again.fill == trained.fill
+        assert torch.equal(
+            again.adapters.rows.vector, trained.adapters.rows.vector
+        )
+        inputs = torch.ones(1, 5, 32, 48)
+        metas = [{'present': (True, False, True), 'img_shape': (32, 48)}]
+        assert torch.equal(
+            again.encode_decode(inputs, metas),
+            trained.encode_decode(inputs, metas),
+        )
+
+
+@pytest.mark.parametrize(
+    ('table', 'name', 'words'),
+    [
+        ('ROW_MODES', 'shared', "needs the row mode 'shared', which nobody"),
+        ('FILLS', 'far', "needs the fill 'far', which nobody"),
+        ('METHODS', 'Level', "of type 'Level', which nobody"),
+    ],
+)
+def test_a_file_names_what_it_lacks(
+    trained, files, tmp_path, table, name, words
+):
+    path = tmp_path / 'own.safetensors'
+    save_adapter(trained, path, {'fill': trained.fill, 'root': ''})
+    del getattr(registry, table).module_dict[name]
+    with pytest.raises(ValueError, match=rf'{words}.*`custom_imports` brings'):
+        init_model(TINY, files.base, path)
+
+
+@pytest.mark.parametrize(
+    ('change', 'words'),
+    [
+        (
+            {'sampler': 'Curiculum'},
+            "sampler 'Curiculum'.*bernoulli, Curriculum",
+        ),
+        ({'fill': 'near'}, "fill 'near' for 'rgb'.*copy:<modality>.*, far"),
+        ({'adapter': {'type': 'Levl'}}, "method 'Levl'.*Bottleneck, Level"),
+        ({'adapter': {'rows': 'sharde'}}, "row mode 'sharde'.*hyper, shared"),
+        ({'adapter': {'rank': 2}}, "keys .'rank'.*Level takes type"),
+    ],
+)
+def test_an_unknown_name_lists_the_known(config, files, change, words):
+    cfg = load_config(config)
+    cfg.merge_from_dict({'model': change})
+    with pytest.raises(ValueError, match=words):
+        init_model(cfg, files.base)
+
+
+def test_a_fault_in_a_pipeline(config):
+    load_config(config)
+    step = {'type': 'CorruptModality', 'fault': 'stripes', 'modality': 'rgb'}
+    results = {'modalities': {'rgb': torch.ones(5, 97, 3).numpy()}}
+    after = TRANSFORMS.build({**step, 'severity': 5})(results)
+    lost = (after['modalities']['rgb'] == 0).all((0, 2)).mean()
+    assert 0.2 < lost < 0.6
+    with pytest.raises(ValueError, match=r"fault 'stripe'.*rain, stripes"):
+        TRANSFORMS.build({**step, 'fault': 'stripe'})
+
+
+def test_a_backend_of_the_page(config, tmp_path):
+    load_config(config)
+    (tmp_path / 'a.pgm').write_bytes(b'P5 2 1 255\nab')
+    files = sys.modules['my_parts'].Memory.files
+    files['memory://a.pgm'] = (tmp_path / 'a.pgm').read_bytes()
+    assert read_array('memory://a.pgm').ravel().tolist() == [97, 98]
+
+
+def test_registries_and_the_core_share_their_tables():
+    from mmseg_missing import adapters, corruptions, fill, sampling
+
+    for name, core in {
+        'SAMPLERS': sampling,
+        'ROW_MODES': adapters,
+        'METHODS': adapters,
+        'FILLS': fill,
+        'FAULTS': corruptions,
+    }.items():
+        assert getattr(registry, name).module_dict is getattr(core, name)
+    assert registry.SAMPLERS.get('uniform') is sampling.UniformSampler
+
+
+@pytest.mark.parametrize(
+    ('table', 'part', 'words'),
+    [
+        ('SAMPLERS', dict, 'subclass of Sampler'),
+        ('ROW_MODES', dict, 'subclass of Rows'),
+        ('METHODS', torch.nn.Linear, 'subclass of Adapter'),
+        ('FAULTS', dict, 'levels'),
+    ],
+)
+def test_a_part_of_another_kind_is_refused(table, part, words):
+    with pytest.raises(TypeError, match=words):
+        getattr(registry, table).register_module('mine', module=part)
+
+
+def test_what_is_registered_twice_is_refused():
+    with pytest.raises(KeyError, match='uniform is already registered'):
+        registry.SAMPLERS.register_module(
+            'uniform', module=registry.SAMPLERS.get('full')
+        )
+
+
+def test_a_sampler_and_a_fill_that_give_what_cannot_be():
+    from mmseg_missing.fill import fill_absent
+    from mmseg_missing.modality import Stack
+    from mmseg_missing.sampling import Sampler
+
+    class Greedy(Sampler):
+        def choose(self, options, turn):
+            return torch.ones(2, dtype=torch.bool)
+
+    stack = Stack([{'name': 'rgb'}, {'name': 'depth', 'channels': 1}])
+    present = torch.tensor([[True, False]])
+    with pytest.raises(ValueError, match=r'Greedy chose .*True, True'):
+        Greedy(stack).draw(present, 0)
+    registry.FILLS.register_module(
+        'wide', module=lambda absent: absent.inputs.new_zeros(3, 1, 1)
+    )
+    with pytest.raises(ValueError, match=r"'wide' gave .*\(1, 1, 5, 7\)"):
+        fill_absent(torch.ones(1, 4, 5, 7), present, stack, 'wide')
