@@ -10,7 +10,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..present import keys
 from .attach import BANK
 from .bank import AdapterBank
 from .file import bank_of, describe, put, read_adapter
