@@ -10,9 +10,13 @@ from mmengine.fileio import load
 
 from mmseg_missing.adapters.methods import METHODS
 from mmseg_missing.adapters.rows import ROW_MODES
-from mmseg_missing.apis import recommend as module
-from mmseg_missing.apis.measured import against_default, kept, load_runs
+from mmseg_missing.apis.recommend import choice as module
 from mmseg_missing.apis.recommend import recommend
+from mmseg_missing.apis.recommend.measured import (
+    against_default,
+    kept,
+    load_runs,
+)
 from mmseg_missing.evaluation import Cost
 
 ROOT = Path(__file__).parents[2]

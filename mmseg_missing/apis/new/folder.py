@@ -17,19 +17,19 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS
 
-from ..datasets.checks import SampleChecks, Summary, findings
-from ..datasets.guessing import FolderGuess, look_at
-from ..evaluation import check_writable
-from ..modality import Stack
-from ..startup.config_files import shipped
-from ..visualization.pictures import (
+from ...datasets.checks import SampleChecks, Summary, findings
+from ...datasets.guessing import FolderGuess, look_at
+from ...evaluation import check_writable
+from ...modality import Stack
+from ...startup.config_files import shipped
+from ...visualization.pictures import (
     contact_sheet,
     sample_pictures,
     write_picture,
 )
-from .model import read_config
-from .new_configs import Network, data_text, network_text
-from .new_sizes import PIXELS_CPU, PIXELS_GPU, epochs_of
+from ..model import read_config
+from .configs import Network, data_text, network_text
+from .sizes import PIXELS_CPU, PIXELS_GPU, epochs_of
 
 DATA, TABLE, SHEET = 'data.py', 'samples.csv', 'samples.png'
 BASES = '_base_'
