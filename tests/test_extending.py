@@ -11,12 +11,16 @@ from mmengine.fileio.backends import backends, prefix_to_backends
 from mmengine.optim import OptimWrapper
 from mmengine.registry import DefaultScope
 from mmseg.registry import DATASETS, TRANSFORMS
+from torch import nn
 
 from mmseg_missing import registry
-from mmseg_missing.adapters import save_adapter
+from mmseg_missing.adapters import attach, fold, save_adapter
 from mmseg_missing.apis import init_model
 from mmseg_missing.apis.model import load_config
 from mmseg_missing.datasets.transforms import read_array
+from mmseg_missing.fill import fill_absent
+from mmseg_missing.modality import Stack
+from mmseg_missing.sampling import Sampler
 
 PAGE = Path(__file__).parents[1] / 'docs/extending.md'
 TINY = Path(__file__).parent / 'configs/tiny.py'
@@ -122,6 +126,26 @@ def test_an_unknown_name_lists_the_known(config, files, change, words):
         init_model(cfg, files.base)
 
 
+def test_a_method_of_the_page_folds(config):
+    load_config(config)
+    stack = Stack([{'name': 'rgb'}, {'name': 'depth', 'channels': 1}])
+    network = nn.Module()
+    network.conv = nn.Conv2d(4, 3, 1, bias=False)
+    network.norm = nn.BatchNorm2d(3)
+    network.norm.running_var.fill_(4.0)
+    network.forward = lambda x: network.norm(network.conv(x))
+    method = sys.modules['my_parts'].Level
+    bank = attach(network, stack, method=method, rows='shared')
+    assert bank.num_parameters == 2
+    bank.rows.vector.data.copy_(torch.tensor([0.5, -0.25]))
+    bank.samples_seen += 1
+    x = torch.randn(2, 4, 5, 7)
+    with bank.told([(True, False), (False, True)]):
+        expected = network(x)
+    fold(network, 'rgb')
+    torch.testing.assert_close(network(x), expected)
+
+
 def test_a_fault_in_a_pipeline(config):
     load_config(config)
     step = {'type': 'CorruptModality', 'fault': 'stripes', 'modality': 'rgb'}
@@ -177,10 +201,6 @@ def test_what_is_registered_twice_is_refused():
 
 
 def test_a_sampler_and_a_fill_that_give_what_cannot_be():
-    from mmseg_missing.fill import fill_absent
-    from mmseg_missing.modality import Stack
-    from mmseg_missing.sampling import Sampler
-
     class Greedy(Sampler):
         def choose(self, options, turn):
             return torch.ones(2, dtype=torch.bool)

@@ -7,8 +7,8 @@ Example:
 from __future__ import annotations
 
 import argparse
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Mapping, Sequence
+from functools import partial
 
 import cv2
 from mmengine.registry import init_default_scope
@@ -18,6 +18,7 @@ from ..apis.model import read_config
 from ..benchmark.loading import loading_table, time_steps
 from ..datasets.transforms.file_format import file_list
 from ..datasets.transforms.reading import read_array
+from ..remote import located
 from ..startup.checks import require
 from ..values import data_sets
 from .arguments import add_config, add_config_options, at_least, verb_parser
@@ -45,7 +46,7 @@ def parser() -> argparse.ArgumentParser:
     return parser
 
 
-def decode(sample: dict) -> None:
+def decode(sample: dict, backend_args: Mapping | None = None) -> None:
     """Read the files of a sample, each once, and do nothing else."""
     if 'modality_paths' not in sample:
         raise ValueError(
@@ -56,8 +57,8 @@ def decode(sample: dict) -> None:
     files = {file for some in paths for file in file_list(some)}
     if sample['labelled']:
         files.add(sample['seg_map_path'])
-    for path in files:
-        if Path(path).is_file():  # others are absent, or refused by loading
+    for path in (located(file, backend_args) for file in files):
+        if path.is_file():  # others are absent, or refused by loading
             read_array(path)
 
 
@@ -73,5 +74,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         indices = [i % len(dataset) for i in range(args.images + 1)]
         if len(parts) > 1:
             print(f'data set {number} of {len(parts)}:')
-        print(loading_table(time_steps(dataset, indices, decode)))
+        backend_args = getattr(dataset, 'backend_args', None)
+        read = partial(decode, backend_args=backend_args)
+        print(loading_table(time_steps(dataset, indices, read)))
     say_next('benchmark', args.config, why='what the network costs')

@@ -17,7 +17,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..apis.new import DATA, NewConfigs, new
-from ..apis.new_configs import SPLITS, open_questions
+from ..apis.new.configs import SPLITS, open_questions
 from ..datasets.checks import problem_lines
 from ..datasets.guessing import FolderGuess, look_at
 from .arguments import add_dry_run, verb_parser

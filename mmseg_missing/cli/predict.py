@@ -201,7 +201,8 @@ def told(frames: Mapping[str, Files]) -> str:
     """Say how many frames had what."""
     counts = Counter('+'.join(files) for files in frames.values())
     words = (f'{count} of {name}' for name, count in counts.most_common())
-    return f'{len(frames)} frames ({", ".join(words)})'
+    noun = 'frame' if len(frames) == 1 else 'frames'
+    return f'{len(frames)} {noun} ({", ".join(words)})'
 
 
 def what_next(args: argparse.Namespace, frames: Mapping[str, Files]) -> None:

@@ -14,7 +14,7 @@ import textwrap
 from collections.abc import Sequence
 
 from ..apis.recommend import recommend
-from ..apis.recommendation import Recommendation
+from ..apis.recommend.recommendation import Recommendation
 from ..startup.config_files import find_config
 from .arguments import at_least, verb_parser
 from .repair import share

@@ -11,10 +11,10 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS, MODELS
 
-from mmseg_missing.apis import new as new_module
+from mmseg_missing.apis.new import folder as new_module
 from mmseg_missing.apis.new import new
-from mmseg_missing.apis.new_configs import open_questions
-from mmseg_missing.apis.new_sizes import PIXELS_CPU, size_in_training
+from mmseg_missing.apis.new.configs import open_questions
+from mmseg_missing.apis.new.sizes import PIXELS_CPU, size_in_training
 from mmseg_missing.datasets.scenes import render_scene
 from mmseg_missing.modality import Stack
 from mmseg_missing.startup.config_files import shipped

@@ -70,8 +70,8 @@ def test_wheel(installed):
     ('name', 'words'),
     [
         ('ne', "'ne'; did you mean net or net_long?"),
-        ('ohter', "'ohter'; did you mean other?"),
-        ('folder/ohter.py', 'did you mean other?'),
+        ('othar', "'othar'; did you mean other?"),
+        ('folder/othar.py', 'did you mean other?'),
         # A path is no name, and parts of configs are none.
         ('folder/net.py', 'did you mean net'),
         ('part', "no config file 'part'"),

@@ -152,7 +152,7 @@ def _opened(path: str | Path | Remote) -> IO[bytes]:
     return path.open('rb')
 
 
-def traits_of(path: str | Path) -> set[str]:
+def traits_of(path: str | Path | Remote) -> set[str]:
     """Return ``'palette'`` and ``'lossy'``, where they are true of a file.
 
     Raises:
@@ -160,7 +160,7 @@ def traits_of(path: str | Path) -> set[str]:
         ValueError: its format is not read.
     """
     try:
-        return _traits(Path(path).read_bytes())
+        return _traits(located(path).read_bytes())
     except Unreadable as error:
         raise ValueError(f"file '{path}' {error}") from error
 

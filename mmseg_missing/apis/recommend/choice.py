@@ -10,13 +10,13 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmseg.registry import MODELS
 
-from ..adapters import adapted
-from ..evaluation import COST_FILE, Cost
-from ..startup.deriving import check_repairable, derive
-from ..startup.start import count_base
+from ...adapters import adapted
+from ...evaluation import COST_FILE, Cost
+from ...startup.deriving import check_repairable, derive
+from ...startup.start import count_base
+from ..model import load_config
+from ..placing import fitting
 from .measured import Run, against_default, kept, load_runs
-from .model import load_config
-from .placing import fitting
 from .recommendation import Recommendation
 
 # A step of adapters, in steps of the base; docs/results/adapters.md,

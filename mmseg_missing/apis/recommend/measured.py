@@ -8,7 +8,7 @@ from typing import Any
 
 from mmengine.fileio import load
 
-from ..startup.config_files import shipped
+from ...startup.config_files import shipped
 
 FILE = 'configs/adapters.yml'
 

@@ -17,19 +17,19 @@ from mmengine.config import Config
 from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS
 
-from ..datasets.checks import SampleChecks, Summary, findings
-from ..datasets.guessing import FolderGuess, look_at
-from ..evaluation import check_writable
-from ..modality import Stack
-from ..startup.config_files import shipped
-from ..visualization.pictures import (
+from ...datasets.checks import SampleChecks, Summary, findings
+from ...datasets.guessing import FolderGuess, look_at
+from ...evaluation import check_writable
+from ...modality import Stack
+from ...startup.config_files import shipped
+from ...visualization.pictures import (
     contact_sheet,
     sample_pictures,
     write_picture,
 )
-from .model import read_config
-from .new_configs import Network, data_text, network_text
-from .new_sizes import PIXELS_CPU, PIXELS_GPU, epochs_of
+from ..model import read_config
+from .configs import Network, data_text, network_text
+from .sizes import PIXELS_CPU, PIXELS_GPU, epochs_of
 
 DATA, TABLE, SHEET = 'data.py', 'samples.csv', 'samples.png'
 BASES = '_base_'
@@ -140,9 +140,9 @@ def _networks(samples: int) -> list[Network]:
         keys.append(
             (
                 'backbone=dict(init_cfg=None)',
-                f'Random weights. With {IMAGENET} (its converter: '
-                'mmseg-missing convert mobilenetv2) delete this '
-                'line: with few images they help much.',
+                f'Random weights. With {IMAGENET} (`mmseg-missing convert '
+                'mobilenetv2` writes it) delete this line, and set mean 127 '
+                'and std 127.5 of rgb: with few images they help much.',
             )
         )
     return [
@@ -193,10 +193,10 @@ def _write_data(path: Path, guess: FolderGuess) -> list[str]:
     path.write_text(
         data_text(guess, pixels, summary.statistics, images), 'utf-8'
     )
-    summary.stack = Stack(read_config(path).modalities)
-    classes = guess.label.classes.value
-    is_whole = images == guess.count('train')
-    found = findings(summary, classes, 'train' if is_whole else None)
+    cfg = read_config(path)
+    summary.stack = Stack(cfg.modalities)
+    split = 'train' if images == guess.count('train') else None
+    found = findings(summary, cfg.classes, split, cfg.formats)
     return [*summary.problems, *found]
 
 

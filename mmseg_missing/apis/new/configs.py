@@ -12,11 +12,12 @@ from typing import Any
 
 import numpy as np
 
-from ..datasets.checks import ChannelStatistics
-from ..datasets.guessing import A_GUESS, LIKELY, FolderGuess, Guess
-from ..datasets.guessing.labels import LabelGuess
-from ..datasets.guessing.modalities import ModalityGuess
-from .new_sizes import (
+from ...datasets.checks import ChannelStatistics
+from ...datasets.guessing import A_GUESS, LIKELY, FolderGuess, Guess
+from ...datasets.guessing.labels import LabelGuess
+from ...datasets.guessing.modalities import ModalityGuess
+from .notes import comment, noted, printable
+from .sizes import (
     BATCH_SIZE,
     ITERATIONS,
     STRIDE,
@@ -24,7 +25,6 @@ from .new_sizes import (
     epochs_of,
     size_in_training,
 )
-from .noted import comment, noted, printable
 
 SPLITS = ('train', 'val', 'test')
 CHECKPOINTS = 10

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 
-from ..datasets.guessing import Guess
+from ...datasets.guessing import Guess
 
 WIDTH = 79
 
