@@ -3,6 +3,7 @@
 from .cmnext import CMNeXt
 from .cmx import CMX
 from .early_fusion import EarlyFusionBackbone
+from .efficientnet_lite import EfficientNetLite
 from .mix_transformer import MixTransformer
 from .mmsformer import MMSFormer
 from .multi_stream import MultiStreamBackbone
@@ -12,6 +13,7 @@ __all__ = [
     'CMX',
     'CMNeXt',
     'EarlyFusionBackbone',
+    'EfficientNetLite',
     'MMSFormer',
     'MixTransformer',
     'MultiStreamBackbone',

@@ -1,0 +1,13 @@
+# python tools/train.py configs/multi_stream/two-stream_efficientnet-lite0_1xb8-30e_nyuv2-13-rgbd-96x128.py
+# Result: not run yet
+_base_ = [
+    '../_base_/default_runtime.py',
+    '../_base_/models/two-stream_efficientnet-lite0.py',
+    '../_base_/datasets/nyuv2-13_rgbd-tf_96x128.py',
+    '../_base_/schedules/30e.py',
+]
+model = dict(
+    stack=_base_.modalities,
+    backbone=dict(in_channels=[3, 1]),
+    decode_head=dict(num_classes=13),
+)
