@@ -10,7 +10,6 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from ..present import keys
 from .attach import BANK
 from .bank import AdapterBank
 from .file import bank_of, describe, put, read_adapter
@@ -65,7 +64,7 @@ def _written_out(
         )
     if not served:
         return {}
-    return dict(zip(served, rows.compute(keys(present[is_served]))))
+    return dict(zip(served, rows(present[is_served])))
 
 
 def load_adapters(

@@ -140,9 +140,9 @@ def _networks(samples: int) -> list[Network]:
         keys.append(
             (
                 'backbone=dict(init_cfg=None)',
-                f'Random weights. With {IMAGENET} (its converter: '
-                'mmseg-missing convert mobilenetv2) delete this '
-                'line: with few images they help much.',
+                f'Random weights. With {IMAGENET} (`mmseg-missing convert '
+                'mobilenetv2` writes it) delete this line, and set mean 127 '
+                'and std 127.5 of rgb: with few images they help much.',
             )
         )
     return [
@@ -193,10 +193,10 @@ def _write_data(path: Path, guess: FolderGuess) -> list[str]:
     path.write_text(
         data_text(guess, pixels, summary.statistics, images), 'utf-8'
     )
-    summary.stack = Stack(read_config(path).modalities)
-    classes = guess.label.classes.value
-    is_whole = images == guess.count('train')
-    found = findings(summary, classes, 'train' if is_whole else None)
+    cfg = read_config(path)
+    summary.stack = Stack(cfg.modalities)
+    split = 'train' if images == guess.count('train') else None
+    found = findings(summary, cfg.classes, split, cfg.formats)
     return [*summary.problems, *found]
 
 

@@ -171,7 +171,7 @@ class Stamp:
         if not then:
             return ''
         key = _first_difference(then['config'], self.of['config'])
-        return f' (`{key}` differs)' if key else ' (of another base)'
+        return f' (`{key}` differs)' if key else ' (of other files)'
 
     def write(self, result: Mapping[str, Any]) -> None:
         """Keep what came out."""

@@ -11,7 +11,7 @@ from torch import nn
 from torch.utils.data import Dataset
 
 from ..engine import check_numbers, find_checkpoint, is_first_process, locked
-from ..engine.checkpoints import read_checkpoint
+from ..engine.checkpoints import may_be_there, read_checkpoint
 from ..engine.network import network_of
 from ..startup.adapter_configs import has_adapter
 from ..startup.checks import require
@@ -74,7 +74,7 @@ def look_at(runner: Runner) -> None:
     if is_adapted:
         runner.logger.info(adapter_share(network))
     # A hook and MMEngine say what is wrong with a path.
-    if resumes(runner.cfg) or not (base and Path(base).is_file()):
+    if resumes(runner.cfg) or not (base and may_be_there(base)):
         return
     found = read_checkpoint(base)
     classes = dataset.metainfo.get('classes') or ()

@@ -14,6 +14,7 @@ from pathlib import Path
 from prettytable import PrettyTable
 
 from ..adapters import read_adapter
+from ..remote import located
 from .arguments import verb_parser
 from .ending import say_next
 
@@ -21,7 +22,9 @@ from .ending import say_next
 def parser() -> argparse.ArgumentParser:
     """Return the parser of this verb."""
     parser = verb_parser('inspect', __doc__)
-    parser.add_argument('file', help='adapter file (.safetensors)')
+    parser.add_argument(
+        'file', help='adapter file (.safetensors), or its address'
+    )
     parser.add_argument(
         '--sites', action='store_true', help='list every site as well'
     )
@@ -31,7 +34,7 @@ def parser() -> argparse.ArgumentParser:
 def main(argv: Sequence[str] | None = None) -> None:
     """Print the facts."""
     args = parser().parse_args(argv)
-    metadata, tensors = read_adapter(args.file)
+    metadata, tensors = read_adapter(located(args.file))
     table = PrettyTable(['key', 'value'], align='l', max_width=60)
     table.title = Path(args.file).name
     for key, value in facts(metadata, tensors).items():

@@ -18,7 +18,7 @@ from mmengine.config import Config
 from ..apis.model import load_config, load_weights
 from ..apis.train import check_training, train, what_is_left
 from ..engine import find_checkpoint
-from ..engine.checkpoints import read_checkpoint
+from ..engine.checkpoints import may_be_there, read_checkpoint
 from ..startup.adapter_configs import has_adapter
 from ..startup.dedicated import keep_modalities
 from ..startup.plan import (
@@ -99,7 +99,7 @@ def plan(cfg: Config) -> str:
     check_start(cfg)
     network = build_network(cfg)
     base, folder = base_of(cfg), Path(cfg.work_dir)
-    if has_adapter(cfg) and base and Path(base).is_file():
+    if has_adapter(cfg) and base and may_be_there(base):
         load_weights(network, read_checkpoint(base), base)
     facts = [
         *network_facts(network),

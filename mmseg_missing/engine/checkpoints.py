@@ -25,6 +25,11 @@ OF_MMENGINE = (
 )
 
 
+def may_be_there(path: str | Path | Remote) -> bool:
+    """Say whether to read a checkpoint: a file that is there, an address."""
+    return is_address(path) or Path(path).is_file()
+
+
 def read_checkpoint(path: str | Path | Remote, trust: bool = False) -> dict:
     """Return a checkpoint as ``dict(state_dict=..., meta=...)``.
 
@@ -38,7 +43,7 @@ def read_checkpoint(path: str | Path | Remote, trust: bool = False) -> dict:
         ValueError: no checkpoint but an adapter file, a damaged one, or one
             that holds more than data.
     """
-    if not is_address(path) and not Path(path).is_file():
+    if not may_be_there(path):
         raise FileNotFoundError(f'no checkpoint {str(path)!r}')
     if Path(str(path)).suffix == '.safetensors':
         raise ValueError(

@@ -96,6 +96,30 @@ def test_a_stopped_repair_goes_on_exactly(repaired, files, monkeypatch):
         assert torch.equal(row, own[name]), name
 
 
+def test_a_start_from_an_adapter_file(repaired, files, tmp_path):
+    """At a rate of 0 the rows stay those of the file."""
+    warm = repair(
+        *(TINY, files.base, tmp_path / 'warm'),
+        epochs=1,
+        init=repaired.adapter,
+        options={'optim_wrapper.optimizer.lr': 1e-30},
+    )
+    _, before = read_adapter(repaired.adapter)
+    _, after = read_adapter(warm.adapter)
+    for name, row in before.items():
+        assert row.any()
+        torch.testing.assert_close(after[name], row)
+    content = repaired.adapter.read_bytes()
+    repaired.adapter.write_bytes(content + b'x')
+    with pytest.raises(ValueError, match='another training'):
+        repair(
+            *(TINY, files.base, tmp_path / 'warm'),
+            epochs=1,
+            init=repaired.adapter,
+            options={'optim_wrapper.optimizer.lr': 1e-30},
+        )
+
+
 def test_another_repair_is_not_overwritten(repaired, files, tmp_path):
     work = tmp_path / 'work'
     before = (work / 'adapter.safetensors').read_bytes()

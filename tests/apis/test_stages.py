@@ -83,7 +83,7 @@ def test_inputs_count_by_content(ran, cfg, tmp_path):
     base.write_text('one')
     stages.train_stage(cfg, tmp_path / 'run', 'adapters', [base, None])
     base.write_text('two')
-    with pytest.raises(ValueError, match='of another base'):
+    with pytest.raises(ValueError, match='of other files'):
         stages.train_stage(cfg, tmp_path / 'run', 'adapters', [base])
     assert len(ran) == 1
 

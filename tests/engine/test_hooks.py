@@ -5,6 +5,7 @@ import random
 import numpy as np
 import pytest
 import torch
+from mmengine.fileio import LocalBackend, register_backend
 from torch import nn
 
 from mmseg_missing.adapters import (
@@ -68,6 +69,24 @@ def test_the_base_of_the_config(make_runner, base):
     given = torch.load(base, weights_only=True)['state_dict']
     for key, value in base_state(runner.model).items():
         assert torch.equal(value, given[key]), key
+
+
+class _Kept(LocalBackend):
+    def get(self, path):
+        return super().get(path.removeprefix('kept://'))
+
+
+def test_a_base_by_its_address(make_runner, base):
+    register_backend('kept', _Kept, force=True, prefixes='kept')
+    join = {'type': 'AdapterCheckpointHook', 'base': f'kept://{base}'}
+    runner = make_runner(hooks=[join, CHECK], adapter=ADAPTER)
+    runner.train()
+    given = torch.load(base, weights_only=True)['state_dict']
+    for key, value in base_state(runner.model).items():
+        assert torch.equal(value, given[key]), key
+    join['base'] = f'kept://{base}.gone'
+    with pytest.raises(FileNotFoundError, match=r'no check.*kept://.*\.gone'):
+        make_runner(hooks=[join], adapter=ADAPTER).train()
 
 
 def test_the_small_file_fits_the_base(make_runner, join, base, tmp_path):

@@ -64,14 +64,15 @@ def test_by_epoch(adapt):
 def test_nothing_drops_at_first(adapt):
     """Then nearly every sample lacks something."""
     runner = adapt(rate=(0.0, 0.9), begin=2, end=3)
-    drawn, loss = [], runner.model.loss
+    sampler, drawn = runner.model.sampler, []
+    draw = sampler.draw
 
     def watched(*args, **kwargs):
-        losses = loss(*args, **kwargs)
-        drawn.append(runner.model.drawn)
-        return losses
+        present = draw(*args, **kwargs)
+        drawn.append(tuple(sampler.stack.names_of(present)))
+        return present
 
-    runner.model.loss = watched
+    sampler.draw = watched
     runner.train()
     assert drawn[:3] == [('rgb+depth',) * 2] * 3
     missing = [n for names in drawn[3:] for n in names if n != 'rgb+depth']

@@ -22,6 +22,10 @@ from .guess import A_GUESS, LIKELY, SURE, Guess, Unclear
 MOST_CLASSES = 150
 MOST_COLOURS = 64
 THREADS = 4
+# Classes cover areas; grey values, however few, change from pixel to pixel.
+FLAT = 0.7
+# A larger share of files that are no labels says that none are.
+MOST_BROKEN = 0.1
 
 
 @dataclass
@@ -34,6 +38,7 @@ class LabelProbe:
         is_colour: they have three channels.
         is_palette: they store indices into a palette.
         is_lossy: at least one is in a format that changes values.
+        flatness: share of pixels that equal the one beside them, per file.
         problems: a sentence for each file that is no label.
     """
 
@@ -42,7 +47,7 @@ class LabelProbe:
     is_colour: bool = False
     is_palette: bool = False
     is_lossy: bool = False
-    sizes: Counter[tuple[int, int]] = field(default_factory=Counter)
+    flatness: list[float] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
 
     @property
@@ -50,7 +55,8 @@ class LabelProbe:
         """Whether the values could be classes."""
         most = MOST_COLOURS if self.is_colour else MOST_CLASSES
         is_few = 1 < len(self.pixels) <= most
-        return is_few and not (self.is_lossy or self.problems)
+        is_flat = is_few and np.mean(self.flatness) > FLAT
+        return bool(is_flat) and not (self.is_lossy or self.problems)
 
 
 @dataclass(frozen=True)
@@ -82,9 +88,9 @@ def probe_labels(paths: Sequence[str | Path]) -> LabelProbe:
             if isinstance(one, Exception):
                 found.problems.append(str(one))
                 continue
-            traits, shape, values, counts = one
+            traits, shape, flatness, values, counts = one
             found.files += 1
-            found.sizes[shape[:2]] += 1
+            found.flatness.append(flatness)
             found.is_palette |= 'palette' in traits
             found.is_lossy |= 'lossy' in traits
             found.is_colour |= shape[2] == 3
@@ -109,7 +115,8 @@ def _look(path: str | Path) -> Any:
     if shape[2] == 3:
         array = packed_colours(array)
     values, counts = np.unique(array, return_counts=True)
-    return traits, shape, values.tolist(), counts.tolist()
+    flatness = float((array[:, 1:] == array[:, :-1]).mean())
+    return traits, shape, flatness, values.tolist(), counts.tolist()
 
 
 def guess_labels(
@@ -163,7 +170,8 @@ def _check(kind: str, probe: LabelProbe) -> None:
         )
     most = MOST_COLOURS if probe.is_colour else MOST_CLASSES
     what = 'colours' if probe.is_colour else 'values'
-    if probe.problems or not 1 < len(probe.pixels) <= most:
+    is_broken = len(probe.problems) > MOST_BROKEN * probe.files
+    if is_broken or not 1 < len(probe.pixels) <= most:
         first = f'; {probe.problems[0]}' if probe.problems else ''
         raise Unclear(
             f'labels {kind!r} hold {len(probe.pixels)} {what}{first}; it '

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-import numpy as np
-
 from ..manifest import LABEL, SPLIT
 from .arranging import arranged
-from .class_lists import find_classes, read_classes
+from .class_lists import ClassList, find_classes, read_classes
 from .guess import LIKELY, SURE, Guess, Unclear
-from .labels import LabelGuess, LabelProbe, guess_labels, probe_labels
+from .labels import LabelGuess, guess_labels, probe_labels
 from .layout import Layout
 from .modalities import ModalityGuess, guess_modalities
 from .probing import Probe, probe
+from .roles import chosen_kind, label_kind, modality_kinds, spread
 from .splitting import LEAST_SAMPLES, find_lists, guess_splits
-from .words import kind_of
 
 FILES_PER_MODALITY = 16
-FILES_TO_TELL_LABELS = 8
 MOST_LABELS = 2000
 
 
@@ -78,31 +75,21 @@ def look_at(
     """
     root, layout, others = arranged(Path(source))
     given = {
-        name: _chosen(layout.kinds, kind, f'--modality {name}=')
+        name: chosen_kind(layout.kinds, kind, f'--modality {name}=')
         for name, kind in (modalities or {}).items()
     }
     full = {kind: _full(root, some) for kind, some in layout.kinds.items()}
-    label = _label_kind(full, labels, set(given.values()))
-    stack = _modality_kinds(full, label, given)
+    label = label_kind(full, labels, set(given.values()))
+    stack = modality_kinds(full, label, given)
     names = sorted(full[label].keys() & set().union(*(full[k] for k in stack)))
-    probes = {kind: _probed(full[kind], names) for kind in stack}
+    probes = {kind: _probed(kind, full[kind], names) for kind in stack}
     found = guess_modalities(probes, given)
     _check_samples(names, found, stack, label)
-    label_guess = _label(root, label, full[label], names, classes)
+    label_guess, broken = _label(root, label, full[label], names, classes)
     lists = find_lists(root, others, names)
     splits, split = guess_splits(names, layout.splits, lists)
-    names = list(splits)
     size, found, notes = _sizes(probes, found)
-    rows = [
-        {
-            **{
-                m.name.value: layout.kinds[m.kind].get(name, '') for m in found
-            },
-            LABEL: layout.kinds[label][name],
-            SPLIT: splits[name],
-        }
-        for name in names
-    ]
+    rows = _rows(layout, found, label, splits)
     return FolderGuess(
         root,
         rows,
@@ -112,108 +99,42 @@ def look_at(
         size,
         layout.rule,
         _absence(rows, found),
-        [*notes, *_left_out(full, stack, label, names, layout)],
+        [*broken, *notes, *_left_out(full, stack, label, splits, layout)],
     )
+
+
+def _rows(
+    layout: Layout,
+    found: Sequence[ModalityGuess],
+    label: str,
+    splits: Mapping[str, str],
+) -> list[dict[str, str]]:
+    """Return the table: a row per sample that has a split."""
+    columns = {m.name.value: layout.kinds[m.kind] for m in found}
+    columns[LABEL] = layout.kinds[label]
+    return [
+        {
+            **{key: some.get(name, '') for key, some in columns.items()},
+            SPLIT: split,
+        }
+        for name, split in splits.items()
+    ]
 
 
 def _full(root: Path, some: Mapping[str, str]) -> dict[str, Path]:
     return {name: root / path for name, path in some.items()}
 
 
-def _chosen(kinds: Mapping, wanted: str, option: str) -> str:
-    """Return the kind that an option names."""
-    plain = wanted.strip('/').lower()
-    for kind in kinds:
-        if plain == kind.lower() or plain == kind.lower().split('/*')[0]:
-            return kind
-    close = [kind for kind in kinds if plain == kind.lower().split('/')[-1]]
-    if len(close) == 1:
-        return close[0]
-    raise Unclear(
-        f'{option} takes one of {", ".join(map(repr, kinds))}, got {wanted!r}'
-    )
-
-
-def _label_kind(
-    full: Mapping[str, Mapping[str, Path]], given: str | None, taken: set[str]
-) -> str:
-    """Return the kind that holds labels, by its name or by its values."""
-    if given is not None:
-        return _chosen(full, given, '--labels')
-    free = [kind for kind in full if kind not in taken]
-    named = [kind for kind in free if kind_of(kind) == LABEL]
-    if len(named) > 1:
-        named = [k for k in named if _looks_like_labels(full[k])] or named
-    if len(named) > 1:  # a picture of the labels is none
-        named = [
-            k for k in named if not _label_probe(full[k]).is_colour
-        ] or named
-    found = named or [
-        kind
-        for kind in free
-        if kind_of(kind) is None and _looks_like_labels(full[kind])
-    ]
-    if len(found) == 1:
-        return found[0]
-    if found:
-        raise Unclear(
-            f'{" and ".join(map(repr, found))} could both be the labels; say '
-            f'which by --labels {found[0]}'
-        )
-    raise Unclear(
-        f'none of {", ".join(map(repr, full))} looks like labels; say which '
-        'are by --labels FOLDER'
-    )
-
-
-def _looks_like_labels(files: Mapping[str, Path]) -> bool:
-    return _label_probe(files).looks_like_labels
-
-
-def _is_picture_of_labels(kind: str, files: Mapping[str, Path]) -> bool:
-    """Say whether few values, or flat colours, would tell the answer."""
-    return kind_of(kind) in (None, 'rgb') and _looks_like_labels(files)
-
-
-def _label_probe(files: Mapping[str, Path]) -> LabelProbe:
-    return probe_labels(_spread([*files.values()], FILES_TO_TELL_LABELS))
-
-
-def _modality_kinds(
-    full: Mapping[str, Mapping], label: str, given: Mapping[str, str]
-) -> list[str]:
-    """Return the kinds that are modalities: all but labels."""
-    told = set(given.values())
-    stack = [
-        kind
-        for kind in full
-        if kind != label and (kind in told or kind_of(kind) != LABEL)
-    ]
-    meeting = [
-        kind
-        for kind in stack
-        if full[kind].keys() & full[label].keys()
-        and (kind in told or not _is_picture_of_labels(kind, full[kind]))
-    ]
-    if not meeting:
-        raise Unclear(
-            f'no file of {", ".join(map(repr, stack))} has the name of one in '
-            f'{label!r}; rename them, or name the labels by --labels FOLDER'
-        )
-    return meeting
-
-
-def _spread(items: Sequence, count: int) -> list:
-    """Return some of a list, from its first to its last."""
-    if len(items) <= count:
-        return list(items)
-    places = np.linspace(0, len(items) - 1, count).round().astype(int)
-    return [items[place] for place in places]
-
-
-def _probed(files: Mapping[str, Path], names: Sequence[str]) -> Probe:
+def _probed(
+    kind: str, files: Mapping[str, Path], names: Sequence[str]
+) -> Probe:
     there = [files[name] for name in names if name in files]
-    return probe(_spread(there, FILES_PER_MODALITY))
+    found = probe(spread(there, FILES_PER_MODALITY))
+    if not found.files:
+        raise Unclear(
+            f'no file of {kind!r} can be read, such as: {found.problems[0]}'
+        )
+    return found
 
 
 def _check_samples(
@@ -241,23 +162,27 @@ def _label(
     files: Mapping[str, Path],
     names: Sequence[str],
     classes: str | Path | None,
-) -> LabelGuess:
-    found: LabelProbe = probe_labels(
-        _spread([files[name] for name in names], MOST_LABELS)
-    )
+) -> tuple[LabelGuess, list[str]]:
+    """Return how labels are read, and a sentence for each that cannot be."""
+    found = probe_labels(spread([files[name] for name in names], MOST_LABELS))
     if classes is None:
         known = find_classes(root, kind, [*found.pixels], found.is_colour)
-        return guess_labels(kind, found, known)
-    if not Path(classes).is_file():
-        raise FileNotFoundError(f"no file '{classes}'; check --classes")
-    known = read_classes(Path(classes))
+    else:
+        known = _read_classes(Path(classes))
+    return guess_labels(kind, found, known), found.problems
+
+
+def _read_classes(path: Path) -> ClassList:
+    if not path.is_file():
+        raise FileNotFoundError(f"no file '{path}'; check --classes")
+    known = read_classes(path)
     if known is None:
         raise Unclear(
-            f"'{classes}' is no list of classes; write a line per class, "
+            f"'{path}' is no list of classes; write a line per class, "
             '`person`, `3 person` or, for labels in colour, '
             '`person,192,128,128`'
         )
-    return guess_labels(kind, found, known)
+    return known
 
 
 def _sizes(
@@ -311,7 +236,7 @@ def _left_out(
     full: Mapping[str, Mapping],
     stack: Sequence[str],
     label: str,
-    names: Sequence[str],
+    names: Collection[str],
     layout: Layout,
 ) -> Iterator[str]:
     kinds = [kind for kind in full if kind != label and kind not in stack]

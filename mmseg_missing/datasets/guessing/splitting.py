@@ -15,6 +15,8 @@ EVERY_TEST, EVERY_VAL = 5, 10
 # Scenes are held out as a whole where there are so many.
 LEAST_SCENES = 5
 LEAST_SAMPLES = 3
+# What a list may be called beside its split.
+LIST_WORDS = ('', 'list', 'files', 'names', 'ids', 'set', 'split')
 # A list must name so much of itself.
 LEAST_KNOWN = 0.5
 
@@ -111,7 +113,7 @@ def find_lists(
     lists: dict[str, list[str]] = {}
     for file in sorted(files, key=lambda f: (len(f.parts), f.name)):
         split, rest = split_of(file.stem)
-        if split is None or rest or split in lists:
+        if split is None or split in lists or rest.lower() not in LIST_WORDS:
             continue
         found = _named(file, by_stem)
         if found:

@@ -23,7 +23,7 @@ from ...adapters import (
     start_from,
 )
 from ...values import choice, whole
-from ..checkpoints import read_state
+from ..checkpoints import may_be_there, read_state
 from ..fitting import fit_segmentor
 from ..network import unwrapped
 from .finite_check_hook import FiniteCheckHook
@@ -134,7 +134,7 @@ class AdapterCheckpointHook(Hook):
         if base is None:
             raise ValueError(f'adapters stand on a base checkpoint; {remedy}')
         base = as_path('base', base)
-        if '://' not in base and not Path(base).is_file():
+        if not may_be_there(base):
             raise FileNotFoundError(
                 f'no base checkpoint {base!r}; train the base first, or '
                 f'{remedy}'

@@ -7,8 +7,10 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from mmengine.model import BaseModule
 from mmseg.models.decode_heads import PointHead
 from mmseg.models.decode_heads.decode_head import BaseDecodeHead
+from mmseg.registry import MODELS
 from torch import nn
 
 from ...values import VOID, flag, listed, real, void_label, whole
@@ -28,10 +30,38 @@ POINT_KEYS = {
 }
 
 
+# Heads of mmdetection that predict masks and a class of each.
+MASK_HEADS = ('MaskFormerHead', 'Mask2FormerHead')
+
+
 def heads_of(segmentor: Any) -> Sequence[nn.Module]:
     """Return the decode heads, one or those of a cascade."""
     head = segmentor.decode_head
     return list(head) if isinstance(head, nn.ModuleList) else [head]
+
+
+def check_mask_heads(config: Any) -> None:
+    """Refuse heads made of mmdetection where that is not installed.
+
+    MMSegmentation registers them all the same, as empty shells.
+
+    Args:
+        config: Of the decode head, or of several.
+
+    Raises:
+        ValueError: names the head.
+    """
+    for head in config if isinstance(config, (list, tuple)) else [config]:
+        kind = head.get('type') if isinstance(head, Mapping) else None
+        kind = MODELS.get(kind) if isinstance(kind, str) else kind
+        name = getattr(kind, '__name__', '')
+        if name in MASK_HEADS and kind.__bases__ == (BaseModule,):
+            raise ValueError(
+                f'`model.decode_head.type` {name!r} is made of mmdetection, '
+                'which is not installed (`pip install mmdet`, or '
+                '`onedl-mmdetection` beside onedl-mmsegmentation); install '
+                'it, or take another head'
+            )
 
 
 def check_cascade(num_stages: Any, decode_head: Any) -> None:
@@ -101,6 +131,8 @@ def check_heads(root: nn.Module) -> None:
                     getattr(loss, 'class_weight', None),
                     head.out_channels,
                 )
+        elif type(head).__name__ in MASK_HEADS:
+            void_label(f'model.{name}.ignore_index', head.ignore_index)
     _check_points(root)
 
 

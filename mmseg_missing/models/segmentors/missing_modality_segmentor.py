@@ -5,21 +5,26 @@ from typing import Any
 
 from mmseg.models import EncoderDecoder
 from mmseg.models.decode_heads import PointHead
+from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from mmseg.models.segmentors import CascadeEncoderDecoder
 from mmseg.registry import MODELS
 from torch import Tensor
 
 from ...values import naming
 from ..utils.building import named_part
-from .head_checks import check_cascade, heads_of
+from .head_checks import check_cascade, check_mask_heads, heads_of
 from .mixin import MissingModalityMixin
 from .stack_checks import check_levels
+
+# Of a sample that nothing was padded in, as heads ask for them.
+SHAPES = ('ori_shape', 'img_shape', 'pad_shape', 'batch_input_shape')
 
 
 class _Checked:
     """Heads that say their key, on the levels that they were built for."""
 
     def _init_decode_head(self, decode_head: Any) -> None:
+        check_mask_heads(decode_head)
         with naming('model.decode_head'):
             super()._init_decode_head(decode_head)
 
@@ -33,6 +38,21 @@ class _Checked:
         for head in heads_of(self):
             check_levels(head, levels)
         return levels
+
+    def _forward(
+        self, inputs: Tensor, data_samples: list | None = None
+    ) -> Tensor:
+        """Return the last head's output, of some heads the prediction.
+
+        Heads of points or masks give no map before that.
+        """
+        last = heads_of(self)[-1]
+        if isinstance(last, BaseDecodeHead) and not isinstance(
+            last, PointHead
+        ):
+            return super()._forward(inputs, data_samples)
+        meta = dict.fromkeys(SHAPES, tuple(inputs.shape[2:]))
+        return super().encode_decode(inputs, [meta] * len(inputs))
 
 
 @MODELS.register_module()
@@ -54,15 +74,6 @@ class _Cascade(CascadeEncoderDecoder):
                 for stage, head in enumerate(decode_head)
             ]
         )
-
-    def _forward(
-        self, inputs: Tensor, data_samples: list | None = None
-    ) -> Tensor:
-        """Return the last head's output; refined points are predictions."""
-        if not isinstance(self.decode_head[-1], PointHead):
-            return super()._forward(inputs, data_samples)
-        metas = [{'img_shape': inputs.shape[2:]}] * len(inputs)
-        return CascadeEncoderDecoder.encode_decode(self, inputs, metas)
 
 
 @MODELS.register_module()

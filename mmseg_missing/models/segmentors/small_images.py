@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from mmengine.dist import get_world_size
+from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from torch import Tensor
 
 from ...values import first_line
@@ -67,7 +68,9 @@ def _enough(segmentor: Any, inputs: Tensor) -> int | None:
             levels = segmentor.extract_feat(
                 inputs.new_zeros(*inputs.shape[:2], side, side)
             )
-            heads_of(segmentor)[0].forward(levels)
+            head = heads_of(segmentor)[0]
+            if isinstance(head, BaseDecodeHead):
+                head.forward(levels)
         except (RuntimeError, ValueError):
             continue
         return side

@@ -120,7 +120,9 @@ def check_levels(head: Any, levels: Sequence[Any]) -> None:
     Raises:
         ValueError: other channels, or too few levels.
     """
-    wanted, index = head.in_channels, head.in_index
+    wanted, index = (
+        getattr(head, key, None) for key in ('in_channels', 'in_index')
+    )
     if not all(isinstance(x, (list, tuple)) for x in (wanted, index, levels)):
         return
     found = [level.shape[1] for level in levels]

@@ -67,6 +67,19 @@ def test_a_list_that_counts_from_1_leaves_0_to_void(guess):
     assert found.reduce_zero_label.confidence == 'sure'
 
 
+def test_as_many_names_as_the_largest_value_leave_0_to_void(guess):
+    found = guess(label, names='road\nperson\n')
+    assert found.classes.value == ('road', 'person')
+    assert found.reduce_zero_label.confidence == 'likely'
+
+
+def test_of_several_lists_the_one_of_this_label_is_taken(guess, tmp_path):
+    (tmp_path / 'classes2.txt').write_text('a\nb\nc\n')
+    (tmp_path / 'classes13.txt').write_text('d\ne\nf\n')
+    assert guess(label, kind='label2').classes.value == ('a', 'b', 'c')
+    assert guess(label, kind='label13').classes.value == ('d', 'e', 'f')
+
+
 def test_labels_that_never_hold_0(guess):
     found = guess(lambda i: label(i) + 1)
     assert found.reduce_zero_label.value is True
@@ -139,6 +152,7 @@ def test_lossy_labels(guess):
         ('0: road\n1: car\n', ('road', 'car'), 0),
         ('1\troad\n2\tcar\n', ('road', 'car'), 1),
         ('0001\n0002\n', None, None),
+        ('7 road\n8 car\n', ('7 road', '8 car'), None),
         (' 0 void  train 17.6%\n 1 wall  train 2.1%\n', None, None),
         ('road\nroad\n', None, None),
     ],

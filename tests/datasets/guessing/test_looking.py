@@ -152,6 +152,14 @@ def test_labels_are_known_by_their_values(fill):
     assert {m.name.confidence for m in guess.modalities} == {'a guess'}
 
 
+def test_few_grey_values_are_no_labels(fill):
+    dark = lambda i: rgb(i)[..., 0] // 20  # noqa: E731
+    root = fill({'a/{i}.png': dark, 'b/{i}.png': dark, 'c/{i}.png': label})
+    guess = look_at(root)
+    assert guess.label.kind == 'c'
+    assert names(guess) == ['a', 'b']
+
+
 def test_nothing_like_labels(fill):
     root = fill({'rgb/{i}.png': rgb, 'ir/{i}.png': rgb})
     with pytest.raises(Unclear, match='--labels FOLDER'):
@@ -206,6 +214,28 @@ def test_formats_that_are_not_read(tmp_path, suffix, word):
         (tmp_path / folder / f'0{suffix}').write_bytes(b'PK\x03\x04')
     with pytest.raises(Unclear, match=word):
         look_at(tmp_path)
+
+
+def test_one_damaged_label_is_told(rgbd):
+    root = rgbd(count=12)
+    (root / 'labels/0004.png').write_bytes(b'\x89PNG')
+    guess = look_at(root)
+    assert len(guess.label.classes.value) == 3
+    assert any('0004.png' in note for note in guess.notes)
+
+
+def test_files_of_a_modality_that_are_all_damaged(rgbd):
+    root = rgbd()
+    for path in (root / 'depth').iterdir():
+        path.write_bytes(b'\x89PNG')
+    with pytest.raises(Unclear, match="no file of 'depth' can be read"):
+        look_at(root)
+
+
+def test_a_list_of_classes_that_is_none(rgbd, tmp_path):
+    (tmp_path / 'list.txt').write_text('?\n')
+    with pytest.raises(Unclear, match='a line per class'):
+        look_at(rgbd(), classes=tmp_path / 'list.txt')
 
 
 def test_no_folder(tmp_path):

@@ -47,8 +47,8 @@ def test_folders_say_it():
 def test_lists_say_it(tmp_path, line):
     for split, names in (('train', NAMES[:4]), ('test', NAMES[4:6])):
         text = '\n'.join(line.replace('{}', name) for name in names)
-        (tmp_path / f'{split}.txt').write_text(text)
-    (tmp_path / 'train_notes.txt').write_text('0001 was dark')
+        (tmp_path / f'{split}_list.txt').write_text(text)
+    (tmp_path / 'notes_train.txt').write_text('0001 was dark')
     files = sorted(tmp_path.glob('*.txt'))
     lists = find_lists(tmp_path, files, NAMES)
     assert lists == {'train': NAMES[:4], 'test': NAMES[4:6]}
