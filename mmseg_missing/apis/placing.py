@@ -31,9 +31,12 @@ def dataset_config(cfg: Config, split: str) -> dict[str, Any]:
         ValueError: the config has no such split, or wraps its data set.
     """
     config = copy.deepcopy(require(cfg, f'{split}_dataloader.dataset'))
-    test = require(cfg, 'test_dataloader.dataset')
     if split == 'test':
         return config
+    [test, *_] = data_sets(require(cfg, 'test_dataloader.dataset'))
+    pipeline = test.get('pipeline')
+    if pipeline is None:  # which the key of a plain data set names
+        pipeline = require(cfg, 'test_dataloader.dataset.pipeline')
     for dataset in data_sets(config):
         if 'pipeline' not in dataset:
             raise ValueError(
@@ -41,7 +44,7 @@ def dataset_config(cfg: Config, split: str) -> dict[str, Any]:
                 'without a `pipeline` to replace; give a plain data set by '
                 '--cfg-options'
             )
-        dataset['pipeline'] = require(data_sets(test)[0], 'pipeline')
+        dataset['pipeline'] = pipeline
     return config
 
 
