@@ -91,6 +91,11 @@ def fold_network(
         for _, root in roots
         for name, vector in root.adapters.fill_vectors.items()
     }
+    predictors = nn.ModuleDict()
+    configs: dict[str, Any] = {}
+    for _, root in roots:
+        predictors.update(root.adapters.predictors)
+        configs.update(root.adapters.predictor_configs)
     biases = [
         f'{name}.{layer}' if name else layer
         for name, root in roots
@@ -101,11 +106,14 @@ def fold_network(
     if image is not None:
         image = image.requires_grad_()
         norms = find_foldable_norms(network, lambda: network(image))
+    if configs:  # what is predicted depends on the image, and stays
+        network.predictors = predictors.requires_grad_(False)
     return {
         'combination': stack.canonical(combination),
         'biases': biases + fold_norms(network, norms),
         'norms': list(norms),
         'fill': fill,
+        'predictors': configs,
     }
 
 

@@ -13,9 +13,10 @@ from mmseg.registry import DATASETS, MODELS
 from torch import nn
 
 from ..adapters import adapted, adapter_prefixes, load_base, save_adapter
+from ..adapters.fitting.closed_form import FITS
 from ..adapters.fitting.norm_statistics import find_batch_norms
 from ..engine.checkpoints import read_checkpoint
-from ..engine.fitting import fit_segmentor
+from ..engine.fitting import RIDGE, fit_segmentor
 from ..startup.adapter_configs import adapter_config, has_adapter
 from ..startup.checks import require
 from ..startup.classes import check_classes
@@ -29,6 +30,7 @@ NEEDED = (
     'train_dataloader.dataset',
     'train_dataloader.batch_size',
 )
+KINDS = (*FITS, RIDGE)
 
 
 @dataclass(frozen=True)
@@ -67,7 +69,7 @@ def fit(
         cfg: Of the base or its adapted sibling; its adapters are set.
         checkpoint: Of the base.
         out: Adapter file to write.
-        by: A kind of ``FITS``.
+        by: A key of ``KINDS``.
         batches: Of training images to look at.
         present: Combinations; default: all.
         sites: Patterns, or one file of sites; default: the config's, or all.
@@ -108,6 +110,8 @@ def adapted_base(
     found = read_checkpoint(checkpoint)
     configure(cfg, found)
     choose_sites(cfg, by, sites)
+    if by == RIDGE and cfg.model.get('imputer') is None:
+        cfg.model.imputer = {'type': 'FeatureImputer'}
     with naming_section('model', cfg.filename):
         model = MODELS.build(cfg.model)
     prefixes = adapter_prefixes(model)
@@ -129,7 +133,8 @@ def choose_sites(cfg: Config, by: str, sites: Sequence[str] | None) -> None:
             'rows': 'table',  # a closed form for each combination
         }
         if by_norms and not sites:  # those of the head included
-            network = MODELS.build({**cfg.model, 'adapter': None})
+            without = dict.fromkeys(('adapter', 'imputer'))
+            network = MODELS.build({**cfg.model, **without})
             sites = find_batch_norms(network)
     if sites:
         first, *others = sites

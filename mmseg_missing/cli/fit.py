@@ -15,8 +15,7 @@ from pathlib import Path
 
 from prettytable import PrettyTable
 
-from ..adapters.fitting.closed_form import FITS
-from ..apis.fit import NEEDED, Fitted, adapted_base, fit
+from ..apis.fit import KINDS, NEEDED, Fitted, adapted_base, fit
 from ..apis.model import load_config
 from ..evaluation import check_writable
 from ..startup.checks import check_device, require
@@ -49,10 +48,11 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument('out', help='the file to write (.safetensors)')
     parser.add_argument(
         '--by',
-        choices=list(FITS),
+        choices=KINDS,
         default='moments',
         help='moments (default): bring features closest to those of the full '
-        'input; norm_statistics: re-estimate the batch norms',
+        'input; norm_statistics: re-estimate the batch norms; ridge: predict '
+        'the features of absent streams',
     )
     parser.add_argument(
         '--batches',

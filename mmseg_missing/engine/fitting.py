@@ -15,6 +15,8 @@ from ..adapters.fitting.closed_form import fit_rows
 from ..adapters.fitting.ridge import StreamMoments, ridge_maps
 from ..evaluation.batches import CompleteImages, image_order, restrict
 
+RIDGE = 'ridge'
+
 
 def fit_segmentor(
     model: nn.Module,
@@ -35,7 +37,8 @@ def fit_segmentor(
         dataset: Of training.
         num_batches: How many batches of it to look at, at most.
         batch_size: Images of a batch.
-        by: ``moments`` or ``norm_statistics``.
+        by: ``moments`` or ``norm_statistics`` of rows; ``ridge``: features of
+            absent streams, by `model.imputer`, the rows staying as they are.
         combinations: Default: as many as determine the rows.
         is_start: Training starts from these rows, they count as untrained;
             otherwise they count as trained on the images seen here.
@@ -49,6 +52,11 @@ def fit_segmentor(
             fit_rows`.
     """
     ((_, root),) = adapted(model)
+    if by == RIDGE:
+        seen = fit_imputer(model, dataset, num_batches, batch_size, seed)
+        if not is_start:  # its rows are the identity, on purpose
+            root.adapters.samples_seen.fill_(seen)
+        return seen
     chosen = image_order(len(dataset), seed)[: num_batches * batch_size]
     seen = 0
 
@@ -116,7 +124,8 @@ def fit_imputer(
     chosen = image_order(len(dataset), seed)[: num_batches * batch_size]
     seen, was_training = 0, model.training
     model.eval()
-    with model.imputer_bank.bypassed():
+    ((_, root),) = adapted(model)
+    with root.adapters.bypassed():
         for batch in CompleteImages(dataset, chosen, batch_size):
             inputs = model.data_preprocessor(batch, False)['inputs']
             streams = model.backbone.stream_levels(inputs)
@@ -132,4 +141,5 @@ def fit_imputer(
         level.start(ridge_maps(correlation, num_streams))
         for tensor in level.state_dict().values():
             broadcast(tensor)
+    model.imputer.fitted.fill_(1.0)
     return seen

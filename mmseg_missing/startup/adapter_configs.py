@@ -12,6 +12,9 @@ from mmengine.config import Config
 
 from ..adapters import METHODS, exactly, is_name, method_options
 
+IMPUTER = 'FeatureImputer'
+MOST_RANK = 4096
+
 
 def has_adapter(cfg: Config) -> bool:
     """Say whether the config's model or backbone is adapted."""
@@ -101,13 +104,41 @@ def _check_method(name: str, options: Mapping[str, Any]) -> None:
             )
 
 
+def imputer_of(found: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
+    """Return the `model.imputer` that takes files with this metadata.
+
+    Raises:
+        ValueError: one of somebody else, or sizes that cannot be.
+    """
+    config = found[0].get('predictors', {}).get('features')
+    if config is None:
+        return None
+    _check_imputer(config)
+    return dict(config)
+
+
+def _check_imputer(config: Mapping[str, Any]) -> None:
+    sizes = [value for key, value in config.items() if key != 'type']
+    if (
+        config.get('type') != IMPUTER
+        or set(config) - {'type', 'rank', 'prompts'}
+        or not all(type(n) is int and 0 <= n <= MOST_RANK for n in sizes)
+    ):
+        raise ValueError(
+            'this file predicts features by something else than a '
+            f'{IMPUTER} of this package; give the config that it was trained '
+            'with'
+        )
+
+
 def check_folded(meta: Mapping[str, Any]) -> None:
     """Refuse what no folded checkpoint says.
 
     Raises:
         ValueError: an entry of a wrong kind.
     """
-    folded, kinds = meta['folded'], {'fill': dict, 'combination': str}
+    folded = meta['folded']
+    kinds = {'fill': dict, 'predictors': dict, 'combination': str}
     is_right = isinstance(folded, dict) and all(
         isinstance(value, kinds.get(key, list))
         for key, value in folded.items()
@@ -119,6 +150,8 @@ def check_folded(meta: Mapping[str, Any]) -> None:
             isinstance(vector, list) and _is_finite(vector)
             for vector in vectors
         )
+    if is_right and 'features' in folded.get('predictors', {}):
+        _check_imputer(folded['predictors']['features'])
     if not (is_right and isinstance(meta.get('fill', ''), (str, dict))):
         raise ValueError(
             'this folded checkpoint is damaged: what it says of itself '

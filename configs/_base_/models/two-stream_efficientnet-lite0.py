@@ -1,5 +1,5 @@
 # One EfficientNet-Lite0 per modality, both from ImageNet weights:
-# python tools/model_converters/efficientnet_lite2mmseg.py SRC data/efficientnet_lite0_imagenet.pth
+# mmseg-missing convert efficientnet_lite SRC data/efficientnet_lite0_imagenet.pth
 model = dict(
     type='MissingModalitySegmentor',
     backbone=dict(

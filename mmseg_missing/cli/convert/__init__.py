@@ -10,7 +10,14 @@ from ..main import dispatch
 
 KINDS = {
     'data sets': ('nyuv2', 'sunrgbd', 'ombria', 'depth'),
-    'weights': ('cmnext', 'cmx', 'mmsformer', 'mit', 'mobilenetv2'),
+    'weights': (
+        'cmnext',
+        'cmx',
+        'mmsformer',
+        'mit',
+        'mobilenetv2',
+        'efficientnet_lite',
+    ),
 }
 HEAD = """usage: mmseg-missing convert KIND ...
 

@@ -24,7 +24,7 @@ from ...adapters import (
 )
 from ...values import choice, whole
 from ..checkpoints import may_be_there, read_state
-from ..fitting import fit_segmentor
+from ..fitting import fit_imputer, fit_segmentor
 from ..network import unwrapped
 from .finite_check_hook import FiniteCheckHook
 from .random_state_hook import get_random_state, set_random_state
@@ -53,7 +53,8 @@ class AdapterCheckpointHook(Hook):
             :func:`mmseg_missing.adapters.fitting.closed_form.fit_rows`; or
             from an adapter file, see
             :func:`mmseg_missing.adapters.start_from`.
-        init_batches: How many training batches these moments are of.
+        init_batches: How many training batches these moments are of, and
+            the linear maps at which `model.imputer` starts.
 
     Raises:
         FileNotFoundError: no such base.
@@ -113,6 +114,7 @@ class AdapterCheckpointHook(Hook):
         state = read_state(base)
         if runner.iter == 0:
             load_base(model, state, base)
+            self._start_imputer(model, runner.train_loop.dataloader)
             if self.init == 'moments':
                 self._set_rows(model, runner.train_loop.dataloader)
             elif self.init != 'identity':
@@ -140,6 +142,15 @@ class AdapterCheckpointHook(Hook):
                 f'{remedy}'
             )
         return base
+
+    def _start_imputer(self, model: nn.Module, loader: DataLoader) -> None:
+        """Start an imputer of features, if there is one, at linear maps."""
+        if getattr(model, 'imputer', None) is None:
+            return
+        size = loader.batch_size or loader.batch_sampler.batch_size
+        state = get_random_state()
+        fit_imputer(model, loader.dataset, self.init_batches, size)
+        set_random_state(state)
 
     def _set_rows(self, model: nn.Module, loader: DataLoader) -> None:
         """Set the rows; what training draws is as if it had not been."""

@@ -43,8 +43,8 @@ class EfficientNetLite(BaseModule):
             1/2, 1/4, 1/8, 1/16, 1/16, 1/32 and 1/32.
         norm_cfg: Of all norms; default: BatchNorm as in TensorFlow, which
             the published weights were trained with.
-        init_cfg: See mmengine; ``tools/model_converters/
-            efficientnet_lite2mmseg.py`` makes ImageNet weights for it.
+        init_cfg: See mmengine; ``mmseg-missing convert efficientnet_lite``
+            makes ImageNet weights for it.
 
     Attributes:
         out_channels: Channels of the returned maps.

@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
+from ...adapters.bank import version_of
 from ...values import whole
 
 # Cells per axis to which a map is pooled before prompts read it.
@@ -125,7 +126,9 @@ class FeatureImputer(nn.Module):
     """Predicts the features of absent streams, level by level.
 
     Only from streams that are really there, never from its own predictions.
-    What is there is handed on as it is.
+    What is there is handed on as it is. It starts at the best linear maps
+    between streams (:func:`mmseg_missing.engine.fitting.fit_imputer`);
+    before that, absent streams run on their fill.
 
     Args:
         channels: Per level.
@@ -138,6 +141,8 @@ class FeatureImputer(nn.Module):
     read-only prompts, in front of late fusion.
     """
 
+    fitted: Tensor
+
     def __init__(
         self,
         channels: Sequence[int],
@@ -146,17 +151,23 @@ class FeatureImputer(nn.Module):
         prompts: int = 4,
     ) -> None:
         super().__init__()
-        whole('model.imputer.rank', rank, 1)
-        whole('model.imputer.prompts', prompts, 0)
+        self.rank = whole('model.imputer.rank', rank, 1)
+        self.prompts = whole('model.imputer.prompts', prompts, 0)
         self.levels = nn.ModuleList(
             LevelImputer(c, num_streams, min(rank, c), prompts)
             for c in channels
         )
+        # A number, because adapter files hold nothing else.
+        self.register_buffer('fitted', torch.zeros(()))
+        self._known: tuple[tuple[int, int], bool] | None = None
 
     @property
     def is_fitted(self) -> bool:
-        """Whether its statistics were measured."""
-        return any(bool((level.std != 1).any()) for level in self.levels)
+        """Whether its statistics were measured; before, it is not used."""
+        state = version_of(self.fitted)
+        if self._known is None or self._known[0] != state:
+            self._known = state, bool(self.fitted)
+        return self._known[1]
 
     def forward(
         self, streams: Sequence[Sequence[Tensor] | None], present: Tensor

@@ -10,7 +10,7 @@ import torch
 from mmengine.dist import get_rank
 from torch import Tensor
 
-from ...adapters import AdapterBank, adapted, add_biases, drop_norms
+from ...adapters import adapted, add_biases, drop_norms
 from ...context import telling
 from ...fill import fill_absent, parse_fill
 from ...modality import Modality, Stack
@@ -24,7 +24,7 @@ from ..losses import Output, mend_cross_entropy
 from ..utils.constant_streams import ConstantStreams
 from ..utils.side_losses import collecting_losses
 from .head_checks import check_heads
-from .predicting import FEATURES, Imputing, add_imputer
+from .predicting import Imputing, add_folded, add_imputer, find_imputer
 from .small_images import explaining_sizes
 from .stack_checks import (
     check_in_channels,
@@ -66,9 +66,9 @@ class MissingModalityMixin:
             :class:`~mmseg_missing.models.imputers.FeatureImputer`. Needs
             ``adapter``.
         folded: ``dict(combination=..., biases=[...], norms=[...],
-            fill=...)``: build the plain network that takes a folded
-            checkpoint; ``fill`` holds the learned vectors, where there are
-            some.
+            fill=..., predictors=...)``: build the plain network that takes a
+            folded checkpoint; ``fill`` holds the learned vectors and
+            ``predictors`` the configs of what predicts, where there is some.
         trainable: Names of modules, such as ``decode_head``, that learn on
             beside the adapters: full regular expressions or dotted suffixes.
             The adapter file does not hold them, the joined checkpoint does.
@@ -128,6 +128,7 @@ class MissingModalityMixin:
             )
         if folded is not None:
             self._fold(folded)
+            imputer = None  # it lies in the folded network
         if adapter is not None:
             attach_from_config(self, stack, adapter, within=ENCODERS)
         thaw_parts(self, trainable, teacher)
@@ -141,10 +142,11 @@ class MissingModalityMixin:
 
     def _fold(self, folded: Mapping[str, Any]) -> None:
         """Become the plain network of a folded checkpoint."""
-        if set(folded) - {'fill', 'norms'} != {'combination', 'biases'}:
+        may_be = {'fill', 'norms', 'predictors'}
+        if set(folded) - may_be != {'combination', 'biases'}:
             raise ValueError(
-                '`model.folded` takes combination, biases, norms and '
-                f'fill, got {sorted(folded)}; copy it from the folded '
+                '`model.folded` takes combination, biases, norms, fill and '
+                f'predictors, got {sorted(folded)}; copy it from the folded '
                 'config'
             )
         self._folded_fill = dict(folded.get('fill') or {})
@@ -152,6 +154,7 @@ class MissingModalityMixin:
         self._only = self.stack.present(self.folded)
         add_biases(self, folded['biases'])
         drop_norms(self, folded.get('norms', ()))
+        add_folded(self, folded.get('predictors') or {})
 
     def _find_parts(self) -> None:
         """Find, once, the modules that a forward tells something."""
@@ -179,16 +182,7 @@ class MissingModalityMixin:
     @property
     def imputer(self) -> FeatureImputer | None:
         """What predicts features of absent streams, if anything does."""
-        bank = self.imputer_bank
-        return None if bank is None else bank.predictors[FEATURES]
-
-    @property
-    def imputer_bank(self) -> AdapterBank | None:
-        """The adapters with which the imputer trains."""
-        for bank in self._banks:
-            if FEATURES in bank.predictors:
-                return bank
-        return None
+        return find_imputer(self, self._banks)
 
     def _learn_fill(self) -> None:
         """Let the bank learn the vectors of ``learned`` fills."""
@@ -331,8 +325,9 @@ class MissingModalityMixin:
                 blocks.enter_context(
                     bank.bypassed() if bare else bank.told(present)
                 )
-            if not bare and self.imputer and not present.all():
-                told = Imputing(self.imputer, present)
+            imputer = None if bare or present.all() else self.imputer
+            if imputer is not None and imputer.is_fitted:
+                told = Imputing(imputer, present)
                 blocks.enter_context(telling({self.backbone: told}))
             for streams in () if bare or self.training else self._constant:
                 blocks.enter_context(

@@ -35,7 +35,12 @@ def add_imputer(
             '`model.imputer` trains with adapters and lies in their file; '
             'set `model.adapter`'
         )
-    banks[0].predict(FEATURES, build_imputer(segmentor, given), given)
+    imputer = build_imputer(segmentor, given)
+    # Files state what was left to its default, which may change.
+    sizes = {'rank': imputer.rank, 'prompts': imputer.prompts}
+    banks[0].predict(
+        FEATURES, imputer, {'type': type(imputer).__name__, **sizes}
+    )
 
 
 def build_imputer(
@@ -62,6 +67,37 @@ def build_imputer(
                 'num_streams': len(segmentor.stack),
             }
         )
+
+
+def add_folded(
+    segmentor: nn.Module, configs: Mapping[str, Mapping[str, Any]]
+) -> None:
+    """Give a folded network what it still predicts with.
+
+    Raises:
+        ValueError: something that this package does not predict.
+    """
+    strange = sorted(set(configs) - {FEATURES})
+    if strange:
+        raise ValueError(
+            f'`model.folded.predictors` has {strange}, which this package '
+            'does not predict; fold again with mmseg-missing fold'
+        )
+    if configs:
+        segmentor.predictors = nn.ModuleDict(
+            {FEATURES: build_imputer(segmentor, configs[FEATURES])}
+        )
+
+
+def find_imputer(
+    segmentor: nn.Module, banks: Sequence[AdapterBank]
+) -> FeatureImputer | None:
+    """Return what predicts features: of the adapters, or folded."""
+    for holder in (*banks, segmentor):
+        predictors = getattr(holder, 'predictors', {})
+        if FEATURES in predictors:
+            return predictors[FEATURES]
+    return None
 
 
 def stream_channels(backbone: nn.Module) -> list[int]:

@@ -6,7 +6,7 @@ from mmengine.registry import DefaultScope
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 
-from mmseg_missing.adapters import load_adapter, save_adapter
+from mmseg_missing.adapters import fold_network, load_adapter, save_adapter
 from mmseg_missing.adapters.fitting.ridge import StreamMoments, ridge_maps
 from mmseg_missing.models.imputers import FeatureImputer
 from mmseg_missing.models.imputers.feature_imputer import LevelImputer
@@ -60,6 +60,7 @@ def network(base):
     model = build(adapter={'type': 'ScaleShift'}, imputer={'rank': 3})
     model.load_state_dict(base.state_dict(), strict=False)
     model.adapters.samples_seen += 1  # rows that are meant to be there
+    model.imputer.fitted.fill_(1)
     return model
 
 
@@ -156,6 +157,32 @@ def test_file_keeps_it(moved, base, tmp_path):
         plain.load_state_dict(base.state_dict(), strict=False)
         with pytest.raises(ValueError, match='predict'):
             load_adapter(plain, path)
+
+
+def test_before_its_start_the_base_runs(base):
+    """Numbers that mean nothing predict nothing."""
+    model = build(adapter={'type': 'ScaleShift'}, imputer={'rank': 3})
+    model.load_state_dict(base.state_dict(), strict=False)
+    model.adapters.samples_seen += 1
+    x = torch.randn(1, 5, *SIZE)
+    torch.testing.assert_close(run(model, x, SOME), run(base, x, SOME))
+
+
+def test_folding_keeps_it(moved):
+    x = torch.randn(2, 5, *SIZE)
+    expected = run(moved, x, SOME, SOME)
+    folded = fold_network(moved, 'rgb+thermal', torch.zeros(1, 5, 64, 64))
+    assert folded['predictors']['features']['rank'] == 3
+    plain = build(folded=folded)
+    plain.load_state_dict(moved.state_dict())
+    assert not any('adapters' in key for key in plain.state_dict())
+    torch.testing.assert_close(
+        run(plain, x, SOME, ALL), expected, rtol=1e-4, atol=1e-5
+    )
+    ran = []
+    plain.backbone.streams[1].register_forward_hook(lambda *_: ran.append(1))
+    run(plain, x, SOME, SOME)
+    assert not ran
 
 
 def test_needs_adapters_and_streams_apart():
