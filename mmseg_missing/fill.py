@@ -105,8 +105,9 @@ def fill_absent(
         fill: ``zero``: 0 after normalisation. ``black``: raw 0, so
             ``-mean / std``. ``copy:<modality>``: that modality's channel
             mean, repeated, and zero where it is absent itself. ``noise``:
-            standard normal. ``learned``: a vector in ``learned``. Or one of
-            these per modality.
+            standard normal. ``learned``: a vector in ``learned``.
+            ``predicted``: 0, to which a segmentor adds what it predicts. Or
+            one of these per modality.
         seeds: n numbers that make ``noise`` the same for the same image.
         learned: (C,) per modality, in the space after normalisation; zero
             where none is given.
@@ -174,5 +175,10 @@ def learned(absent: Absent) -> Tensor:
     return torch.as_tensor(vector).to(absent.inputs).view(1, -1, 1, 1)
 
 
-for _fill in (zero, black, noise, copy, learned):
+def predicted(absent: Absent) -> Tensor:
+    """Return 0, to which a network with `model.generator` adds."""
+    return zero(absent)
+
+
+for _fill in (zero, black, noise, copy, learned, predicted):
     FILLS[_fill.__name__] = _fill

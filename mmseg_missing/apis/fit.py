@@ -133,7 +133,7 @@ def choose_sites(cfg: Config, by: str, sites: Sequence[str] | None) -> None:
             'rows': 'table',  # a closed form for each combination
         }
         if by_norms and not sites:  # those of the head included
-            without = dict.fromkeys(('adapter', 'imputer'))
+            without = dict.fromkeys(('adapter', 'generator', 'imputer'))
             network = MODELS.build({**cfg.model, **without})
             sites = find_batch_norms(network)
     if sites:

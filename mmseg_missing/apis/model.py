@@ -34,7 +34,7 @@ from ..startup.adapter_configs import (
     adapter_of,
     check_folded,
     has_adapter,
-    imputer_of,
+    predictors_of,
     rows_of,
 )
 from ..startup.checks import check_device, check_kinds, require
@@ -145,7 +145,7 @@ def configure(
         check_folded(checkpoint['meta'])
         cfg.model.folded = folded
         cfg.model.adapter = cfg.model.teacher = cfg.model.trainable = None
-        cfg.model.imputer = None
+        cfg.model.generator = cfg.model.imputer = None
         cfg.model.fill = checkpoint['meta'].get('fill', 'zero')
         if cfg.model.backbone.type == 'AdaptedBackbone':
             cfg.model.backbone = cfg.model.backbone.backbone
@@ -156,9 +156,7 @@ def configure(
         elif len(found) > 1 or found[0]['rows'] == 'table':
             # A file may be a cut: some rows of a network, as a table.
             adapter_config(cfg).update(rows_of(found))
-        imputer = imputer_of(found)
-        if imputer is not None:
-            cfg.model.imputer = imputer
+        cfg.model.update(predictors_of(found))
         # The rows were learnt for this fill.
         cfg.model.fill = found[0].get('fill') or cfg.model.get('fill', 'zero')
     elif not has_adapter(cfg) and _joined(checkpoint['state_dict']):

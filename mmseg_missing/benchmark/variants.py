@@ -129,9 +129,13 @@ def without_adapter(model: Mapping[str, Any]) -> dict[str, Any]:
     With its sampler a step sees exactly the combination it is given.
     """
     model = {**model, 'sampler': 'full'}
-    model.update(dict.fromkeys(('adapter', 'imputer', 'teacher', 'trainable')))
+    model.update(
+        dict.fromkeys(
+            ('adapter', 'generator', 'imputer', 'teacher', 'trainable')
+        )
+    )
     fill = parse_fill(Stack(model['stack']), model.get('fill', 'zero'))
-    if 'learned' in fill.values():
+    if not {'learned', 'predicted'}.isdisjoint(fill.values()):
         model['fill'] = 'zero'  # the start of what is learned
     if is_wrapped(model):
         model['backbone'] = model['backbone']['backbone']

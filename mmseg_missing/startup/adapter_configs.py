@@ -12,8 +12,15 @@ from mmengine.config import Config
 
 from ..adapters import METHODS, exactly, is_name, method_options
 
-IMPUTER = 'FeatureImputer'
-MOST_RANK = 4096
+# By what a file predicts: the key of `model`, and who may do it.
+PREDICTORS = {
+    'input': (
+        'generator',
+        ('LinearGenerator', 'ConvGenerator', 'UNetGenerator'),
+    ),
+    'features': ('imputer', ('FeatureImputer',)),
+}
+MOST = 4096  # of a size
 
 
 def has_adapter(cfg: Config) -> bool:
@@ -104,31 +111,38 @@ def _check_method(name: str, options: Mapping[str, Any]) -> None:
             )
 
 
-def imputer_of(found: Sequence[Mapping[str, Any]]) -> dict[str, Any] | None:
-    """Return the `model.imputer` that takes files with this metadata.
+def predictors_of(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Return the keys of `model` that take what files predict with.
 
     Raises:
-        ValueError: one of somebody else, or sizes that cannot be.
+        ValueError: something of somebody else, or sizes that cannot be.
     """
-    config = found[0].get('predictors', {}).get('features')
-    if config is None:
-        return None
-    _check_imputer(config)
-    return dict(config)
+    configs = found[0].get('predictors', {})
+    _check_predictors(configs)
+    return {PREDICTORS[name][0]: dict(c) for name, c in configs.items()}
 
 
-def _check_imputer(config: Mapping[str, Any]) -> None:
-    sizes = [value for key, value in config.items() if key != 'type']
-    if (
-        config.get('type') != IMPUTER
-        or set(config) - {'type', 'rank', 'prompts'}
-        or not all(type(n) is int and 0 <= n <= MOST_RANK for n in sizes)
-    ):
-        raise ValueError(
-            'this file predicts features by something else than a '
-            f'{IMPUTER} of this package; give the config that it was trained '
-            'with'
-        )
+def _check_predictors(configs: Mapping[str, Any]) -> None:
+    for name, config in configs.items():
+        _, kinds = PREDICTORS.get(name, ('', ()))
+        sizes = {k: v for k, v in config.items() if k != 'type'}
+        if (
+            config.get('type') not in kinds
+            or set(sizes) - {'rank', 'prompts', 'scale', 'hidden', 'widths'}
+            or not all(map(_is_size, sizes.values()))
+        ):
+            raise ValueError(
+                f'this file predicts {name} by something else than '
+                f'{" or ".join(kinds) or "anything"} of this package; give '
+                'the config that it was trained with'
+            )
+
+
+def _is_size(value: Any) -> bool:
+    sizes = value if isinstance(value, list) else [value]
+    return len(sizes) <= 3 and all(
+        type(n) in (int, float) and 0 <= n <= MOST for n in sizes
+    )
 
 
 def check_folded(meta: Mapping[str, Any]) -> None:
@@ -150,8 +164,8 @@ def check_folded(meta: Mapping[str, Any]) -> None:
             isinstance(vector, list) and _is_finite(vector)
             for vector in vectors
         )
-    if is_right and 'features' in folded.get('predictors', {}):
-        _check_imputer(folded['predictors']['features'])
+    if is_right:
+        _check_predictors(folded.get('predictors', {}))
     if not (is_right and isinstance(meta.get('fill', ''), (str, dict))):
         raise ValueError(
             'this folded checkpoint is damaged: what it says of itself '

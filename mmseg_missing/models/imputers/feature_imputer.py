@@ -10,6 +10,7 @@ from mmseg.registry import MODELS
 from torch import Tensor, nn
 
 from ...adapters.bank import version_of
+from ...present import keys
 from ...values import whole
 
 # Cells per axis to which a map is pooled before prompts read it.
@@ -181,6 +182,7 @@ class FeatureImputer(nn.Module):
         """
         first = next(levels for levels in streams if levels is not None)
         there = present.to(first[0].device)
+        is_lacking = [not all(flags) for flags in zip(*keys(present))]
         filled: list[list[Tensor]] = [[] for _ in streams]
         for number, level in enumerate(self.levels):
             known = [
@@ -189,7 +191,7 @@ class FeatureImputer(nn.Module):
             ]
             code = None
             for m, x in enumerate(known):
-                if not present[:, m].all():
+                if is_lacking[m]:
                     if code is None:
                         code = level.encode(known, there)
                     keep = there[:, m, None, None, None]

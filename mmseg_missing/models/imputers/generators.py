@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 import torch.nn.functional as F
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
 from ...modality import Stack
-from ...values import real, whole
+from ...values import listed, real, whole
 
 # Of what is added to the usual fill, in standard deviations.
 SCALE = 3.0
@@ -27,13 +29,17 @@ class FillGenerator(nn.Module):
         scale: s, the largest step away from the fill, in the space after
             normalisation.
 
+    Attributes:
+        targets: Names of the modalities that are predicted; all at first.
+
     Source: after GeomPrompt's residual input, shared by all combinations.
     """
 
     def __init__(self, stack: Stack, scale: float = SCALE) -> None:
         super().__init__()
         self.channels = [m.channels for m in stack]
-        self.scale = real('model.fill.scale', scale, above=0)
+        self.names = self.targets = stack.names
+        self.scale = real('model.generator.scale', scale, above=0)
 
     def forward(self, filled: Tensor, present: Tensor) -> Tensor:
         """Return inputs whose absent modalities are predicted.
@@ -45,11 +51,15 @@ class FillGenerator(nn.Module):
         Returns:
             (n, sum C, h, w), a new tensor.
         """
+        present = present.to(filled.device)
         there = self._by_channel(present)[:, :, None, None]
         seen = torch.where(there, filled, filled.new_zeros(()))
         raw = self.predict(seen, present.to(filled.dtype))
         step = self.scale * raw.to(filled.dtype).tanh()
-        return torch.where(there, filled, filled + step)
+        others = [[name not in self.targets for name in self.names]]
+        stays = present | torch.tensor(others, device=present.device)
+        keep = self._by_channel(stays)[:, :, None, None]
+        return torch.where(keep, filled, filled + step)
 
     def _by_channel(self, present: Tensor) -> Tensor:
         """Return (n, sum C) from (n, M)."""
@@ -122,7 +132,7 @@ class ConvGenerator(FillGenerator):
         self, stack: Stack, scale: float = SCALE, hidden: int = 16
     ) -> None:
         super().__init__(stack, scale)
-        whole('model.fill.hidden', hidden, 1)
+        self.hidden = whole('model.generator.hidden', hidden, 1)
         total = sum(self.channels)
         self.encode = nn.Conv2d(total + len(stack), hidden, 3, padding=1)
         self.decode = start_at_zero(nn.Conv2d(hidden, total, 3, padding=1))
@@ -146,11 +156,13 @@ class UNetGenerator(FillGenerator):
         self,
         stack: Stack,
         scale: float = SCALE,
-        widths: tuple[int, int, int] = (16, 32, 64),
+        widths: Sequence[int] = (16, 32, 64),
     ) -> None:
         super().__init__(stack, scale)
-        for width in widths:
-            whole('model.fill.widths', width, 1)
+        key = 'model.generator.widths'
+        self.widths = [whole(key, w, 1) for w in listed(key, widths)]
+        if len(self.widths) != 3:
+            raise ValueError(f'`{key}` takes three numbers, got {widths!r}')
         total, first = sum(self.channels), widths[0]
         inner = [total + len(stack), *widths]
         self.down = nn.ModuleList(

@@ -14,17 +14,25 @@ from ...adapters import adapted, add_biases, drop_norms
 from ...context import telling
 from ...fill import fill_absent, parse_fill
 from ...modality import Modality, Stack
-from ...present import of_samples
+from ...present import keys, of_samples
 from ...recomputing import recompute_flagged
 from ...sampling import Sampler, build_sampler
 from ...values import naming
 from ..adapting import attach_from_config, thaw_parts
-from ..imputers import FeatureImputer
+from ..imputers import FeatureImputer, FillGenerator
 from ..losses import Output, mend_cross_entropy
 from ..utils.constant_streams import ConstantStreams
 from ..utils.side_losses import collecting_losses
 from .head_checks import check_heads
-from .predicting import Imputing, add_folded, add_imputer, find_imputer
+from .predicting import (
+    FEATURES,
+    INPUT,
+    Imputing,
+    add_folded,
+    add_generator,
+    add_imputer,
+    find_predictor,
+)
 from .small_images import explaining_sizes
 from .stack_checks import (
     check_in_channels,
@@ -61,6 +69,9 @@ class MissingModalityMixin:
         adapter: ``dict(type='ScaleShift', sites=None, combinations=None)``:
             freeze the whole network and adapt it; further keys as in
             :func:`mmseg_missing.adapters.attach`.
+        generator: What predicts modalities whose fill is ``predicted``:
+            ``linear``, ``conv`` (default), ``unet``, or a dict such as
+            ``dict(type='ConvGenerator', hidden=16)``. Needs ``adapter``.
         imputer: ``dict(type='FeatureImputer', rank=8)``: predict the
             features of absent streams, which then do not run; see
             :class:`~mmseg_missing.models.imputers.FeatureImputer`. Needs
@@ -96,6 +107,7 @@ class MissingModalityMixin:
         sampler: str | Mapping[str, Any] | None = None,
         fill: str | Mapping[str, str] = 'zero',
         adapter: Mapping[str, Any] | None = None,
+        generator: str | Mapping[str, Any] | None = None,
         imputer: Mapping[str, Any] | None = None,
         folded: Mapping[str, Any] | None = None,
         trainable: Sequence[str] | None = None,
@@ -128,12 +140,13 @@ class MissingModalityMixin:
             )
         if folded is not None:
             self._fold(folded)
-            imputer = None  # it lies in the folded network
+            generator = imputer = None  # they lie in the folded network
         if adapter is not None:
             attach_from_config(self, stack, adapter, within=ENCODERS)
         thaw_parts(self, trainable, teacher)
         self._find_parts()
         self._learn_fill()
+        add_generator(self, self._banks, generator)
         add_imputer(self, self._banks, imputer)
         self.teacher = build_teacher(self, teacher)
         self.sampler = self._build_sampler(sampler)
@@ -182,7 +195,12 @@ class MissingModalityMixin:
     @property
     def imputer(self) -> FeatureImputer | None:
         """What predicts features of absent streams, if anything does."""
-        return find_imputer(self, self._banks)
+        return find_predictor(self, self._banks, FEATURES)
+
+    @property
+    def generator(self) -> FillGenerator | None:
+        """What predicts inputs of absent modalities, if anything does."""
+        return find_predictor(self, self._banks, INPUT)
 
     def _learn_fill(self) -> None:
         """Let the bank learn the vectors of ``learned`` fills."""
@@ -318,6 +336,9 @@ class MissingModalityMixin:
         filled = fill_absent(
             inputs, present, self.stack, self.fill, seeds or None, learned
         )
+        is_whole = bare or all(map(all, keys(present)))
+        if not is_whole and self.generator is not None:
+            filled = self.generator(filled, present)
         with ExitStack() as blocks:
             for part in self._listeners:
                 blocks.enter_context(part.told(present))
@@ -325,7 +346,7 @@ class MissingModalityMixin:
                 blocks.enter_context(
                     bank.bypassed() if bare else bank.told(present)
                 )
-            imputer = None if bare or present.all() else self.imputer
+            imputer = None if is_whole else self.imputer
             if imputer is not None and imputer.is_fitted:
                 told = Imputing(imputer, present)
                 blocks.enter_context(telling({self.backbone: told}))

@@ -10,10 +10,17 @@ from mmseg.registry import MODELS
 from torch import Tensor, nn
 
 from ...adapters import AdapterBank
+from ...present import keys
 from ...values import naming, settings
-from ..imputers import FeatureImputer
+from ..imputers import FeatureImputer, FillGenerator
 
 INPUT, FEATURES = 'input', 'features'  # names of predictors
+# Short names of generators.
+GENERATORS = {
+    'linear': 'LinearGenerator',
+    'conv': 'ConvGenerator',
+    'unet': 'UNetGenerator',
+}
 
 
 def add_imputer(
@@ -41,6 +48,64 @@ def add_imputer(
     banks[0].predict(
         FEATURES, imputer, {'type': type(imputer).__name__, **sizes}
     )
+
+
+def add_generator(
+    segmentor: nn.Module,
+    banks: Sequence[AdapterBank],
+    config: str | Mapping[str, Any] | None,
+) -> None:
+    """Let the bank train what predicts inputs, where a fill asks for it.
+
+    Raises:
+        ValueError: one without the other, or no adapters with which it
+            trains and whose file keeps it.
+    """
+    targets = _targets(segmentor)
+    if config is not None and not targets:
+        raise ValueError(
+            "`model.generator` predicts modalities whose fill is 'predicted'; "
+            "set `model.fill='predicted'`, or leave it out"
+        )
+    if not targets or find_predictor(segmentor, banks, INPUT) is not None:
+        return
+    if not banks:
+        raise ValueError(
+            f"fill 'predicted' of {targets} learns with the adapters; set "
+            '`model.adapter`, or another `model.fill`'
+        )
+    generator = build_generator(segmentor, config)
+    sizes = {
+        key: getattr(generator, key)
+        for key in ('scale', 'hidden', 'widths')
+        if hasattr(generator, key)
+    }
+    stated = {'type': type(generator).__name__, **sizes}
+    banks[0].predict(INPUT, generator, stated)
+
+
+def build_generator(
+    segmentor: nn.Module, config: str | Mapping[str, Any] | None
+) -> FillGenerator:
+    """Return what predicts the inputs of a segmentor's modalities."""
+    given = 'conv' if config is None else config
+    if isinstance(given, str):
+        given = {'type': GENERATORS.get(given, given)}
+    given = settings('model.generator', given)
+    with naming('model.generator'):
+        generator = MODELS.build({**given, 'stack': segmentor.stack})
+    if not isinstance(generator, FillGenerator):
+        raise ValueError(
+            f'`model.generator` takes {", ".join(GENERATORS)}, or a dict of a '
+            f'FillGenerator, got {config!r}'
+        )
+    generator.targets = _targets(segmentor)
+    return generator
+
+
+def _targets(segmentor: nn.Module) -> tuple[str, ...]:
+    fill = segmentor.fill.items()
+    return tuple(name for name, kind in fill if kind == 'predicted')
 
 
 def build_imputer(
@@ -77,26 +142,27 @@ def add_folded(
     Raises:
         ValueError: something that this package does not predict.
     """
-    strange = sorted(set(configs) - {FEATURES})
+    strange = sorted(set(configs) - {INPUT, FEATURES})
     if strange:
         raise ValueError(
             f'`model.folded.predictors` has {strange}, which this package '
             'does not predict; fold again with mmseg-missing fold'
         )
+    build = {INPUT: build_generator, FEATURES: build_imputer}
     if configs:
         segmentor.predictors = nn.ModuleDict(
-            {FEATURES: build_imputer(segmentor, configs[FEATURES])}
+            {name: build[name](segmentor, c) for name, c in configs.items()}
         )
 
 
-def find_imputer(
-    segmentor: nn.Module, banks: Sequence[AdapterBank]
-) -> FeatureImputer | None:
-    """Return what predicts features: of the adapters, or folded."""
+def find_predictor(
+    segmentor: nn.Module, banks: Sequence[AdapterBank], name: str
+) -> Any:
+    """Return what predicts input or features: of the adapters, or folded."""
     for holder in (*banks, segmentor):
         predictors = getattr(holder, 'predictors', {})
-        if FEATURES in predictors:
-            return predictors[FEATURES]
+        if name in predictors:
+            return predictors[name]
     return None
 
 
@@ -124,8 +190,6 @@ class Imputing:
         Args:
             run: Gives the levels of a stream.
         """
-        used = self.present.any(0).tolist()
-        streams = [
-            run(m) if is_used else None for m, is_used in enumerate(used)
-        ]
+        used = enumerate(map(any, zip(*keys(self.present))))
+        streams = [run(m) if is_used else None for m, is_used in used]
         return self.imputer(streams, self.present)
