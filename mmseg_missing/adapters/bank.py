@@ -196,7 +196,10 @@ class AdapterBank(nn.Module):
 
         Args: as :meth:`told`.
         """
-        rows, index = self.rows.unique(checked_keys(present, self.stack))
+        return self._numbers(checked_keys(present, self.stack))
+
+    def _numbers(self, samples: Sequence[Key]) -> Tensor:
+        rows, index = self.rows.unique(samples)
         rows = self.rows.anchored(self.identity) + rows
         numbers = self.method.admit(rows, self.identity)
         return numbers if index is None else numbers.index_select(0, index)
@@ -257,7 +260,7 @@ class AdapterBank(nn.Module):
         samples = checked_keys(present, self.stack)
         if not (self.training or is_compiling()):
             self._warn_untrained(samples)
-        numbers = self.numbers(samples).split(self.widths, dim=1)
+        numbers = self._numbers(samples).split(self.widths, dim=1)
         with telling({self: self._call._replace(numbers=numbers)}):
             yield
 

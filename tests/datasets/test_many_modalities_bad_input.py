@@ -33,7 +33,7 @@ SETS = {
         'num_classes': 37,
         'file': 'Depth/00002.png',
         'label': 'Label/00002.png',
-        'tree': r'RGB/, Depth/ .*Label/, .*converters/sunrgbd\.py',
+        'tree': r'RGB/, Depth/ .*Label/, .*convert sunrgbd',
     },
 }
 

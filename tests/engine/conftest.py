@@ -200,7 +200,7 @@ def make_runner(tmp_path):
             randomness={'seed': 5},
             log_level='ERROR',
             resume=resume,
-            cfg={'train_cfg': train_cfg, **(keys or {})},
+            cfg=keys or {},
             **(validation if validate else {}),
         )
 

@@ -72,7 +72,7 @@ def test_holes_of_real_depth_stay(scene):
 
 
 def test_wrong_keys(sample):
-    with pytest.raises(ValueError, match="got 'snow'"):
+    with pytest.raises(ValueError, match="unknown fault 'snow'"):
         CorruptModality('snow', 'rgb')
     with pytest.raises(ValueError, match='severity'):
         CorruptModality('fog', 'rgb', 6)
