@@ -6,8 +6,9 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from ...values import expecting
 from ..backbones.efficientnet_lite import VARIANTS, EfficientNetLite
-from .renaming import check_names, expecting
+from .renaming import check_names
 
 # What a backbone for segmentation does not have: the layer to 1280 channels
 # and the classifier.
@@ -24,7 +25,7 @@ UNITS = {
 STEM = {'_conv_stem': 'stem.conv', '_bn0': 'stem.bn'}
 
 
-@expecting('EfficientNet-Lite')
+@expecting('a checkpoint of EfficientNet-Lite', 'check SRC')
 def efficientnet_lite_from_tensorflow(
     weights: Mapping[str, Tensor], variant: str
 ) -> dict[str, Tensor]:
