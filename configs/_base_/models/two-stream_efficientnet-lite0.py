@@ -1,5 +1,5 @@
 # One EfficientNet-Lite0 per modality, both from ImageNet weights:
-# mmseg-missing convert efficientnet_lite SRC data/efficientnet_lite0_imagenet.pth
+# mmseg-missing convert efficientnet SRC data/efficientnet_lite0_imagenet.pth
 model = dict(
     type='MissingModalitySegmentor',
     backbone=dict(

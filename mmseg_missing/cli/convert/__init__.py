@@ -16,7 +16,7 @@ KINDS = {
         'mmsformer',
         'mit',
         'mobilenetv2',
-        'efficientnet_lite',
+        'efficientnet',
     ),
 }
 HEAD = """usage: mmseg-missing convert KIND ...

@@ -43,7 +43,7 @@ class EfficientNetLite(BaseModule):
             1/2, 1/4, 1/8, 1/16, 1/16, 1/32 and 1/32.
         norm_cfg: Of all norms; default: BatchNorm as in TensorFlow, which
             the published weights were trained with.
-        init_cfg: See mmengine; ``mmseg-missing convert efficientnet_lite``
+        init_cfg: See mmengine; ``mmseg-missing convert efficientnet``
             makes ImageNet weights for it.
 
     Attributes:

@@ -7,7 +7,7 @@ type='EfficientNetLite', init_cfg=dict(type='Pretrained', checkpoint=DST))`, on
 RGB with mean 127 and std 128 for each channel.
 
 Example:
-  mmseg-missing convert efficientnet_lite SRC data/lite0_imagenet.pth
+  mmseg-missing convert efficientnet SRC data/lite0_imagenet.pth
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from .files import say_load, weights_parser
 def main(argv: Sequence[str] | None = None) -> None:
     """Convert the file named on the command line."""
     parser = weights_parser(
-        'efficientnet_lite', __doc__, 'checkpoint with the names of TensorFlow'
+        'efficientnet', __doc__, 'checkpoint with the names of TensorFlow'
     )
     args = parser.parse_args(argv)
     weights = read_weights(args.src)
