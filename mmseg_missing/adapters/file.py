@@ -50,8 +50,12 @@ def describe(root: nn.Module) -> dict[str, Any]:
         'batch_major': [s.name for s in bank.sites if s.is_batch_major],
         # Where nothing else learns, files are as they always were.
         **({'trainable': list(bank.trainable)} if bank.trainable else {}),
+        **(
+            {'predictors': bank.predictor_configs}
+            if bank.predictor_configs
+            else {}
+        ),
         'identity': _digest(bank.identity),
-        'predictors': bank.predictor_configs,
         'base': fingerprint(root),
     }
 

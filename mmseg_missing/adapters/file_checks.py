@@ -21,7 +21,7 @@ MOST_MODALITIES = 16
 MOST_CHANNELS = 4096
 MOST_SAMPLES = 2**63
 # In files of version 0.1 these had one value only, and were left out.
-ADDED = ('options', 'row_options', 'identity', 'batch_major', 'predictors')
+ADDED = ('options', 'row_options', 'identity', 'batch_major')
 
 
 def _is_text(value: Any) -> bool:
@@ -122,7 +122,6 @@ KINDS: dict[str, Callable[[Any], bool]] = {
     'sites': lambda value: _is_list_of(_is_site, value) and bool(value),
     'batch_major': lambda value: _is_list_of(_is_text, value),
     'identity': _is_digest(16),
-    'predictors': _is_predictors,
     'base': _is_digest(64),
     'samples_seen': _is_counts,
     'combinations': lambda value: _is_list_of(_is_text, value),
@@ -133,6 +132,7 @@ MORE: dict[str, Callable[[Any], bool]] = {
     'fill': _is_fill,
     'results': _is_optional_dict,
     'root': _is_text,
+    'predictors': _is_predictors,
     'trainable': lambda value: _is_list_of(_is_text, value),
 }
 

@@ -34,6 +34,7 @@ KEYS = {
 }
 _WORDS = {
     'sites': 'choice of sites',
+    'predictors': 'choice of `model.imputer` and `model.generator`',
     'trainable': 'choice of `model.trainable`',
 }
 

@@ -13,9 +13,11 @@ from torch import Tensor, nn
 from .attach import BANK
 from .bank import AdapterBank
 from .file import bank_of, describe, put, read_adapter
-from .file_checks import FILL, rows_of, stack_of
-from .file_match import check_fill, check_same
+from .file_checks import FILL, PREDICTORS, rows_of, stack_of
+from .file_match import check_fill, check_predictors, check_same
 
+# What a file holds beside its rows.
+BESIDE = (FILL, PREDICTORS)
 # A file may ask for as many rows as there are combinations.
 MOST_NUMBERS = 2**30
 
@@ -50,7 +52,8 @@ def _written_out(
 ) -> dict[str, Tensor]:
     """Return the rows of those combinations that the file serves."""
     rows = rows_of(metadata, stack_of(metadata))
-    rows.load({k: v for k, v in tensors.items() if not k.startswith(FILL)})
+    own = {k: v for k, v in tensors.items() if not k.startswith(BESIDE)}
+    rows.load(own)
     stack = rows.stack
     seen = stack.present([*metadata['samples_seen']])
     present = stack.present(names)
@@ -99,10 +102,10 @@ def load_adapters(
         metadata, tensors = read_adapter(path)
         is_table = metadata['rows'] == 'table'  # others serve all there is
         wanted = metadata['combinations'] if is_table else bank.rows.names
-        rows = _written_out(metadata, tensors, wanted, path)
         as_table = {**metadata, 'rows': 'table', 'row_options': {}}
         check_same(as_table, expected, path, bank.options)
         _check_fill(metadata, found[0][0] if found else metadata, path)
+        rows = _written_out(metadata, tensors, wanted, path)
         _check_names(rows, bank, owner, path)
         owner.update(dict.fromkeys(rows, path))
         found.append((metadata, rows))
@@ -144,6 +147,7 @@ def start_from(root: nn.Module, path: str | Path) -> tuple[str, ...]:
     check_same({**metadata, **ours}, expected, path, bank.options)
     fills = {k: v for k, v in tensors.items() if k.startswith(FILL)}
     check_fill(bank, fills, path)
+    check_predictors(bank, tensors, path)
     seen = metadata['samples_seen']
     taken = tuple(name for name in bank.rows.names if name in seen)
     if not taken:
@@ -156,7 +160,12 @@ def start_from(root: nn.Module, path: str | Path) -> tuple[str, ...]:
         put(bank, tensors, seen)
     else:
         rows = _written_out(metadata, tensors, taken, path)
-        put(bank, fills, {name: seen[name] for name in rows})
+        beside = {
+            key: value
+            for key, value in tensors.items()
+            if key.startswith(BESIDE)
+        }
+        put(bank, beside, {name: seen[name] for name in rows})
         with torch.no_grad():
             bank.rows.write_all(rows)
     return taken
@@ -186,6 +195,11 @@ def _check_fill(
         raise ValueError(
             f'{str(path)!r} has a learned fill, which belongs to its own rows '
             'alone; load it by itself'
+        )
+    if metadata.get('predictors'):
+        raise ValueError(
+            f'{str(path)!r} predicts what is absent by modules that were '
+            'learnt with its own rows; load it by itself'
         )
 
 

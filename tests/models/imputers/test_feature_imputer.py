@@ -6,7 +6,14 @@ from mmengine.registry import DefaultScope
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
 
-from mmseg_missing.adapters import fold_network, load_adapter, save_adapter
+from mmseg_missing.adapters import (
+    fold_network,
+    load_adapter,
+    load_adapters,
+    read_adapter,
+    save_adapter,
+    start_from,
+)
 from mmseg_missing.adapters.fitting.ridge import StreamMoments, ridge_maps
 from mmseg_missing.models.imputers import FeatureImputer
 from mmseg_missing.models.imputers.feature_imputer import LevelImputer
@@ -155,8 +162,44 @@ def test_file_keeps_it(moved, base, tmp_path):
     for imputer in (None, {'rank': 2}):
         plain = build(adapter={'type': 'ScaleShift'}, imputer=imputer)
         plain.load_state_dict(base.state_dict(), strict=False)
-        with pytest.raises(ValueError, match='predict'):
+        with pytest.raises(ValueError, match=r'model\.imputer'):
             load_adapter(plain, path)
+
+
+@pytest.mark.parametrize('rows', ['additive', 'table'])
+def test_warm_start_takes_it_too(moved, base, tmp_path, rows):
+    path = tmp_path / 'adapter.safetensors'
+    save_adapter(moved, path, {'fill': moved.fill, 'root': ''})
+    adapter = {'type': 'ScaleShift', 'rows': rows}
+    torch.manual_seed(1)
+    other = build(adapter=adapter, imputer={'rank': 3})
+    other.load_state_dict(base.state_dict(), strict=False)
+    start_from(other, path)
+    x = torch.randn(1, 5, *SIZE)
+    torch.testing.assert_close(run(other, x, SOME), run(moved, x, SOME))
+
+
+def test_files_with_it_are_not_joined(base, tmp_path):
+    adapter = {'type': 'ScaleShift', 'rows': 'table'}
+    model = build(adapter=adapter, imputer={'rank': 3})
+    model.load_state_dict(base.state_dict(), strict=False)
+    model.adapters.samples_seen += 1
+    extra = {'fill': model.fill, 'root': ''}
+    paths = []
+    for name in ('rgb', 'depth'):
+        paths.append(tmp_path / f'{name}.safetensors')
+        save_adapter(model, paths[-1], extra, combinations=[name])
+    with pytest.raises(ValueError, match=r'predicts.*load it by itself'):
+        load_adapters(model, paths)
+
+
+def test_files_without_it_are_as_they_were(base, tmp_path):
+    model = build(adapter={'type': 'ScaleShift'})
+    model.load_state_dict(base.state_dict(), strict=False)
+    model.adapters.samples_seen += 1
+    save_adapter(model, tmp_path / 'adapter.safetensors')
+    metadata, _ = read_adapter(tmp_path / 'adapter.safetensors')
+    assert 'predictors' not in metadata
 
 
 def test_before_its_start_the_base_runs(base):
