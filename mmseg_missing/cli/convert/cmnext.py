@@ -12,18 +12,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...models.converters.cmnext import cmnext_from_authors
-from ...models.converters.weight_files import (
-    read_weights,
-    write_weights,
-)
-from .files import say_load, weights_parser
+from .weights import convert_weights, weights_parser
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Convert the file named on the command line."""
     parser = weights_parser('cmnext', __doc__, "the authors' checkpoint")
-    args = parser.parse_args(argv)
-    converted = cmnext_from_authors(read_weights(args.src))
-    write_weights(converted, args.dst)
-    print(f'{args.dst}: {len(converted)} tensors')
-    say_load(args.dst)
+    convert_weights(parser.parse_args(argv), cmnext_from_authors)

@@ -15,11 +15,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...models.converters.cmx import cmx_from_authors, take_rgb
-from ...models.converters.weight_files import (
-    read_weights,
-    write_weights,
-)
-from .files import say_load, weights_parser
+from .weights import convert_weights, weights_parser
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -31,9 +27,9 @@ def main(argv: Sequence[str] | None = None) -> None:
         help='let the network take red, green, blue; mean and std in reverse',
     )
     args = parser.parse_args(argv)
-    converted = cmx_from_authors(read_weights(args.src))
-    if args.rgb:
-        converted = take_rgb(converted)
-    write_weights(converted, args.dst)
-    print(f'{args.dst}: {len(converted)} tensors')
-    say_load(args.dst)
+    convert_weights(
+        args,
+        lambda w: (
+            take_rgb(cmx_from_authors(w)) if args.rgb else cmx_from_authors(w)
+        ),
+    )

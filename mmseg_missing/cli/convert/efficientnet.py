@@ -19,8 +19,7 @@ from ...models.converters.efficientnet_lite import (
     efficientnet_lite_from_tensorflow,
     variant_of,
 )
-from ...models.converters.weight_files import read_weights, write_weights
-from .files import say_load, weights_parser
+from .weights import convert_weights, weights_parser
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -28,13 +27,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     parser = weights_parser(
         'efficientnet', __doc__, 'checkpoint with the names of TensorFlow'
     )
-    args = parser.parse_args(argv)
-    weights = read_weights(args.src)
-    variant = variant_of(weights)
-    converted = efficientnet_lite_from_tensorflow(weights, variant)
-    write_weights(converted, args.dst)
-    print(
-        f'{args.dst}: {variant}, {len(converted)} tensors; left out '
-        f'{len(weights) - len(converted)} below {", ".join(LEFT_OUT)}'
+    convert_weights(
+        parser.parse_args(argv),
+        lambda w: efficientnet_lite_from_tensorflow(w, variant_of(w)),
+        LEFT_OUT,
+        True,
     )
-    say_load(args.dst, of_backbone=True)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,6 @@ import cv2
 import numpy as np
 from scipy.io import loadmat
 
-from ..arguments import add_trust, verb_parser
 from ..ending import say_next
 
 
@@ -75,15 +73,6 @@ def write_image(path: Path, array: np.ndarray, *options: int) -> None:
         raise OSError(f"'{path}' cannot be written; check --out")
 
 
-def weights_parser(verb: str, doc: str, src: str) -> argparse.ArgumentParser:
-    """Return the parser of a converter of weights."""
-    parser = verb_parser(f'convert {verb}', doc)
-    parser.add_argument('src', help=src)
-    parser.add_argument('dst', help='where to write the converted one')
-    add_trust(parser)
-    return parser
-
-
 def say_check(config: str, out: Path, default: str) -> None:
     """Print how the folder that was written is checked.
 
@@ -97,12 +86,3 @@ def say_check(config: str, out: Path, default: str) -> None:
     is_there = out == Path(default)
     given = () if is_there else options
     say_next('check', config, *given, why='every file')
-
-
-def say_load(dst: str, of_backbone: bool = False) -> None:
-    """Print how converted weights are used."""
-    if of_backbone:
-        key = f'model.backbone.init_cfg.checkpoint={dst}'
-        say_next('train', 'CONFIG', '--cfg-options', key, why='from them')
-    else:
-        say_next('test', 'CONFIG', dst, why='their scores')

@@ -16,21 +16,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...models.converters.mit import LEFT_OUT, mit_to_cmnext
-from ...models.converters.weight_files import (
-    read_weights,
-    write_weights,
-)
-from .files import say_load, weights_parser
+from .weights import convert_weights, weights_parser
 
 
 def main(argv: Sequence[str] | None = None) -> None:
     """Convert the file named on the command line."""
     parser = weights_parser('mit', __doc__, 'weights of a Mix Transformer')
-    args = parser.parse_args(argv)
-    converted = mit_to_cmnext(read_weights(args.src))
-    write_weights(converted, args.dst)
-    print(
-        f'{args.dst}: {len(converted)} tensors; left out whatever lies below '
-        f'{" and ".join(LEFT_OUT)}'
-    )
-    say_load(args.dst, of_backbone=True)
+    convert_weights(parser.parse_args(argv), mit_to_cmnext, LEFT_OUT, True)

@@ -16,11 +16,7 @@ from ...models.converters.mobilenetv2 import (
     LEFT_OUT,
     mobilenetv2_from_torchvision,
 )
-from ...models.converters.weight_files import (
-    read_weights,
-    write_weights,
-)
-from .files import say_load, weights_parser
+from .weights import convert_weights, weights_parser
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -29,11 +25,4 @@ def main(argv: Sequence[str] | None = None) -> None:
         'mobilenetv2', __doc__, 'checkpoint with the names of torchvision'
     )
     args = parser.parse_args(argv)
-    weights = read_weights(args.src)
-    converted = mobilenetv2_from_torchvision(weights)
-    write_weights(converted, args.dst)
-    print(
-        f'{args.dst}: {len(converted)} tensors; left out '
-        f'{len(weights) - len(converted)} below {" and ".join(LEFT_OUT)}'
-    )
-    say_load(args.dst, of_backbone=True)
+    convert_weights(args, mobilenetv2_from_torchvision, LEFT_OUT, True)
