@@ -43,8 +43,8 @@ from .arguments import (
     add_config_options,
     add_device,
     add_dry_run,
+    add_number,
     add_trust,
-    at_least,
     verb_parser,
 )
 from .ending import say_next
@@ -75,27 +75,9 @@ def parser() -> argparse.ArgumentParser:
         choices=['train', 'val'],
         help='whose images, without augmentation; default: train',
     )
-    parser.add_argument(
-        '--images',
-        type=at_least(1),
-        default=200,
-        metavar='N',
-        help='default: 200',
-    )
-    parser.add_argument(
-        '--batch-size',
-        type=at_least(1),
-        default=8,
-        metavar='N',
-        help='default: 8',
-    )
-    parser.add_argument(
-        '--batches',
-        type=at_least(1),
-        default=16,
-        metavar='N',
-        help='batches for the gradients, default: 16',
-    )
+    add_number(parser, '--images', 200)
+    add_number(parser, '--batch-size', 8)
+    add_number(parser, '--batches', 16, 'batches for the gradients')
     parser.add_argument(
         '--present',
         nargs='+',
@@ -144,12 +126,8 @@ def add_placement_arguments(parser: argparse.ArgumentParser) -> None:
         metavar='X',
         help='weigh combinations by this probability of failure',
     )
-    parser.add_argument(
-        '--controls',
-        type=at_least(0),
-        default=3,
-        metavar='N',
-        help='random choices of the same size, default: 3',
+    add_number(
+        parser, '--controls', 3, 'random choices of the same size', least=0
     )
 
 

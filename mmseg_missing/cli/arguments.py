@@ -136,6 +136,25 @@ def at_least(least: int) -> Callable[[str], int]:
     return read
 
 
+def add_number(
+    parser: argparse.ArgumentParser,
+    name: str,
+    default: int,
+    words: str = '',
+    least: int = 1,
+) -> None:
+    """Add an option that takes a whole number from ``least`` on."""
+    parser.add_argument(
+        name,
+        type=at_least(least),
+        default=default,
+        metavar='N',
+        help=f'{words}, default: {default}'
+        if words
+        else f'default: {default}',
+    )
+
+
 def add_config_options(parser: argparse.ArgumentParser) -> None:
     """Add ``--cfg-options``, which every tool with a config takes."""
     parser.add_argument(

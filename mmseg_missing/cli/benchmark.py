@@ -40,6 +40,7 @@ from .arguments import (
     add_config_options,
     add_device,
     add_dry_run,
+    add_number,
     add_trust,
     at_least,
     verb_parser,
@@ -73,20 +74,8 @@ def parser() -> argparse.ArgumentParser:
         metavar=('H', 'W'),
         help='of an image, default: 240 320',
     )
-    parser.add_argument(
-        '--batch-size',
-        type=at_least(1),
-        default=1,
-        metavar='N',
-        help='default: 1',
-    )
-    parser.add_argument(
-        '--repeats',
-        type=at_least(1),
-        default=10,
-        metavar='N',
-        help='rounds, default: 10',
-    )
+    add_number(parser, '--batch-size', 1)
+    add_number(parser, '--repeats', 10, 'rounds')
     parser.add_argument(
         '--what',
         nargs='+',

@@ -21,7 +21,12 @@ from ..datasets.transforms.reading import read_array
 from ..remote import located
 from ..startup.checks import require
 from ..values import data_sets
-from .arguments import add_config, add_config_options, at_least, verb_parser
+from .arguments import (
+    add_config,
+    add_config_options,
+    add_number,
+    verb_parser,
+)
 from .ending import say_next
 
 
@@ -35,13 +40,7 @@ def parser() -> argparse.ArgumentParser:
         default='train',
         help='whose pipeline; default: train',
     )
-    parser.add_argument(
-        '--images',
-        type=at_least(1),
-        default=100,
-        metavar='N',
-        help='images to load; default: 100',
-    )
+    add_number(parser, '--images', 100, 'images to load')
     add_config_options(parser)
     return parser
 

@@ -26,7 +26,7 @@ from ..visualization.pictures import (
 from .arguments import (
     add_config,
     add_config_options,
-    at_least,
+    add_number,
     verb_parser,
 )
 from .ending import say_next
@@ -41,13 +41,7 @@ def parser() -> argparse.ArgumentParser:
         metavar='FILE',
         help='png; default: work_dirs/browse/CONFIG_SPLIT.png',
     )
-    parser.add_argument(
-        '--num',
-        type=at_least(1),
-        default=6,
-        metavar='N',
-        help='samples, spread over the split; default: 6',
-    )
+    add_number(parser, '--num', 6, 'samples, spread over the split')
     parser.add_argument(
         '--split',
         choices=['train', 'val', 'test'],

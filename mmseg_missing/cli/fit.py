@@ -33,8 +33,8 @@ from .arguments import (
     add_config_options,
     add_device,
     add_dry_run,
+    add_number,
     add_trust,
-    at_least,
     verb_parser,
 )
 from .ending import say_next, saying
@@ -54,13 +54,7 @@ def parser() -> argparse.ArgumentParser:
         'input; norm_statistics: re-estimate the batch norms; ridge: predict '
         'the features of absent streams',
     )
-    parser.add_argument(
-        '--batches',
-        type=at_least(1),
-        default=32,
-        metavar='N',
-        help='training batches to look at, default: 32',
-    )
+    add_number(parser, '--batches', 32, 'training batches to look at')
     parser.add_argument(
         '--present',
         nargs='+',
@@ -75,9 +69,7 @@ def parser() -> argparse.ArgumentParser:
         'sites of encoders and fusion, or all batch norms',
     )
     add_device(parser)
-    parser.add_argument(
-        '--seed', type=at_least(0), default=0, help='default: 0'
-    )
+    add_number(parser, '--seed', 0, least=0)
     add_dry_run(parser)
     add_config_options(parser)
     add_trust(parser)
