@@ -54,16 +54,19 @@ class LevelImputer(nn.Module):
             self.read = nn.Parameter(torch.randn(3, r, r) / r**0.5)
             self.add = nn.Parameter(torch.zeros(m))
 
-    def encode(self, maps: Sequence[Tensor], present: Tensor) -> Tensor:
+    def encode(self, maps: Sequence[Tensor | None], present: Tensor) -> Tensor:
         """Return the code (n, r, h, w) of what is there.
 
         Args:
-            maps: (n, c, h, w) per stream; of absent ones anything finite.
+            maps: (n, c, h, w) per stream, of absent ones anything finite;
+                None for a stream that no sample has.
             present: (n, M) bool, on the device of the maps.
         """
         code: Tensor | float = 0.0
         weight = present / present.sum(1, keepdim=True)
         for m, x in enumerate(maps):
+            if x is None:
+                continue
             enter = self.enter[m] / self.std[m]
             shift = -(enter @ self.mean[m])
             h = F.conv2d(x, enter[:, :, None, None].to(x), shift.to(x))
@@ -185,16 +188,16 @@ class FeatureImputer(nn.Module):
         is_lacking = [not all(flags) for flags in zip(*keys(present))]
         filled: list[list[Tensor]] = [[] for _ in streams]
         for number, level in enumerate(self.levels):
-            known = [
-                torch.zeros_like(first[number]) if s is None else s[number]
-                for s in streams
-            ]
-            code = None
+            known = [None if s is None else s[number] for s in streams]
+            code = level.encode(known, there) if any(is_lacking) else None
             for m, x in enumerate(known):
-                if is_lacking[m]:
-                    if code is None:
-                        code = level.encode(known, there)
-                    keep = there[:, m, None, None, None]
-                    x = torch.where(keep, x, level.decode(code, m))
+                if code is not None and is_lacking[m]:
+                    found, keep = level.decode(code, m), there[:, m]
+                    x = (
+                        found
+                        if x is None
+                        else torch.where(keep[:, None, None, None], x, found)
+                    )
+                assert x is not None
                 filled[m].append(x)
         return filled
