@@ -98,7 +98,8 @@ def schedule(cfg: Config) -> str:
     """Say how long a training lasts."""
     loop = cfg.train_cfg
     if loop.get('max_epochs') is not None:
-        return f'{loop.max_epochs} epochs'
+        plural = '' if loop.max_epochs == 1 else 's'
+        return f'{loop.max_epochs} epoch{plural}'
     return f'{loop.get("max_iters")} iterations'
 
 
