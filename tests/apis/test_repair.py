@@ -135,7 +135,7 @@ def test_another_repair_is_not_overwritten(repaired, files, tmp_path):
     assert (work / 'adapter.safetensors').read_bytes() == before
     assert repaired.config.read_text() == text
     fresh = repair(TINY, files.base, work, epochs=1, fresh=True)
-    assert fresh.epochs == '1 epochs'
+    assert fresh.epochs == '1 epoch'
     assert (work / 'adapter.safetensors').read_bytes() != before
 
 

@@ -41,7 +41,7 @@ def test_train(plan):
     assert facts['data'].startswith('4 samples of SceneDataset, train, 11 cl')
     assert facts['data'].endswith('2 batches of 2')
     assert facts['a sample'].startswith('5 x 32 x 48')
-    assert facts['trains'] == '1 epochs'
+    assert facts['trains'] == '1 epoch'
     assert facts['writes'] == 'work_dirs/tiny/*.pth'
 
 
