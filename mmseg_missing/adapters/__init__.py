@@ -30,6 +30,7 @@ from .fold_norms import drop_norms, find_foldable_norms, fold_norms
 from .library import load_adapters, read_rows, start_from
 from .methods import (
     METHODS,
+    Bias,
     Bottleneck,
     LowRank,
     NormTuning,
@@ -46,6 +47,7 @@ __all__ = [
     'Adapter',
     'AdapterBank',
     'AdditiveRows',
+    'Bias',
     'Bottleneck',
     'HyperRows',
     'LowRank',

@@ -1,4 +1,4 @@
-"""Scale and shift of features (SSF), and either of them alone."""
+"""Scale and shift of features (SSF), either of them alone, and biases."""
 
 from __future__ import annotations
 
@@ -73,11 +73,10 @@ class Scale(Adapter):
 class Shift(Adapter):
     """y = x + shift, one number per channel.
 
-    BitFit learns the biases that are there; this is a bias after every
-    site, those without one included. Training keeps nothing for backward.
+    A bias behind every site, those that have none included. Training keeps
+    nothing for backward.
 
-    Source: Ben Zaken et al., BitFit, ACL 2022, arXiv:2106.10199; for
-    missing modalities Reza et al., arXiv:2310.03986.
+    Source: Reza et al., arXiv:2310.03986, supplement ("shift only").
     """
 
     def identity(self) -> Tensor:
@@ -92,6 +91,22 @@ class Shift(Adapter):
     def fold(self, layer: nn.Module, numbers: Tensor) -> None:
         """Let the layer's bias contain this adapter; it may gain one."""
         shift_layer(layer, numbers.to(layer.weight))
+
+
+class Bias(Shift):
+    """Another bias in the place of each one that is there (BitFit).
+
+    As :class:`Shift`, but layers without a bias are no sites, so folding
+    adds no bias to the network.
+
+    Source: Ben Zaken et al., BitFit, ACL 2022, arXiv:2106.10199; for
+    missing modalities Reza et al., arXiv:2310.03986.
+    """
+
+    @classmethod
+    def takes(cls, layer: nn.Module) -> bool:
+        """Take layers that have a bias."""
+        return getattr(layer, 'bias', None) is not None
 
 
 class NormTuning(ScaleShift):
