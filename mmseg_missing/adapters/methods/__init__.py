@@ -3,6 +3,7 @@
 from ...names import Names, a_subclass_of
 from ..adapter import Adapter
 from .bottleneck import Bottleneck
+from .hybrid import Hybrid
 from .low_rank import LowRank
 from .scale_shift import Bias, NormTuning, Scale, ScaleShift, Shift
 
@@ -22,6 +23,7 @@ __all__ = [
     'METHODS',
     'Bias',
     'Bottleneck',
+    'Hybrid',
     'LowRank',
     'NormTuning',
     'Scale',

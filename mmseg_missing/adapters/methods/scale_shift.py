@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 
 from ..adapter import Adapter, Call
-from .affine import add, affine, as_channels, keep_invertible
+from .affine import add, affine, as_channels
 
 
 class ScaleShift(Adapter):
@@ -21,12 +21,14 @@ class ScaleShift(Adapter):
     modalities Reza et al., arXiv:2310.03986.
     """
 
-    admit = staticmethod(keep_invertible)
-
     def identity(self) -> Tensor:
         """Return (2 * C,): ones for the scale, zeros for the shift."""
         c = self.site.num_features
         return torch.cat([torch.ones(c), torch.zeros(c)])
+
+    def scales(self) -> Tensor:
+        """Return (2 * C,): the first half."""
+        return self.identity()
 
     def modulate(self, x: Tensor, numbers: Tensor, call: Call) -> Tensor:
         """Return scale * x + shift, ``torch.equal`` to x at the identity."""
@@ -53,11 +55,13 @@ class Scale(Adapter):
     Source: Reza et al., arXiv:2310.03986, supplement ("scale only").
     """
 
-    admit = staticmethod(keep_invertible)
-
     def identity(self) -> Tensor:
         """Return (C,): ones."""
         return torch.ones(self.site.num_features)
+
+    def scales(self) -> Tensor:
+        """Return (C,): all of them."""
+        return self.identity()
 
     def modulate(self, x: Tensor, numbers: Tensor, call: Call) -> Tensor:
         """Return scale * x, ``torch.equal`` to x at the identity."""
