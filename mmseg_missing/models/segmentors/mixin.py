@@ -68,7 +68,8 @@ class MissingModalityMixin:
             train with the adapters and lie in their file.
         adapter: ``dict(type='ScaleShift', sites=None, combinations=None)``:
             freeze the whole network and adapt it; further keys as in
-            :func:`mmseg_missing.adapters.attach`.
+            :func:`mmseg_missing.adapters.attach`. A list of such dicts:
+            several methods at one network.
         generator: What predicts modalities whose fill is ``predicted``:
             ``linear``, ``conv`` (default), ``unet``, or a dict such as
             ``dict(type='ConvGenerator', hidden=16)``. Needs ``adapter``.
@@ -106,7 +107,7 @@ class MissingModalityMixin:
         stack: Sequence[Modality | Mapping[str, Any]],
         sampler: str | Mapping[str, Any] | None = None,
         fill: str | Mapping[str, str] = 'zero',
-        adapter: Mapping[str, Any] | None = None,
+        adapter: Mapping[str, Any] | Sequence[Mapping] | None = None,
         generator: str | Mapping[str, Any] | None = None,
         imputer: Mapping[str, Any] | None = None,
         folded: Mapping[str, Any] | None = None,
