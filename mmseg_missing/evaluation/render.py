@@ -34,7 +34,7 @@ def summary_table(report: Report) -> str:
         shares = report.won_back
         won = [shares.get(c.name) for c in report.combinations]
         won += [share for *_, share in rows]
-        table.add_column('won back', [*map(_share, won)], align='r')
+        table.add_column('won back', [*map(share_text, won)], align='r')
     return '\n'.join([table.get_string(), *pair_lines(report), *report.notes])
 
 
@@ -116,6 +116,11 @@ def csv_table(report: Report) -> str:
     return text.getvalue()
 
 
+def share_text(value: float | None) -> str:
+    """Return a share such as ``0.75``; nothing where it is not defined."""
+    return '' if value is None else f'{value:.2f}'
+
+
 def plain_table(columns: list[str]) -> PrettyTable:
     """Return an empty table: names to the left, numbers to the right."""
     table = PrettyTable(columns, align='r')
@@ -125,10 +130,6 @@ def plain_table(columns: list[str]) -> PrettyTable:
 
 def _number(value: float | None) -> str:
     return '' if value is None else f'{value:.4f}'
-
-
-def _share(value: float | None) -> str:
-    return '' if value is None else f'{value:.2f}'
 
 
 def _percent(value: float | None) -> str:
