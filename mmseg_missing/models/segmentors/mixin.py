@@ -20,7 +20,7 @@ from ...sampling import Sampler, build_sampler
 from ...values import naming
 from ..adapting import attach_from_config, thaw_parts
 from ..imputers import FeatureImputer, FillGenerator
-from ..losses import Output, mend_cross_entropy
+from ..losses import Output, hearing_samples, mend_cross_entropy
 from ..utils.constant_streams import ConstantStreams
 from ..utils.side_losses import collecting_losses
 from .head_checks import check_heads
@@ -247,6 +247,7 @@ class MissingModalityMixin:
         with (
             self._seeing(inputs, present, metas) as filled,
             collecting_losses() as side_losses,
+            hearing_samples(self.sampler.listens) as heard,
         ):
             if teacher is None:
                 losses = super().loss(filled, data_samples)
@@ -254,11 +255,20 @@ class MissingModalityMixin:
                 losses = student_losses(self, filled, data_samples, teacher)
         losses.update(side_losses)
         if is_step:
-            self.drawn = present
-            counts = self.steps.add(present, inputs.device)
-            for bank in self._banks:
-                bank.samples_seen += bank.rows_of(counts)
+            lost = heard.of(losses, len(inputs)) if heard else None
+            self._end_step(present, inputs.device, lost)
         return losses
+
+    def _end_step(
+        self, present: Tensor, device: torch.device, lost: Tensor | None
+    ) -> None:
+        """Keep what this step showed; let the sampler hear what it lost."""
+        self.drawn = present
+        counts = self.steps.add(present, device, lost)
+        if self.steps.losses is not None:
+            self.sampler.heard(self.steps.losses)
+        for bank in self._banks:
+            bank.samples_seen += bank.rows_of(counts)
 
     @torch.no_grad()
     def _ask_teacher(
