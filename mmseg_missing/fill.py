@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, TypeAlias
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from .finite import is_finite
 from .modality import Stack
 from .names import Names
+from .present import Key, keys
 
 # Those that name the modality they are made of, ``copy:depth``.
 FROM_ANOTHER = {'copy'}
+# That which names the fill it adds to, ``predicted:black``; alone: zero.
+PREDICTED = 'predicted'
+# What texts call a network of somebody's own, which is no text.
+EXTERNAL = 'external'
+# From what is there to what is not; see `external`.
+Network: TypeAlias = Callable[[dict[str, Tensor]], Tensor | None]
 
 FILLS = Names('fill', 'a function of an `Absent`', callable)
 
@@ -28,6 +36,7 @@ class Absent(NamedTuple):
         source: The modality that ``copy:<modality>`` names.
         seeds: n numbers that tell images apart.
         learned: (C,) of the fill ``learned``.
+        network: Of the fill ``external``.
     """
 
     inputs: Tensor
@@ -37,6 +46,7 @@ class Absent(NamedTuple):
     source: str = ''
     seeds: Sequence[int] | None = None
     learned: Tensor | Sequence[float] | None = None
+    network: Network | None = None
 
     @property
     def x(self) -> Tensor:
@@ -44,13 +54,14 @@ class Absent(NamedTuple):
         return self.inputs[:, self.stack.slices[self.name]]
 
 
-def parse_fill(stack: Stack, fill: str | Mapping[str, str]) -> dict[str, str]:
-    """Return the fill of every modality, checked.
+def parse_fill(stack: Stack, fill: str | Mapping[str, Any]) -> dict[str, str]:
+    """Return the fill of every modality in words, checked.
 
     Args:
         stack: The modalities.
         fill: One of :data:`FILLS` for all, or one per modality name
-            (``zero`` where none is given).
+            (``zero`` where none is given). A network, or the dict of one, is
+            called ``external``.
 
     Raises:
         TypeError: no word and no dict.
@@ -61,38 +72,67 @@ def parse_fill(stack: Stack, fill: str | Mapping[str, str]) -> dict[str, str]:
             f'`model.fill` takes one of {known_fills()}, or a dict of '
             f'modality names with such, got {fill!r}'
         )
+    if isinstance(fill, Mapping) and 'type' in fill:
+        raise ValueError(
+            'a network fills one modality, `model.fill` has the dict of one '
+            'for all; write `model.fill=dict(<modality>=dict(type=...))`'
+        )
     given = (
         fill if isinstance(fill, Mapping) else dict.fromkeys(stack.names, fill)
     )
-    for name, text in given.items():
-        kind, colon, source = str(text).partition(':')
-        for used in (name, *([source] if colon else [])):
-            if used not in stack.names:
-                raise ValueError(
-                    f'unknown modality {used!r} in `model.fill`; this stack '
-                    f'has {stack.full}'
-                )
-        is_known = isinstance(text, str) and kind in FILLS
-        if not is_known or bool(colon) != (kind in FROM_ANOTHER):
-            raise ValueError(
-                f'unknown fill {text!r} for {name!r} in `model.fill`; use '
-                f'one of {known_fills()}, or one of your own that '
-                '`custom_imports` brings'
-            )
-    return {
-        # A modality that is its own source has nothing to copy.
-        name: 'zero'
-        if given.get(name) == f'copy:{name}'
-        else given.get(name, 'zero')
-        for name in stack.names
-    }
+    for name in given:
+        _check_known(stack, name)
+    return {n: _in_words(stack, n, given.get(n, 'zero')) for n in stack.names}
+
+
+def _in_words(stack: Stack, name: str, fill: Any) -> str:
+    """Return one modality's fill as a text, checked."""
+    if callable(fill) or (isinstance(fill, Mapping) and 'type' in fill):
+        return EXTERNAL
+    kind, colon, source = str(fill).partition(':')
+    if kind == PREDICTED and colon and not is_predicted(source):
+        start = _in_words(stack, name, source)
+        return PREDICTED if start == 'zero' else f'{PREDICTED}:{start}'
+    is_known = isinstance(fill, str) and kind in FILLS
+    if not is_known or bool(colon) != (kind in FROM_ANOTHER):
+        raise ValueError(
+            f'unknown fill {fill!r} for {name!r} in `model.fill`; use '
+            f'one of {known_fills()}, or one of your own that '
+            '`custom_imports` brings'
+        )
+    if colon:
+        _check_known(stack, source)
+    # A modality that is its own source has nothing to copy.
+    return 'zero' if fill == f'copy:{name}' else str(fill)
+
+
+def _check_known(stack: Stack, name: Any) -> None:
+    if name not in stack.names:
+        raise ValueError(
+            f'unknown modality {name!r} in `model.fill`; this stack has '
+            f'{stack.full}'
+        )
+
+
+def is_predicted(fill: str) -> bool:
+    """Say whether something is added to a fill that depends on the image."""
+    return fill.partition(':')[0] == PREDICTED
+
+
+def usual(fill: str) -> str:
+    """Return the fill that a prediction starts from, others as they are.
+
+    >>> usual('predicted'), usual('predicted:copy:rgb'), usual('black')
+    ('zero', 'copy:rgb', 'black')
+    """
+    return fill.partition(':')[2] or 'zero' if is_predicted(fill) else fill
 
 
 def fill_absent(
     inputs: Tensor,
     present: Tensor,
     stack: Stack,
-    fill: str | Mapping[str, str] = 'zero',
+    fill: str | Mapping[str, Any] = 'zero',
     seeds: Sequence[int] | None = None,
     learned: Mapping[str, Tensor | Sequence[float]] | None = None,
 ) -> Tensor:
@@ -106,8 +146,10 @@ def fill_absent(
             ``-mean / std``. ``copy:<modality>``: that modality's channel
             mean, repeated, and zero where it is absent itself. ``noise``:
             standard normal. ``learned``: a vector in ``learned``.
-            ``predicted``: 0, to which a segmentor adds what it predicts. Or
-            one of these per modality.
+            ``predicted``: 0, to which a segmentor adds what it predicts;
+            ``predicted:<fill>``: the same, from another fill. Or one of
+            these per modality, where a network may stand as well, see
+            :func:`external`.
         seeds: n numbers that make ``noise`` the same for the same image.
         learned: (C,) per modality, in the space after normalisation; zero
             where none is given.
@@ -116,10 +158,13 @@ def fill_absent(
         (n, sum C, h, w), a new tensor.
     """
     filled, present = [], present.to(inputs.device)
+    given = fill if isinstance(fill, Mapping) else {}
     for index, (name, text) in enumerate(parse_fill(stack, fill).items()):
-        kind, _, source = text.partition(':')
-        vector = (learned or {}).get(name)
-        absent = Absent(inputs, present, stack, name, source, seeds, vector)
+        kind, _, source = usual(text).partition(':')
+        vector, network = (learned or {}).get(name), given.get(name)
+        absent = Absent(
+            inputs, present, stack, name, source, seeds, vector, network
+        )
         keep, x = present[:, index, None, None, None], absent.x
         filled.append(torch.where(keep, x, FILLS[kind](absent).to(x.dtype)))
         if filled[-1].shape != x.shape:
@@ -135,6 +180,7 @@ def known_fills() -> str:
     return ', '.join(
         f'{name}:<modality>' if name in FROM_ANOTHER else name
         for name in FILLS
+        if name != EXTERNAL
     )
 
 
@@ -180,5 +226,96 @@ def predicted(absent: Absent) -> Tensor:
     return zero(absent)
 
 
-for _fill in (zero, black, noise, copy, learned, predicted):
+def external(absent: Absent) -> Tensor:
+    """Return what a network of somebody's own makes of what is there.
+
+    It is asked once per combination, about the samples alone that lack the
+    modality, with a dict ``name -> (k, C, h, w)`` of the modalities that
+    they have, in the space after normalisation, in float32 and without
+    gradients. It answers with the absent one, (k, C, h, w), in that space
+    too, or with None where it can tell nothing of these: then 0 stands in.
+
+    Raises:
+        TypeError: it answers with something else than a tensor.
+        ValueError: there is no network, it asks for what is not there, or
+            answers in another size or dtype, or with NaN or infinity.
+    """
+    check_network(absent.name, absent.network)
+    index = absent.stack.index(absent.name)
+    groups: dict[Key, list[int]] = {}
+    for sample, flags in enumerate(keys(absent.present)):
+        if not flags[index]:
+            groups.setdefault(flags, []).append(sample)
+    filled = torch.zeros_like(absent.x)
+    for samples in groups.values():
+        answer = _ask(absent, samples)
+        if answer is not None:
+            filled[samples] = answer
+    return filled
+
+
+def check_network(name: str, network: Any) -> None:
+    """Refuse what cannot be called; ``name`` is the modality it fills."""
+    if not callable(network):
+        raise ValueError(
+            f'{EXTERNAL!r} stands for a network of your own that fills '
+            f'{name!r}, which no file holds; give the config that it was '
+            f'trained with, or set `model.fill=dict({name}=dict(type=...))`'
+        )
+
+
+@torch.no_grad()
+def _ask(absent: Absent, samples: list[int]) -> Tensor | None:
+    """Return the checked answer about samples of one combination."""
+    inputs, present, stack, name, *_, network = absent
+    there = dict(zip(stack.names, present[samples[0]].tolist()))
+    seen = {
+        other: inputs[samples, part]
+        for other, part in stack.slices.items()
+        if there[other]
+    }
+    if isinstance(network, nn.Module):  # part of no other, so it moves here
+        network.to(inputs.device)
+    try:
+        with torch.autocast(inputs.device.type, enabled=False):
+            answer = network(seen)
+    except KeyError as error:
+        if error.args[0] not in stack.names:
+            raise
+        raise ValueError(
+            f'{_who(name)} asks for {error.args[0]!r} of samples that have '
+            f'{"+".join(seen)} alone; let it return None there'
+        ) from error
+    if answer is not None:
+        _check_answer(name, answer, inputs[samples, stack.slices[name]])
+    return answer
+
+
+def _check_answer(name: str, answer: Any, like: Tensor) -> None:
+    if not isinstance(answer, Tensor):
+        raise TypeError(
+            f'{_who(name)} must return a tensor or None, got '
+            f'{type(answer).__name__}'
+        )
+    for what, found, expected in (
+        ('shape', tuple(answer.shape), tuple(like.shape)),
+        ('dtype', answer.dtype, like.dtype),
+        ('device', answer.device, like.device),
+    ):
+        if found != expected:
+            raise ValueError(
+                f'{_who(name)} must return {what} {expected}, got {found}'
+            )
+    if not is_finite(answer):
+        raise ValueError(
+            f'{_who(name)} returned NaN or infinity; let it return finite '
+            'numbers, or None where it can tell nothing'
+        )
+
+
+def _who(name: str) -> str:
+    return f'the network of `model.fill` for {name!r}'
+
+
+for _fill in (zero, black, noise, copy, learned, predicted, external):
     FILLS[_fill.__name__] = _fill
