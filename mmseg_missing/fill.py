@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple, TypeAlias
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
-from .finite import is_finite
+from .external import EXTERNAL, Network, ask
 from .modality import Stack
 from .names import Names
-from .present import Key, keys
 
 # Those that name the modality they are made of, ``copy:depth``.
 FROM_ANOTHER = {'copy'}
 # That which names the fill it adds to, ``predicted:black``; alone: zero.
 PREDICTED = 'predicted'
-# What texts call a network of somebody's own, which is no text.
-EXTERNAL = 'external'
-# From what is there to what is not; see `external`.
-Network: TypeAlias = Callable[[dict[str, Tensor]], Tensor | None]
 
 FILLS = Names('fill', 'a function of an `Absent`', callable)
 
@@ -128,6 +123,23 @@ def usual(fill: str) -> str:
     return fill.partition(':')[2] or 'zero' if is_predicted(fill) else fill
 
 
+def with_networks(words: Any, given: Any) -> Any:
+    """Return a fill in words, with the networks of another one that has them.
+
+    Args:
+        words: As :func:`parse_fill` returns them, or one for all.
+        given: A `model.fill`.
+    """
+    if not (isinstance(words, Mapping) and isinstance(given, Mapping)):
+        return words
+    return {
+        name: given[name]
+        if word == EXTERNAL and not isinstance(given.get(name, word), str)
+        else word
+        for name, word in words.items()
+    }
+
+
 def fill_absent(
     inputs: Tensor,
     present: Tensor,
@@ -149,7 +161,7 @@ def fill_absent(
             ``predicted``: 0, to which a segmentor adds what it predicts;
             ``predicted:<fill>``: the same, from another fill. Or one of
             these per modality, where a network may stand as well, see
-            :func:`external`.
+            :mod:`mmseg_missing.external`.
         seeds: n numbers that make ``noise`` the same for the same image.
         learned: (C,) per modality, in the space after normalisation; zero
             where none is given.
@@ -227,94 +239,9 @@ def predicted(absent: Absent) -> Tensor:
 
 
 def external(absent: Absent) -> Tensor:
-    """Return what a network of somebody's own makes of what is there.
-
-    It is asked once per combination, about the samples alone that lack the
-    modality, with a dict ``name -> (k, C, h, w)`` of the modalities that
-    they have, in the space after normalisation, in float32 and without
-    gradients. It answers with the absent one, (k, C, h, w), in that space
-    too, or with None where it can tell nothing of these: then 0 stands in.
-
-    Raises:
-        TypeError: it answers with something else than a tensor.
-        ValueError: there is no network, it asks for what is not there, or
-            answers in another size or dtype, or with NaN or infinity.
-    """
-    check_network(absent.name, absent.network)
-    index = absent.stack.index(absent.name)
-    groups: dict[Key, list[int]] = {}
-    for sample, flags in enumerate(keys(absent.present)):
-        if not flags[index]:
-            groups.setdefault(flags, []).append(sample)
-    filled = torch.zeros_like(absent.x)
-    for samples in groups.values():
-        answer = _ask(absent, samples)
-        if answer is not None:
-            filled[samples] = answer
-    return filled
-
-
-def check_network(name: str, network: Any) -> None:
-    """Refuse what cannot be called; ``name`` is the modality it fills."""
-    if not callable(network):
-        raise ValueError(
-            f'{EXTERNAL!r} stands for a network of your own that fills '
-            f'{name!r}, which no file holds; give the config that it was '
-            f'trained with, or set `model.fill=dict({name}=dict(type=...))`'
-        )
-
-
-@torch.no_grad()
-def _ask(absent: Absent, samples: list[int]) -> Tensor | None:
-    """Return the checked answer about samples of one combination."""
+    """Return what a network of somebody's own tells, 0 where nothing."""
     inputs, present, stack, name, *_, network = absent
-    there = dict(zip(stack.names, present[samples[0]].tolist()))
-    seen = {
-        other: inputs[samples, part]
-        for other, part in stack.slices.items()
-        if there[other]
-    }
-    if isinstance(network, nn.Module):  # part of no other, so it moves here
-        network.to(inputs.device)
-    try:
-        with torch.autocast(inputs.device.type, enabled=False):
-            answer = network(seen)
-    except KeyError as error:
-        if error.args[0] not in stack.names:
-            raise
-        raise ValueError(
-            f'{_who(name)} asks for {error.args[0]!r} of samples that have '
-            f'{"+".join(seen)} alone; let it return None there'
-        ) from error
-    if answer is not None:
-        _check_answer(name, answer, inputs[samples, stack.slices[name]])
-    return answer
-
-
-def _check_answer(name: str, answer: Any, like: Tensor) -> None:
-    if not isinstance(answer, Tensor):
-        raise TypeError(
-            f'{_who(name)} must return a tensor or None, got '
-            f'{type(answer).__name__}'
-        )
-    for what, found, expected in (
-        ('shape', tuple(answer.shape), tuple(like.shape)),
-        ('dtype', answer.dtype, like.dtype),
-        ('device', answer.device, like.device),
-    ):
-        if found != expected:
-            raise ValueError(
-                f'{_who(name)} must return {what} {expected}, got {found}'
-            )
-    if not is_finite(answer):
-        raise ValueError(
-            f'{_who(name)} returned NaN or infinity; let it return finite '
-            'numbers, or None where it can tell nothing'
-        )
-
-
-def _who(name: str) -> str:
-    return f'the network of `model.fill` for {name!r}'
+    return ask(network, inputs, present, stack, name)
 
 
 for _fill in (zero, black, noise, copy, learned, predicted, external):
