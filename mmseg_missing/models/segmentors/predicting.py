@@ -149,8 +149,8 @@ def _build_network(name: str, given: Any) -> Network:
             network = MODELS.build(part(key, given))
     check_network(name, network)
     if isinstance(network, nn.Module):
-        if isinstance(given, Mapping) and hasattr(network, 'init_weights'):
-            network.init_weights()  # what `init_cfg` names; no Runner comes by
+        if isinstance(given, Mapping) and isinstance(network, BaseModule):
+            network.init_weights()  # as `init_cfg` says; no Runner comes by
         network.requires_grad_(False).eval()
     return network
 
