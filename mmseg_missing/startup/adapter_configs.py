@@ -125,9 +125,7 @@ def predictors_of(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 def _check_predictors(configs: Mapping[str, Any]) -> None:
     for name, config in configs.items():
         _, kinds = PREDICTORS.get(name, ('', ()))
-        sizes = {
-            k: v for k, v in config.items() if k not in ('type', 'holes')
-        }
+        sizes = {k: v for k, v in config.items() if k not in ('type', 'holes')}
         holes = config.get('holes', {})
         if (
             config.get('type') not in kinds

@@ -141,9 +141,7 @@ def test_one_frame(own, files, saved):
 
 
 def test_training_leaves_it_alone(own, files, tmp_path):
-    own.merge_from_dict(
-        {'base': str(files.base), 'work_dir': str(tmp_path)}
-    )
+    own.merge_from_dict({'base': str(files.base), 'work_dir': str(tmp_path)})
     own.launcher = 'none'
     [guess] = train(own).model._networks.values()
     assert (guess.conv.weight == 0.5).all()
@@ -173,11 +171,19 @@ def test_scored(own, files, saved, tmp_path):
     assert 'depth=external' in report.fill
 
 
-def test_in_python(load, files):
-    cfg = load().model
-    cfg.fill = {'thermal': lambda seen: None}
-    again = MODELS.build(cfg)
-    assert again.fill['thermal'] == 'external'
+def test_any_callable_in_python(load, files, tmp_path):
+    """It runs; a run that writes its config down refuses it."""
+    cfg = load('tiny-ssf')
+    cfg.model.fill = {'thermal': lambda seen: seen['rgb'][:, :1]}
+    model = init_model(cfg, files.base)
+    base = init_model(load('tiny-ssf'), files.base)
+    assert not torch.equal(logits(model, 'rgb'), logits(base, 'rgb'))
+    cfg.launcher, cfg.work_dir = 'none', str(tmp_path)
+    words = r'`model\.fill\.thermal` is a function.*dict\(type='
+    with pytest.raises(ValueError, match=words):
+        score(cfg, files.base)
+    with pytest.raises(ValueError, match=words):
+        fold_checkpoint(cfg, files.base, tmp_path / 'a.pth', 'rgb')
 
 
 @pytest.mark.parametrize(
