@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from ..fill import FILLS, parse_fill
+from ..fill import FILLS, parse_fill, usual
 from ..modality import Modality, Stack
 from .file_format import Damaged
 from .rows import ROW_MODES, Rows
@@ -211,7 +211,7 @@ def _check_registered(metadata: Mapping[str, Any]) -> None:
     fills = fill.values() if isinstance(fill, dict) else [fill]
     needed = [
         ('row mode', metadata['rows'], ROW_MODES),
-        *(('fill', text.partition(':')[0], FILLS) for text in fills),
+        *(('fill', usual(text).partition(':')[0], FILLS) for text in fills),
     ]
     for what, name, known in needed:
         if name not in known:
