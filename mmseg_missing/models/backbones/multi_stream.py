@@ -106,10 +106,18 @@ class MultiStreamBackbone(BaseModule):
         """Return the levels of one stream."""
         return levels_of(self.constant.run([self.streams[m]], [m], image))
 
-    def stream_levels(self, x: Tensor) -> list[Sequence[Tensor]]:
-        """Return the levels of every stream, before fusion."""
+    def stream_levels(
+        self, x: Tensor, streams: Sequence[int] | None = None
+    ) -> list[Sequence[Tensor]]:
+        """Return the levels of streams, before fusion.
+
+        Args:
+            x: (n, sum of ``in_channels``, h, w).
+            streams: Positions; default: all.
+        """
         images = split_images(x, self.in_channels)
-        return [self._stream(m, image) for m, image in enumerate(images)]
+        chosen = range(len(images)) if streams is None else streams
+        return [self._stream(m, images[m]) for m in chosen]
 
 
 def split_images(x: Tensor, in_channels: list[int]) -> tuple[Tensor, ...]:

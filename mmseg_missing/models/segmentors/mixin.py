@@ -31,6 +31,7 @@ from .predicting import (
     add_folded,
     add_generator,
     add_imputer,
+    comparing,
     find_predictor,
 )
 from .small_images import explaining_sizes
@@ -72,8 +73,8 @@ class MissingModalityMixin:
         generator: What predicts modalities whose fill is ``predicted``:
             ``linear``, ``conv`` (default), ``unet``, or a dict such as
             ``dict(type='ConvGenerator', hidden=16)``. Needs ``adapter``.
-        imputer: ``dict(type='FeatureImputer', rank=8)``: predict the
-            features of absent streams, which then do not run; see
+        imputer: ``dict(type='FeatureImputer', rank=8, loss=None)``: predict
+            the features of absent streams, which then do not run; see
             :class:`~mmseg_missing.models.imputers.FeatureImputer`. Needs
             ``adapter``.
         folded: ``dict(combination=..., biases=[...], norms=[...],
@@ -244,6 +245,7 @@ class MissingModalityMixin:
         present = self.sampler.draw(there, step, get_rank())
         teacher = self._ask_teacher(inputs, there, metas)
         with (
+            comparing(self, self._banks, inputs, there, present),
             self._seeing(inputs, present, metas) as filled,
             collecting_losses() as side_losses,
         ):
