@@ -71,6 +71,9 @@ def _cut(node: Any, names: list[str]) -> None:
         for key, value in node.items():
             if key in STACK_KEYS and isinstance(value, MutableSequence):
                 node[key] = [m for m in value if _name(m) in names]
+            elif key == 'absence' and isinstance(value, MutableMapping):
+                kept = {'seed', *names}
+                node[key] = {k: v for k, v in value.items() if k in kept}
             else:
                 _cut(value, names)
     elif isinstance(node, (MutableSequence, tuple)):
