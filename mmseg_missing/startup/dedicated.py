@@ -48,6 +48,9 @@ def keep_modalities(cfg: Config, combination: str) -> None:
     channels = backbone.get('in_channels')
     if isinstance(channels, Sequence) and _count(channels) == len(stack):
         backbone.in_channels = _kept(channels, iter(keep))
+    sources = backbone.get('streams_from')
+    if sources:
+        backbone.streams_from = [s for s, kept in zip(sources, keep) if kept]
 
 
 def _count(channels: Sequence[int | Sequence[int]]) -> int:
