@@ -73,6 +73,21 @@ def _is_site(entry: Any) -> bool:
     return _is_text(name) and _is_name(kind) and _is_count(width)
 
 
+def _is_method(entry: Any) -> bool:
+    return (
+        isinstance(entry, list)
+        and len(entry) == 2
+        and _is_name(entry[0])
+        and isinstance(entry[1], dict)
+    )
+
+
+def _is_share(entry: Any) -> bool:
+    return isinstance(entry, list) and all(
+        (n == 0 and type(n) is int) or _is_count(n) for n in entry
+    )
+
+
 def _is_counts(value: Any) -> bool:
     return (
         isinstance(value, dict)
@@ -134,6 +149,8 @@ MORE: dict[str, Callable[[Any], bool]] = {
     'root': _is_text,
     'predictors': _is_predictors,
     'trainable': lambda value: _is_list_of(_is_text, value),
+    'methods': lambda value: _is_list_of(_is_method, value),
+    'shares': lambda value: _is_list_of(_is_share, value),
 }
 
 
@@ -162,9 +179,22 @@ def check_metadata(
     majors = metadata.get('batch_major', [])
     if len(set(names)) < len(names) or not set(majors) <= set(names):
         raise Damaged('its sites name a layer twice, or lack one')
+    _check_shares(metadata)
     stack = stack_of(metadata)
     _check_combinations(metadata, stack)
     _check_shapes(metadata, stack, shapes)
+
+
+def _check_shares(metadata: Mapping[str, Any]) -> None:
+    """Refuse shares of methods that are not what the sites have."""
+    if ('methods' in metadata) != ('shares' in metadata):
+        raise Damaged('it has methods without shares, or shares without')
+    if 'methods' not in metadata:
+        return
+    shares, methods = metadata['shares'], metadata['methods']
+    widths = [width for *_, width in metadata['sites']]
+    if [*map(sum, shares)] != widths or {*map(len, shares)} != {len(methods)}:
+        raise Damaged('the shares of its methods are not those of its sites')
 
 
 class Unregistered(ValueError):
