@@ -1,4 +1,5 @@
 # mmseg-missing train configs/cmnext/cmnext_small-predicted_1xb8-12e_scenes-rgbdt-64x96.py
+# Result: not run yet
 _base_ = 'cmnext_small-ssf_1xb8-12e_scenes-rgbdt-64x96.py'
 # Predicted inputs, paid for by the wide layers: in all no more numbers than
 # scale and shift of every layer.

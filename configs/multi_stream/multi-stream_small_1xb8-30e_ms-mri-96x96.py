@@ -1,4 +1,5 @@
 # mmseg-missing train configs/multi_stream/multi-stream_small_1xb8-30e_ms-mri-96x96.py
+# Result: not run yet
 _base_ = [
     '../_base_/default_runtime.py',
     '../_base_/models/multi-stream_small.py',

@@ -176,8 +176,8 @@ def adapter_share(network: nn.Module) -> str:
 
 
 def _share(root: nn.Module, base: int) -> str:
-    shared = sum(p.numel() for p in root.adapters.predictors.parameters())
-    numbers = root.adapters.rows.width + shared
+    numbers = root.adapters.num_parameters
+    shared = numbers - root.adapters.rows.width
     predict = f' ({shared:,} of them predict what is absent)' if shared else ''
     return (
         f'{numbers:,} numbers for a combination{predict}, '
