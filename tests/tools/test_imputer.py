@@ -1,5 +1,7 @@
 """Features of absent streams on the command line: fitted, trained, folded."""
 
+import json
+
 import pytest
 import torch
 
@@ -47,6 +49,23 @@ def test_fit_changes_what_misses_something_alone(base, fitted, score):
         'prompts': 4,
     }
     assert tensors[KEY].abs().max() > 0
+
+
+def test_analyze_puts_it_to_the_test(run, base, fitted, tmp_path, capsys):
+    options = '--images', 4, '--batch-size', 2, '--present', 'rgb+depth'
+    files = *base, '--adapter', fitted, '--out', tmp_path
+    run('analyze_modalities.py', *files, '--imputer', *options)
+    found = json.loads((tmp_path / 'imputer.json').read_text())
+    assert list(found['r2']) == ['rgb+depth']
+    [shares] = found['r2']['rgb+depth'].values()
+    assert len(shares) == 4 and max(shares) <= 1
+    assert set(found['miou']['rgb+depth']) == {
+        'imputed',
+        'shuffled',
+        'mean',
+        'oracle',
+    }
+    assert 'thermal from rgb+depth' in capsys.readouterr().out
 
 
 def test_training_starts_at_the_fit_and_moves(imputing, fitted):

@@ -32,6 +32,7 @@ from .predicting import (
     add_generator,
     add_imputer,
     build_networks,
+    comparing,
     find_predictor,
 )
 from .small_images import explaining_sizes
@@ -79,8 +80,8 @@ class MissingModalityMixin:
             a dict such as ``dict(type='ConvGenerator', hidden=16)``. With
             ``holes=dict(depth=0.0)`` it completes what is there in part
             too. Needs ``adapter``.
-        imputer: ``dict(type='FeatureImputer', rank=8)``: predict the
-            features of absent streams, which then do not run; see
+        imputer: ``dict(type='FeatureImputer', rank=8, loss=None)``: predict
+            the features of absent streams, which then do not run; see
             :class:`~mmseg_missing.models.imputers.FeatureImputer`. Needs
             ``adapter``.
         folded: ``dict(combination=..., biases=[...], norms=[...],
@@ -254,6 +255,7 @@ class MissingModalityMixin:
         present = self.sampler.draw(there, step, get_rank())
         teacher = self._ask_teacher(inputs, there, metas)
         with (
+            comparing(self, self._banks, inputs, there, present),
             self._seeing(inputs, present, metas) as filled,
             collecting_losses() as side_losses,
             hearing_samples(self.sampler.listens) as heard,

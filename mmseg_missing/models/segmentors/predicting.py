@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
+import torch
 from mmengine.model import BaseModule
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
 from ...adapters import AdapterBank
+from ...context import telling
 from ...external import EXTERNAL, Network, check_network
 from ...fill import is_predicted, usual
 from ...present import keys
 from ...values import naming, part, settings
-from ..imputers import FeatureImputer, FillGenerator
+from ..imputers import FeatureImputer, FillGenerator, Hidden
 
 INPUT, FEATURES = 'input', 'features'  # names of predictors
 # Short names of generators.
@@ -171,14 +174,23 @@ def build_imputer(
             '`MultiStreamBackbone`, or leave `model.imputer` out and set '
             "`model.fill='predicted'`"
         )
-    with naming('model.imputer'):
-        return MODELS.build(
-            {
-                **config,
-                'channels': stream_channels(backbone),
-                'num_streams': len(segmentor.stack),
-            }
+    own = {
+        'channels': stream_channels(backbone),
+        'num_streams': len(segmentor.stack),
+    }
+    if set(own) & set(config):
+        raise ValueError(
+            '`model.imputer` gets `channels` and `num_streams` of the '
+            f'streams, got {config!r}; leave them out'
         )
+    with naming('model.imputer'):
+        imputer = MODELS.build({**config, **own})
+    if not isinstance(imputer, FeatureImputer):
+        raise ValueError(
+            '`model.imputer` takes a dict of a FeatureImputer, got '
+            f'{config["type"]}'
+        )
+    return imputer
 
 
 def add_folded(
@@ -240,3 +252,40 @@ class Imputing:
         used = enumerate(map(any, zip(*keys(self.present))))
         streams = [run(m) if is_used else None for m, is_used in used]
         return self.imputer(streams, self.present)
+
+
+@contextmanager
+def comparing(
+    segmentor: nn.Module,
+    banks: Sequence[AdapterBank],
+    inputs: Tensor,
+    there: Tensor,
+    shown: Tensor,
+) -> Iterator[None]:
+    """Tell an imputer with a loss what a step hides from the student.
+
+    Never what a sample lacks itself.
+
+    Args:
+        segmentor: With or without an imputer.
+        banks: Of its adapters.
+        inputs: (n, sum C, h, w), normalised.
+        there: (n, M) bool on the CPU, what the samples have.
+        shown: (n, M) bool, what of it the student sees.
+    """
+    imputer = segmentor.imputer
+    if imputer is None or imputer.loss is None or not imputer.is_fitted:
+        yield
+        return
+    hidden: dict[int, Hidden] = {}
+    with ExitStack() as blocks, torch.no_grad():
+        for bank in banks:
+            blocks.enter_context(bank.bypassed())
+        for m, is_hidden in enumerate((there & ~shown).T):
+            if not is_hidden.any():
+                continue
+            rows = is_hidden.nonzero()[:, 0].to(inputs.device)
+            [levels] = segmentor.backbone.stream_levels(inputs[rows], [m])
+            hidden[m] = Hidden(rows, levels)
+    with telling({imputer: hidden}):
+        yield
