@@ -29,6 +29,9 @@ CAUSES = (
     'returning',
 )
 FROZEN, CONSTANT, NOT_FINITE, MISSING, RETURNING = range(5, 10)
+# Scores of what has not to be measured, so that the last of them counts.
+CERTAIN = (1e6, 1e7, 1e8, 1e9)
+MOST = 1e5  # of what is measured
 QUANTILE = 0.999
 # Nobody worries below: shares of pixels, standard deviations.
 LEAST_SATURATED, LEAST_OUTSIDE, LEAST_DISPLACED = 0.02, 0.01, 0.5
@@ -44,7 +47,7 @@ class Verdict:
     Args:
         names: Of the modalities.
         states: (n, M) places in :data:`STATES`.
-        scores: (n, M); above 1 is worse than clean images are, infinite
+        scores: (n, M); above 1 is worse than clean images are, 1e6 and more
             where nothing has to be measured.
         causes: (n, M) places in :data:`CAUSES`: what the score rests on.
     """
@@ -109,6 +112,8 @@ class SensorMonitor:
         self.stack, self.stems = stack, dict(stems)
         self.clean = {key: value.cpu() for key, value in clean.items()}
         self.quantile, self.images = quantile, images
+        kinds = [f'{n}.{k}' for n in stack.names for k in CAUSES[:2]]
+        self._keys = [k for k in kinds if f'{k}.mean' in clean]
         ours = _shapes(stack, stems)
         theirs = {key: tuple(value.shape) for key, value in clean.items()}
         if ours != theirs:
@@ -117,6 +122,35 @@ class SensorMonitor:
                 f'the clean statistics {key!r} have the shape '
                 f'{theirs.get(key)}, this network needs {ours.get(key)}'
             )
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """Put all distances into two products, which are quick."""
+        clean = self.clean
+        self._mean, self._std = (
+            torch.cat([clean[f'{key}.{what}'] for key in self._keys])
+            for what in ('mean', 'std')
+        )
+        inverses = [clean[f'{key}.inverse'] for key in self._keys]
+        self._inverse = torch.block_diag(*inverses)
+        self._sums = torch.zeros(len(self._mean), len(self.stack) * 2)
+        start = 0
+        for key, inverse in zip(self._keys, inverses):
+            name, _, kind = key.rpartition('.')
+            place = self.stack.index(name), CAUSES.index(kind)
+            end = start + len(inverse)
+            weight = 1 / (len(inverse) * clean['limits'][place])
+            self._sums[start:end, 2 * place[0] + place[1]] = weight
+            start = end
+        stuck = clean['limits'][:, 2].clamp(min=LEAST_SATURATED)
+        outside = torch.full_like(stuck, LEAST_OUTSIDE)
+        self._shares = torch.stack((stuck, outside), 1)
+        self._pairs = clean['pairs'].clamp(min=LEAST_DISPLACED)
+
+    def _over_channels(self, numbers: Tensor) -> Tensor:
+        """Return the largest of each modality: (n, sum C, k) to (n, M, k)."""
+        parts = self.stack.slices.values()
+        return torch.stack([numbers[:, part].amax(1) for part in parts], 1)
 
     @classmethod
     @torch.no_grad()
@@ -181,55 +215,40 @@ class SensorMonitor:
             previous: The inputs before these, of the same sensors.
         """
         seen = _look(inputs, self.stack, self.stems, self.clean)
-        ends = torch.stack((seen['low'], seen['high']), 2)
-        parts = self.stack.slices.values()
-        finite = ends.isfinite().all(2)
-        is_finite = torch.stack([finite[:, p].all(1) for p in parts], 1)
-        flat = seen['low'] == seen['high']
-        is_flat = torch.stack([flat[:, p].all(1) for p in parts], 1)
-        usable = present & is_finite & ~is_flat
-        measured = self._measure(seen, usable)
-        scores, causes = measured.max(2)
-        scores = torch.where(usable, scores, 0.0)
-        states = torch.where(scores > 1, DEGRADED, WHOLE)
-        is_frozen = self._is_frozen(inputs, previous)
-        for where, cause, state in (
-            (is_frozen, FROZEN, DEGRADED),
-            (is_flat, CONSTANT, ABSENT),
-            (~is_finite, NOT_FINITE, ABSENT),
-            (~present, MISSING, ABSENT),
-        ):
-            scores = scores.masked_fill(where, torch.inf)
-            causes = causes.masked_fill(where, cause)
-            states = states.masked_fill(where, state)
+        low, high = seen['low'], seen['high']
+        broken = ~(low.isfinite() & high.isfinite())
+        alive = low != high
+        changed = torch.ones_like(alive)
+        if previous is not None and previous.shape == inputs.shape:
+            changed = (inputs != previous).flatten(2).any(2).cpu()
+        flags = torch.stack((changed, alive, broken), 2)
+        table = torch.stack((seen['stuck'], seen['outside']), 2)
+        table = self._over_channels(torch.cat((table, flags.float()), 2))
+        is_moving, is_alive, is_broken = table[..., 2:].bool().unbind(2)
+        certain = (~is_moving, ~is_alive, is_broken, ~present)
+        usable = present & is_alive & ~is_broken
+        measured = torch.cat(
+            (
+                self._distances(seen),
+                table[..., :2] / self._shares,
+                _blamed(seen['pairs'] / self._pairs, usable)[..., None],
+            ),
+            2,
+        ).nan_to_num(0.0, MOST)
+        known = torch.stack(certain, 2) * torch.tensor(CERTAIN)
+        numbers = torch.cat((measured.clamp(max=MOST), known), 2)
+        scores, causes = numbers.max(2)
+        states = WHOLE - (scores > 1).long() - (scores > CERTAIN[0]).long()
         return Verdict(self.stack.names, states, scores, causes)
 
-    def _measure(self, seen: Mapping[str, Tensor], usable: Tensor) -> Tensor:
-        """Return what is measured over its limit, (n, M, 5)."""
-        found = torch.zeros(*usable.shape, 5)
-        limits = self.clean['limits']
-        for index, name in enumerate(self.stack.names):
-            for place, kind in enumerate(CAUSES[:2]):
-                key = f'{name}.{kind}'
-                if key in seen:
-                    far = _distance(seen[key], *_moments(self.clean, key))
-                    found[:, index, place] = far / limits[index, place]
-            part = self.stack.slices[name]
-            least = limits[index, 2].clamp(min=LEAST_SATURATED)
-            found[:, index, 2] = seen['stuck'][:, part].amax(1) / least
-            outside = seen['outside'][:, part].amax(1)
-            found[:, index, 3] = outside / LEAST_OUTSIDE
-        limit = self.clean['pairs'].clamp(min=LEAST_DISPLACED)
-        found[..., 4] = _blamed(seen['pairs'] / limit, usable)
-        return found.nan_to_num(0.0, 0.0, 0.0)
-
-    def _is_frozen(self, inputs: Tensor, previous: Tensor | None) -> Tensor:
-        """Say which images equal their predecessors, (n, M)."""
-        if previous is None or previous.shape != inputs.shape:
-            return torch.zeros(len(inputs), len(self.stack), dtype=torch.bool)
-        same = (inputs == previous).flatten(2).all(2).cpu()
-        parts = self.stack.slices.values()
-        return torch.stack([same[:, part].all(1) for part in parts], 1)
+    def _distances(self, seen: Mapping[str, Tensor]) -> Tensor:
+        """Return features and pictures over their limits, (n, M, 2)."""
+        numbers = torch.cat([seen[key] for key in self._keys], 1)
+        z = (numbers - self._mean) / self._std
+        found = (z @ self._inverse) * z
+        # What is not finite shall not spread to other modalities.
+        found = found.nan_to_num(0.0, MOST)
+        return (found @ self._sums).unflatten(1, (len(self.stack), 2))
 
     def metadata(self) -> dict[str, Any]:
         """Return what a file says of it, beside :attr:`clean`."""
@@ -260,7 +279,10 @@ def _look(
     for name, features in feature_numbers(x, stack, stems).items():
         numbers[f'{name}.features'] = features
     numbers['pairs'] = displacements(x, stack)
-    return {key: value.float().cpu() for key, value in numbers.items()}
+    # One copy, because a device is waited for.
+    widths = [value.shape[1] for value in numbers.values()]
+    values = torch.cat([v.float() for v in numbers.values()], 1).cpu()
+    return dict(zip(numbers, values.split(widths, 1)))
 
 
 def _fitted(key: str, numbers: Tensor) -> dict[str, Tensor]:
@@ -272,12 +294,6 @@ def _fitted(key: str, numbers: Tensor) -> dict[str, Tensor]:
     covariance.diagonal().add_(SHRINKAGE)
     found = {'mean': mean, 'std': std, 'inverse': covariance.inverse().float()}
     return {f'{key}.{what}': value for what, value in found.items()}
-
-
-def _moments(
-    clean: Mapping[str, Tensor], key: str
-) -> tuple[Tensor, Tensor, Tensor]:
-    return tuple(clean[f'{key}.{w}'] for w in ('mean', 'std', 'inverse'))
 
 
 def _distance(
@@ -309,13 +325,17 @@ def _limit(distances: Tensor, quantile: float) -> Tensor:
 def _blamed(pairs: Tensor, usable: Tensor) -> Tensor:
     """Return how far each modality lies beside all others, (n, M).
 
-    Of two the first is the reference, and the other one is blamed.
+    Of two the first is the reference, and the other one is blamed. What is
+    within its limit counts as 0.
 
     Args:
         pairs: (n, M (M - 1) / 2), over their limits.
         usable: (n, M) bool.
     """
     n, m = usable.shape
+    if not (pairs > 1).any():
+        return torch.zeros(n, m)
+    pairs = pairs.where(pairs > 1, 0.0)
     one, other = torch.triu_indices(m, m, 1)
     table = torch.full((n, m, m), torch.inf)
     is_both = usable[:, one] & usable[:, other]

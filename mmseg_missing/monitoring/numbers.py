@@ -17,6 +17,7 @@ from ..modality import Stack
 from .stems import Stem
 
 ROWS = 48
+STEM_ROWS = 24
 # Differences below it, in standard deviations of training, count as none.
 LEAST = 0.03
 # Displacements are looked for up to this share of the height.
@@ -24,9 +25,9 @@ REACH = 0.06
 REGISTERED_ROWS = 96
 
 
-def stride_of(x: Tensor) -> int:
+def stride_of(x: Tensor, rows: int = ROWS) -> int:
     """Return every which row and column is looked at."""
-    return -(-x.shape[-2] // ROWS)
+    return -(-x.shape[-2] // rows)
 
 
 def picture_numbers(x: Tensor) -> Tensor:
@@ -51,7 +52,9 @@ def picture_numbers(x: Tensor) -> Tensor:
     return torch.stack(numbers, 2)
 
 
-def feature_numbers(x: Tensor, stack: Stack, stems: Mapping[str, Stem]):
+def feature_numbers(
+    x: Tensor, stack: Stack, stems: Mapping[str, Stem]
+) -> dict[str, Tensor]:
     """Return mean and log-std of every channel of the stems.
 
     Args:
@@ -62,13 +65,13 @@ def feature_numbers(x: Tensor, stack: Stack, stems: Mapping[str, Stem]):
     Returns:
         (n, 2 C) per modality with a stem.
     """
-    s = stride_of(x)
+    s = stride_of(x, STEM_ROWS)
     small, found = x[..., ::s, ::s], {}
     for name, stem in stems.items():
-        y = stem(small[:, stack.slices[name]]).float()
-        mean = y.mean((2, 3))
-        spread = _log_rms(y - mean[..., None, None])
-        found[name] = torch.cat((mean, spread), 1)
+        y = stem(small[:, stack.slices[name]]).float().flatten(2)
+        mean = y.mean(2)
+        spread = (y.square().mean(2) - mean.square()).clamp(min=LEAST**2)
+        found[name] = torch.cat((mean, spread.log() / 2), 1)
     return found
 
 
@@ -111,19 +114,19 @@ def displacements(x: Tensor, stack: Stack) -> Tensor:
     """
     k = -(-x.shape[-2] // REGISTERED_ROWS)
     x = F.avg_pool2d(x, k) if k > 1 else x
-    across = (x[..., 1:, 1:] - x[..., 1:, :-1]).square()
-    squares = across + (x[..., 1:, 1:] - x[..., :-1, 1:]).square()
-    edges = torch.stack(
-        [squares[:, part].sum(1) for part in stack.slices.values()], 1
-    ).sqrt()
-    edges = edges - edges.mean((2, 3), keepdim=True)
-    waves = torch.fft.rfft2(edges.float())
+    greys = [x[:, part].mean(1) for part in stack.slices.values()]
+    grey = torch.stack(greys, 1).float()
+    here = grey[..., :-1, :-1]
+    edges = (grey[..., :-1, 1:] - here).abs()
+    edges += (grey[..., 1:, :-1] - here).abs()
+    edges -= edges.mean((2, 3), keepdim=True)
+    # Powers of 2 are much faster than the primes that a size may have.
+    size = [-(-side // 32) * 32 for side in edges.shape[2:]]
+    waves = torch.fft.rfft2(edges, size)
     one, other = torch.triu_indices(len(stack), len(stack), 1)
-    found = torch.fft.irfft2(
-        waves[:, one] * waves[:, other].conj(), edges.shape[2:]
-    )
+    found = torch.fft.irfft2(waves[:, one] * waves[:, other].conj(), size)
     spread = found.square().mean((2, 3)).sqrt().clamp(min=1e-12)
-    reach = min(max(round(REACH * x.shape[-2]), 2), min(found.shape[2:]) // 2)
+    reach = min(max(round(REACH * x.shape[-2]), 2), min(edges.shape[2:]))
     near = torch.cat((found[..., -reach:, :], found[..., : reach + 1, :]), 2)
     near = torch.cat((near[..., -reach:], near[..., : reach + 1]), 3)
     return (near.amax((2, 3)) - found[..., 0, 0]) / spread

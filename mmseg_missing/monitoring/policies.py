@@ -38,8 +38,7 @@ def drop(present: Tensor, verdict: Verdict) -> Tensor:
                 'NaN or infinity; leave this sample out'
             )
         scores = verdict.scores[row].masked_fill(~may, torch.inf)
-        best = scores.masked_fill(may & scores.isinf(), 1e30).argmin()
-        kept[row, best] = True
+        kept[row, scores.argmin()] = True
     return kept
 
 

@@ -188,7 +188,7 @@ def test_what_is_missing_is_not_looked_at(monitor):
     present = torch.tensor([[True, False, True]])
     verdict = monitor(x, present.expand(2, -1))
     assert [CAUSES[c] for c in verdict.causes[:, 1]] == ['missing'] * 2
-    assert verdict.words()[0]['depth'] == 'absent (missing, inf)'
+    assert verdict.words()[0]['depth'] == 'absent (missing, 1e+09)'
     assert verdict.words()[0]['rgb'] == 'whole'
 
 
@@ -203,7 +203,9 @@ def test_drop_keeps_the_best_of_bad_sensors(monitor):
     assert kept.tolist() == [[True, False, True], [True, False, False]]
     assert Watch(monitor, 'trust')(x, present).all()
     x[1] = float('nan')
-    with pytest.raises(ValueError, match='no sensor .*rgb, depth, event hold'):
+    with pytest.raises(
+        ValueError, match=r'no sensor .*rgb, depth, event hold'
+    ):
         drop(present, monitor(x, present))
 
 
@@ -214,7 +216,7 @@ def test_other_numbers_are_refused(monitor):
         SensorMonitor(STACK, monitor.stems, clean)
     with pytest.raises(ValueError, match='at least 10 images, got 4'):
         SensorMonitor.learn(STACK, {}, [scenes(4, 0)])
-    with pytest.raises(ValueError, match="policy 'guess'.*trust, drop"):
+    with pytest.raises(ValueError, match=r"policy 'guess'.*trust, drop"):
         Watch(monitor, 'guess')
 
 
