@@ -14,12 +14,14 @@ from .file_checks import ADDED, PREDICTORS
 
 # What must be the same in a file and in the network that takes it.
 _SAME = (
+    'methods',
     'method',
     'options',
     'stack',
     'rows',
     'row_options',
     'sites',
+    'shares',
     'identity',
     'predictors',
     'trainable',
@@ -33,6 +35,8 @@ KEYS = {
     'row_options': 'rows',
 }
 _WORDS = {
+    'methods': 'list of methods',
+    'shares': 'choice of sites',
     'sites': 'choice of sites',
     'predictors': 'choice of `model.imputer` and `model.generator`',
     'trainable': 'choice of `model.trainable`',
@@ -96,7 +100,7 @@ def check_same(
         theirs = found.get(key, ours if key in ADDED else [])
         if key == 'options' and theirs == _as_read(options):
             continue
-        if ours != theirs:
+        if ours != theirs and (ours or theirs):  # nothing may be {} or []
             raise ValueError(
                 f'{str(path)!r} is for another {_WORDS.get(key, key)}: '
                 + _difference(key, ours, theirs)

@@ -78,7 +78,8 @@ def parser() -> argparse.ArgumentParser:
         choices=PROTOCOLS,
         default='EMM',
         help='EMM (default): modalities are missing; RMM: their values are, '
-        'by chance; NM: noise; faults: each on each modality',
+        'by chance; RMM-blocks: in blocks; NM: noise; faults: each on each '
+        'modality',
     )
     parser.add_argument(
         '--faults',
