@@ -44,7 +44,7 @@ def trained(request, load, files, tmp_path):
 
 
 def test_an_adapter_file_is_enough(trained, load, files):
-    cfg, network, path = trained
+    _, network, path = trained
     base = init_model(
         load(model__fill=FILL | {'rgb': 'zero', 'depth': 'copy:rgb'}),
         files.base,

@@ -185,7 +185,7 @@ def test_in_a_network(networks, holed, make_samples):
 
 
 def test_the_teacher_is_the_bare_base(networks, holed, make_samples):
-    base, model = networks
+    _, model = networks
     stir(model.generator)
     present = torch.ones(2, 2, dtype=torch.bool)
     with model._seeing(holed, present, [], bare=True) as filled:
