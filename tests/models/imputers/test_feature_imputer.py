@@ -242,7 +242,20 @@ def test_needs_adapters_and_streams_apart():
         build(backbone=cmnext, imputer={}, adapter={'type': 'ScaleShift'})
 
 
-@pytest.mark.parametrize('value', [{'rank': 0}, {'prompts': -1}, {'rnk': 2}])
+def test_another_stack_is_refused(moved, tmp_path):
+    path = tmp_path / 'adapter.safetensors'
+    save_adapter(moved, path, {'fill': moved.fill, 'root': ''})
+    stack = [*STACK[:2], {'name': 'nir', 'channels': 1}]
+    other = build(
+        stack=stack, adapter={'type': 'ScaleShift'}, imputer={'rank': 3}
+    )
+    with pytest.raises(ValueError, match=r'thermal.*nir'):
+        load_adapter(other, path)
+
+
+@pytest.mark.parametrize(
+    'value', [{'rank': 0}, {'prompts': -1}, {'rnk': 2}, {'type': 'SumFusion'}]
+)
 def test_bad_values_are_named(value):
     with pytest.raises((TypeError, ValueError), match=r'model\.imputer'):
         build(imputer=value, adapter={'type': 'ScaleShift'})
