@@ -1,6 +1,9 @@
 # mmseg-missing train configs/multi_stream/two-stream_efficientnet-lite0-ssf_1xb8-20e_nyuv2-13-rgbd-96x128.py
 # Result: not run yet
-_base_ = ['two-stream_efficientnet-lite0_1xb8-30e_nyuv2-13-rgbd-96x128.py', '../_base_/adapt.py']
+_base_ = [
+    'two-stream_efficientnet-lite0_1xb8-30e_nyuv2-13-rgbd-96x128.py',
+    '../_base_/adapt.py',
+]
 base = 'work_dirs/two-stream_efficientnet-lite0_1xb8-30e_nyuv2-13-rgbd-96x128/epoch_30.pth'
 # A convolution and the norm behind it need one affine map, not two, and the
 # six times wider expansion none: 0.7 % of the parameters instead of 2.5 %.

@@ -14,9 +14,7 @@ palette = [[0, 0, 0], [160, 160, 160], [220, 60, 60]]
 train_pipeline = [
     dict(type='LoadModalities'),
     dict(type='LoadLabel', num_classes=3),
-    dict(
-        type='RandomCropModalities', crop_size=(96, 96), cat_max_ratio=0.75
-    ),
+    dict(type='RandomCropModalities', crop_size=(96, 96), cat_max_ratio=0.75),
     dict(type='RandomFlipModalities', prob=0.5),
     dict(type='PackModalities'),
 ]
