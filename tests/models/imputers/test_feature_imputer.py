@@ -15,6 +15,7 @@ from mmseg_missing.adapters import (
     start_from,
 )
 from mmseg_missing.adapters.fitting.ridge import StreamMoments, ridge_maps
+from mmseg_missing.engine.fitting import fit_imputer
 from mmseg_missing.models.imputers import FeatureImputer
 from mmseg_missing.models.imputers.feature_imputer import LevelImputer
 
@@ -150,6 +151,61 @@ def test_only_imputer_and_rows_learn(network):
     assert any('.rows.' in n for n in moved)
 
 
+def test_bitfit_of_the_encoders_learns_beside_it(base):
+    """Biases of present streams and the imputer, nothing else."""
+    sites = [r'backbone\.streams\..*']
+    model = build(
+        adapter={'type': 'Bias', 'sites': sites}, imputer={'rank': 3}
+    )
+    model.load_state_dict(base.state_dict(), strict=False)
+    model.imputer.fitted.fill_(1)
+    biases = {
+        name.rpartition('.')[0]: p.numel()
+        for name, p in base.backbone.streams.named_parameters()
+        if name.endswith('.bias')
+    }
+    assert sum(model.adapters.widths) == sum(biases.values()) > 0
+    assert len(model.adapters.sites) == len(biases)
+    model.train()
+    x = torch.randn(2, 5, *SIZE)
+    out = model(x, samples(SOME, SOME), mode='tensor')
+    out.square().mean().backward()
+    learns = {n for n, p in model.named_parameters() if p.grad is not None}
+    assert {name.split('.')[1] for name in learns} == {'rows', 'predictors'}
+    model.eval()
+    assert torch.equal(run(model, x, ALL, ALL), run(base, x, ALL, ALL))
+
+
+def test_fit_takes_images_that_lack_modalities(network):
+    """They count for what they have; of the rest nothing is seen."""
+
+    def fitted(spoil):
+        torch.manual_seed(0)
+        images = torch.randn(6, 5, *SIZE)
+        flags = [
+            ALL,
+            SOME,
+            (True, True, False),
+            ALL,
+            SOME,
+            (False, True, True),
+        ]
+        if spoil:
+            images[1, 3] = images[4, 3] = images[5, :3] = float('nan')
+            images[2, 4] += 9
+        dataset = [
+            {'inputs': x, 'data_samples': sample}
+            for x, sample in zip(images, samples(*flags))
+        ]
+        assert fit_imputer(network, dataset, 3, 2) == 6
+        state = network.imputer.state_dict()
+        return {key: value.clone() for key, value in state.items()}
+
+    first, other = fitted(False), fitted(True)
+    assert all(torch.equal(first[key], other[key]) for key in first)
+    assert first['levels.0.std'].std() > 0
+
+
 def test_file_keeps_it(moved, base, tmp_path):
     path = tmp_path / 'adapter.safetensors'
     save_adapter(moved, path, {'fill': moved.fill, 'root': ''})
@@ -242,7 +298,20 @@ def test_needs_adapters_and_streams_apart():
         build(backbone=cmnext, imputer={}, adapter={'type': 'ScaleShift'})
 
 
-@pytest.mark.parametrize('value', [{'rank': 0}, {'prompts': -1}, {'rnk': 2}])
+def test_another_stack_is_refused(moved, tmp_path):
+    path = tmp_path / 'adapter.safetensors'
+    save_adapter(moved, path, {'fill': moved.fill, 'root': ''})
+    stack = [*STACK[:2], {'name': 'nir', 'channels': 1}]
+    other = build(
+        stack=stack, adapter={'type': 'ScaleShift'}, imputer={'rank': 3}
+    )
+    with pytest.raises(ValueError, match=r'thermal.*nir'):
+        load_adapter(other, path)
+
+
+@pytest.mark.parametrize(
+    'value', [{'rank': 0}, {'prompts': -1}, {'rnk': 2}, {'type': 'SumFusion'}]
+)
 def test_bad_values_are_named(value):
     with pytest.raises((TypeError, ValueError), match=r'model\.imputer'):
         build(imputer=value, adapter={'type': 'ScaleShift'})
