@@ -19,6 +19,7 @@ from ..corruptions import FAULTS, SEVERITIES
 from ..engine.checkpoints import read_checkpoint
 from ..evaluation.protocols import PROTOCOLS, Protocol
 from ..modality import Stack
+from ..monitoring import POLICIES
 from ..startup.adapter_configs import has_adapter
 from ..startup.dedicated import keep_modalities
 from ..startup.plan import (
@@ -94,6 +95,14 @@ def parser() -> argparse.ArgumentParser:
         metavar='S',
         help='of faults: 1 to 5; default: all',
     )
+    parser.add_argument(
+        '--policy',
+        choices=POLICIES,
+        default='trust',
+        help='trust (default): believe every sensor; drop: treat one that '
+        'looks ill as missing, by what `fit --by monitor` added to the '
+        'adapter file',
+    )
     parser.add_argument('--tta', action='store_true', help='multi-scale, flip')
     parser.add_argument(
         '--out',
@@ -125,6 +134,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             fill=args.fill,
             tta=args.tta,
             protocol=protocol_of(cfg, args),
+            policy=args.policy,
             out=args.out,
         )
     what_next(cfg, args)
