@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,18 +12,29 @@ from mmengine.registry import init_default_scope
 from mmengine.runner import set_random_seed
 from mmseg.registry import DATASETS, MODELS
 from torch import nn
+from torch.utils.data import Dataset
 
-from ..adapters import adapted, adapter_prefixes, load_base, save_adapter
+from ..adapters import (
+    adapted,
+    adapter_prefixes,
+    load_base,
+    read_adapter,
+    save_adapter,
+)
 from ..adapters.fitting.closed_form import FITS
 from ..adapters.fitting.norm_statistics import find_batch_norms
 from ..engine.checkpoints import read_checkpoint
 from ..engine.fitting import RIDGE, fit_segmentor
+from ..engine.monitoring import MONITOR, fit_monitor
+from ..monitoring import add_monitor
 from ..startup.adapter_configs import adapter_config, has_adapter
 from ..startup.checks import require
 from ..startup.classes import check_classes
 from ..startup.looking import held_out, mean_ious
 from ..startup.sentences import naming_section
-from .model import configure
+from ..values import data_sets
+from .inferencer import one_dataset
+from .model import configure, init_model
 
 # Keys of the config.
 NEEDED = (
@@ -30,7 +42,7 @@ NEEDED = (
     'train_dataloader.dataset',
     'train_dataloader.batch_size',
 )
-KINDS = (*FITS, RIDGE)
+KINDS = (*FITS, RIDGE, MONITOR)
 
 
 @dataclass(frozen=True)
@@ -41,7 +53,8 @@ class Fitted:
         combinations: In the file.
         seen: Training images that were looked at.
         kept: Other training images, on which it was scored.
-        before: mIoU of each combination; empty where nothing is labelled.
+        before: mIoU of each combination; empty where nothing is labelled,
+            or no adapter changed.
         after: The same with the adapters.
     """
 
@@ -68,7 +81,8 @@ def fit(
     Args:
         cfg: Of the base or its adapted sibling; its adapters are set.
         checkpoint: Of the base.
-        out: Adapter file to write.
+        out: Adapter file to write; for ``monitor`` one that is there, to
+            which clean statistics of the sensors are added.
         by: A key of ``KINDS``.
         batches: Of training images to look at.
         present: Combinations; default: all.
@@ -79,6 +93,8 @@ def fit(
     Raises:
         ValueError: files that do not belong together.
     """
+    if by == MONITOR:
+        return _add_monitor(cfg, checkpoint, out, batches, device, seed)
     model = adapted_base(cfg, checkpoint, by, sites).to(device)
     set_random_seed(seed)
     loader = cfg.train_dataloader
@@ -95,6 +111,35 @@ def fit(
     extra = {'fill': model.fill, 'root': name, 'fitted_by': by}
     written = tuple(save_adapter(root, out, extra))
     return Fitted(written, seen, len(kept), before, after)
+
+
+def _add_monitor(
+    cfg: Config,
+    checkpoint: str | Path,
+    path: str | Path,
+    batches: int,
+    device: str,
+    seed: int,
+) -> Fitted:
+    """Add clean statistics to an adapter file."""
+    metadata, _ = read_adapter(path)
+    model = init_model(cfg, checkpoint, path, device)
+    dataset = clean_images(cfg)
+    size = cfg.train_dataloader.batch_size
+    monitor = fit_monitor(model, dataset, batches, size, seed)
+    add_monitor(path, monitor)
+    names = tuple(metadata['combinations'])
+    return Fitted(names, monitor.images, 0, {}, {})
+
+
+def clean_images(cfg: Config) -> Dataset:
+    """Return training images, as the pipeline of the test shows them."""
+    chosen = copy.deepcopy(require(cfg, 'train_dataloader.dataset'))
+    shown = one_dataset(require(cfg, 'test_dataloader'))
+    for dataset in data_sets(chosen):
+        dataset['pipeline'] = copy.deepcopy(require(shown, 'pipeline'))
+    with naming_section('train_dataloader', cfg.filename):
+        return DATASETS.build(chosen)
 
 
 def adapted_base(

@@ -22,9 +22,11 @@ from ..datasets.pipeline import complete_pipeline
 from ..datasets.transforms.encoding import find_encoder
 from ..datasets.transforms.file_format import is_nodata, nodata_in_unit
 from ..modality import Modality, Stack
+from ..monitoring import Stream
+from ..present import of_samples
 from ..startup.checks import require
 from ..values import data_sets
-from .model import AdapterFiles, init_model
+from .model import AdapterFiles, init_model, watch_of
 
 LOADERS = ('LoadModalities', 'LoadLabel')
 # A frame's mean lies this many std from the mean of training: another unit.
@@ -42,7 +44,11 @@ class Inferencer:
     the data sets do: RGB in this order, no turning by an orientation tag, no
     scaling.
 
-    Args: those of :func:`mmseg_missing.apis.init_model`.
+    Args: those of :func:`mmseg_missing.apis.init_model`, and
+        policy: What becomes of sensors that are ill: ``trust`` (they are
+            believed), ``drop`` (they count as absent).
+        monitor: Adapter file with the clean statistics by which they are
+            judged (``mmseg-missing fit --by monitor``); default: `adapter`.
     """
 
     def __init__(
@@ -52,8 +58,11 @@ class Inferencer:
         adapter: AdapterFiles = None,
         device: str = 'cpu',
         trust: bool = False,
+        policy: str = 'trust',
+        monitor: AdapterFiles = None,
     ) -> None:
         self.model = init_model(config, checkpoint, adapter, device, trust)
+        self.watch = watch_of(self.model, monitor or adapter, policy)
         dataset = one_dataset(require(self.model.cfg, 'test_dataloader'))
         modalities = dataset.get('modalities') or list(self.model.stack.names)
         steps = [
@@ -70,7 +79,11 @@ class Inferencer:
         self._warned: set[str] = set()
 
     @torch.no_grad()
-    def __call__(self, frame: Mapping[str, np.ndarray | None]) -> np.ndarray:
+    def __call__(
+        self,
+        frame: Mapping[str, np.ndarray | None],
+        stream: Stream | None = None,
+    ) -> np.ndarray:
         """Return the class of every pixel.
 
         Args:
@@ -80,6 +93,8 @@ class Inferencer:
                 encodes depth while it reads (disparity, HHA, normals), so
                 does this; pixels that its ``nodata`` marks become the mean
                 here, too. What is left out or None is absent.
+            stream: What is remembered of one rig of sensors, the frames in
+                order, where sensors are judged.
 
         Returns:
             (H, W) uint8, in the size of the frame.
@@ -96,14 +111,24 @@ class Inferencer:
         """
         sample = self._pipeline(self._results(frame))
         batch = {k: [v] for k, v in sample.items()}
-        (result,) = self.model.test_step(batch)
+        batch = self.model.data_preprocessor(batch, False)
+        if self.watch is not None:
+            self._judge(batch, stream)
+        (result,) = self.model(**batch, mode='predict')
         return result.pred_sem_seg.data[0].to(torch.uint8).cpu().numpy()
+
+    def _judge(self, batch: Mapping[str, Any], stream: Stream | None) -> None:
+        """Let the sample show what its sensors are good for."""
+        [sample] = batch['data_samples']
+        present = of_samples([sample.metainfo], self.model.stack)
+        [kept] = self.watch(batch['inputs'], present, stream)
+        sample.set_metainfo({'present': kept})
 
     def _results(self, frame: Mapping[str, np.ndarray | None]) -> dict:
         """Return what ``LoadModalities`` would have put together."""
         _check_keys(frame, self._inputs)
         arrays = {
-            name: given.loaded(frame[name])
+            name: given.loaded(frame[name], self.watch is None)
             for name, given in self._inputs.items()
             if frame.get(name) is not None
         }
@@ -149,11 +174,16 @@ class _Input:
     encoder: DepthEncoder | None = None
     nodata: tuple[float, ...] = ()
 
-    def loaded(self, values: Any) -> np.ndarray:
-        """Return (H, W, C) as the data set would deliver it."""
+    def loaded(self, values: Any, is_finite: bool = True) -> np.ndarray:
+        """Return (H, W, C) as the data set would deliver it.
+
+        Args:
+            values: Of a frame.
+            is_finite: Whether they have to be; a monitor sees by itself.
+        """
         name = self.modality.name
         channels = 1 if self.encoder else self.modality.channels
-        array = _numbers(values, name, self.nodata)
+        array = _numbers(values, name, self.nodata, is_finite)
         shape = (*array.shape, 1) if array.ndim == 2 else array.shape
         if len(shape) != 3 or shape[2] != channels or not array.size:
             raise ValueError(
@@ -220,7 +250,10 @@ def _check_keys(frame: Any, known: Mapping[str, Any]) -> None:
 
 
 def _numbers(
-    values: Any, name: str, nodata: Sequence[float] = ()
+    values: Any,
+    name: str,
+    nodata: Sequence[float] = (),
+    is_finite: bool = True,
 ) -> np.ndarray:
     """Return finite numbers, uint8 as it is, all else as float32.
 
@@ -228,6 +261,7 @@ def _numbers(
         values: An array, or what makes one.
         name: Of the modality.
         nodata: Values that mark pixels without one, and may be anything.
+        is_finite: Whether all others have to be finite.
     """
     try:
         array = np.asarray(values)
@@ -246,7 +280,7 @@ def _numbers(
         return array
     with np.errstate(over='ignore'):  # found below
         array = array.astype(np.float32)
-    if not (np.isfinite(array) | is_nodata(array, nodata)).all():
+    if is_finite and not (np.isfinite(array) | is_nodata(array, nodata)).all():
         raise ValueError(
             f'modality {name!r} holds NaN, infinity or numbers that float32 '
             'does not; fill these pixels, or leave it out'

@@ -29,6 +29,7 @@ from ..adapters import (
 )
 from ..engine.checkpoints import read_checkpoint
 from ..fill import with_networks
+from ..monitoring import POLICIES, Watch, load_monitor
 from ..remote import Remote, located
 from ..startup.adapter_configs import (
     adapter_config,
@@ -168,6 +169,33 @@ def configure(
             'this checkpoint holds adapters but the config has none; use the '
             'config that it was trained with'
         )
+
+
+def watch_of(
+    model: nn.Module, monitor: AdapterFiles, policy: str
+) -> Watch | None:
+    """Return what judges the sensors of a network; None: nobody has to.
+
+    Args:
+        model: With adapters and the base's weights.
+        monitor: An adapter file with clean statistics.
+        policy: Key of :data:`~mmseg_missing.monitoring.POLICIES`.
+
+    Raises:
+        ValueError: unknown policy, no file, none with clean statistics, or
+            those of another network.
+    """
+    POLICIES.find('policy', policy)
+    if policy == 'trust':
+        return None
+    roots, files = [*adapted(model)], _as_list(monitor)
+    if not files or not roots:
+        raise ValueError(
+            f'the policy {policy!r} needs an adapter file with clean '
+            'statistics, got none; make one by `mmseg-missing fit`, add them '
+            'by `mmseg-missing fit --by monitor`, and give it as `--adapter`'
+        )
+    return Watch(load_monitor(roots[0][1], files[0]), policy)
 
 
 def _as_list(adapter: AdapterFiles) -> list[Path | Remote]:

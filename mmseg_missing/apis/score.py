@@ -22,7 +22,7 @@ from ..evaluation.protocols import EMM, Protocol
 from ..startup.checks import require
 from ..startup.classes import check_classes
 from ..values import data_sets
-from .model import AdapterFiles, configure, load_weights
+from .model import AdapterFiles, configure, load_weights, watch_of
 from .runner import build_runner
 
 # Keys of the config.
@@ -54,6 +54,7 @@ def score(
     fill: str | None = None,
     tta: bool = False,
     protocol: Protocol = EMM,
+    policy: str = 'trust',
     out: str | Path | None = None,
     base: str | Path | None = None,
 ) -> Report | ConditionTable:
@@ -69,6 +70,8 @@ def score(
             config or adapter file.
         tta: Scale and flip.
         protocol: How sensors fail, see :meth:`Protocol.parse`.
+        policy: What a monitor's verdicts lead to; see
+            :data:`mmseg_missing.monitoring.POLICIES`.
         out: Folder for the report, or the table of a protocol.
         base: Report of the same network without adapters, or its folder; the
             tables then say what was won back.
@@ -99,6 +102,7 @@ def score(
     network, loader = network_of(runner.model), runner.test_loop.dataloader
     load_weights(network, found, checkpoint, adapter)
     check_classes(network, loader.dataset, found, checkpoint)
+    runner.test_loop.set_watch(watch_of(network, adapter, policy))
     show_progress(runner, len(loader))
     if protocol != EMM:
         return protocol.run(runner, out)

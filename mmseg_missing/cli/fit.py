@@ -1,6 +1,7 @@
 """Repair a network without training, in closed form.
 
 Adapters are scored before and after, on training images that were kept out.
+`--by monitor` adds clean statistics of the sensors to an adapter file.
 
 Example:
   mmseg-missing fit NAME work_dirs/NAME/epoch_30.pth fitted.safetensors
@@ -16,7 +17,8 @@ from pathlib import Path
 from prettytable import PrettyTable
 
 from ..apis.fit import KINDS, NEEDED, Fitted, adapted_base, fit
-from ..apis.model import load_config
+from ..apis.model import init_model, load_config
+from ..engine.monitoring import MONITOR
 from ..evaluation import check_writable
 from ..startup.checks import check_device, require
 from ..startup.looking import held_out
@@ -52,7 +54,8 @@ def parser() -> argparse.ArgumentParser:
         default='moments',
         help='moments (default): bring features closest to those of the full '
         'input; norm_statistics: re-estimate the batch norms; ridge: predict '
-        'the features of absent streams',
+        'the features of absent streams; monitor: add to an adapter file '
+        'what clean sensors look like, for `--policy`',
     )
     add_number(parser, '--batches', 32, 'training batches to look at')
     parser.add_argument(
@@ -99,7 +102,9 @@ def main(argv: Sequence[str] | None = None) -> None:
             args.device,
             args.seed,
         )
-    compare(fitted)
+    by_monitor = args.by == MONITOR
+    if not by_monitor:
+        compare(fitted)
     size = Path(args.out).stat().st_size / 2**20
     print(
         f'{args.out}: {", ".join(fitted.combinations)}; {args.by} of '
@@ -111,13 +116,19 @@ def main(argv: Sequence[str] | None = None) -> None:
         args.checkpoint,
         '--adapter',
         args.out,
-        why='all combinations on the test split',
+        *(('--protocol', 'faults', '--policy', 'drop') if by_monitor else ()),
+        why='with sensors that are ill'
+        if by_monitor
+        else 'all combinations on the test split',
     )
 
 
 def plan(cfg, args: argparse.Namespace) -> str:
     """Say what would be fitted, from what and to which file."""
-    network = adapted_base(cfg, args.checkpoint, args.by, args.sites)
+    if args.by == MONITOR:
+        network = init_model(cfg, args.checkpoint, args.out)
+    else:
+        network = adapted_base(cfg, args.checkpoint, args.by, args.sites)
     dataset, loader = build_data(cfg, 'train'), cfg.train_dataloader
     size = loader.batch_size
     batches, kept = held_out(len(dataset), args.batches, size, args.seed)
@@ -127,7 +138,9 @@ def plan(cfg, args: argparse.Namespace) -> str:
             *data_facts(dataset, 'train', loader),
             (
                 'fit',
-                f'{args.by} of {batches} batches of {size}; scored on '
+                f'{args.by} of {batches} batches of {size}'
+                if args.by == MONITOR
+                else f'{args.by} of {batches} batches of {size}; scored on '
                 f'{len(kept)} other images, before and after',
             ),
             reads(args.config, args.checkpoint),

@@ -24,6 +24,7 @@ VERBS = {
         'recommend',
         'analyze',
         'fit',
+        'monitor',
         'compare',
     ),
     'files': ('inspect', 'export-adapter', 'fold'),

@@ -21,6 +21,7 @@ from ..corruptions import FAULTS, SEVERITIES
 from ..engine.checkpoints import read_checkpoint
 from ..evaluation.protocols import PROTOCOLS, Protocol
 from ..modality import Stack
+from ..monitoring import POLICIES
 from ..startup.adapter_configs import has_adapter
 from ..startup.dedicated import keep_modalities
 from ..startup.plan import (
@@ -96,6 +97,14 @@ def parser() -> argparse.ArgumentParser:
         metavar='S',
         help='of faults: 1 to 5; default: all',
     )
+    parser.add_argument(
+        '--policy',
+        choices=POLICIES,
+        default='trust',
+        help='trust (default): believe every sensor; drop: treat one that '
+        'looks ill as missing, by what `fit --by monitor` added to the '
+        'adapter file',
+    )
     parser.add_argument('--tta', action='store_true', help='multi-scale, flip')
     parser.add_argument(
         '--out',
@@ -133,6 +142,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             fill=args.fill,
             tta=args.tta,
             protocol=protocol_of(cfg, args),
+            policy=args.policy,
             out=args.out,
             base=args.base,
         )

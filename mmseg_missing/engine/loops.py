@@ -19,6 +19,7 @@ from mmseg_missing.evaluation.batches import by_size, restrict
 from mmseg_missing.evaluation.per_combination import per_combination
 from mmseg_missing.finite import is_finite
 from mmseg_missing.modality import Stack
+from mmseg_missing.monitoring import Watch
 from mmseg_missing.present import of_samples
 from mmseg_missing.values import flag
 
@@ -76,7 +77,22 @@ class _CombinationLoop:
             check_watched(
                 runner.hooks, self.evaluator.metrics, self.combinations, fixed
             )
+        self.watch: Watch | None = None
         self.set_failure(parse_failure(failure))
+
+    def set_watch(self, watch: Watch | None) -> None:
+        """Judge sensors from now on, and act on it, or not.
+
+        Raises:
+            ValueError: under test-time augmentation.
+        """
+        if watch is not None and self.is_augmented:
+            raise ValueError(
+                'a monitor judges a batch that is normalised, which '
+                'test-time augmentation does later; leave `--tta` or '
+                '`--policy` out'
+            )
+        self.watch = watch
 
     def set_failure(self, failure: Failure) -> None:
         """Spoil batches from now on, or not; reports carry its name.
@@ -137,6 +153,9 @@ class _CombinationLoop:
                 [samples[i].metainfo.get('sample_idx', i) for i in chosen],
             )
             told = self._restrict([samples[i] for i in chosen], name, present)
+            if self.watch is not None:
+                has = of_samples([s.metainfo for s in told], self.stack)
+                told = restrict(told, self.watch(inputs, has))
             yield self.model(inputs, told, mode='predict')
 
     def _predict_augmented(

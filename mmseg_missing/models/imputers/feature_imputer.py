@@ -80,12 +80,22 @@ class LevelImputer(nn.Module):
             code.relu(), self.mix.to(code), padding=1, groups=code.shape[1]
         )
 
-    def decode(self, code: Tensor, m: int) -> Tensor:
-        """Return the features (n, c, h, w) of one stream."""
+    def decode(
+        self, code: Tensor, m: int, is_residual: bool = False
+    ) -> Tensor:
+        """Return the features (n, c, h, w) of one stream.
+
+        Args:
+            code: (n, r, h, w).
+            m: The stream.
+            is_residual: Leave its mean out.
+        """
         if self.prompts is not None:
             code = code + self.add[m].to(code) * self._prompted(code, m)
         leave = self.leave[m] * self.std[m, :, None]
-        bias = self.bias[m] * self.std[m] + self.mean[m]
+        bias = self.bias[m] * self.std[m]
+        if not is_residual:
+            bias = bias + self.mean[m]
         return F.conv2d(code, leave[:, :, None, None].to(code), bias.to(code))
 
     def standardised(self, x: Tensor, m: int) -> Tensor:

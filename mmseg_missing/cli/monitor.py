@@ -1,0 +1,115 @@
+"""Measure how well ill sensors are found, and when dropping them pays.
+
+Every fault on every modality: how often it is found, and the mIoU where all
+sensors are trusted, and where what looks ill is dropped.
+
+Example:
+  mmseg-missing monitor NAME work_dirs/NAME/epoch_30.pth adapter.safetensors
+"""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Sequence
+
+from ..apis.model import init_model, load_config, watch_of
+from ..apis.monitor import measure_monitor
+from ..corruptions import FAULTS, SEVERITIES, check_fault
+from ..evaluation import check_writable
+from ..startup.checks import check_device
+from ..startup.plan import network_facts, plan_text, reads, writes
+from .arguments import (
+    add_config,
+    add_config_options,
+    add_device,
+    add_dry_run,
+    add_number,
+    verb_parser,
+)
+from .ending import say_next, saying
+
+
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of this verb."""
+    parser = verb_parser('monitor', __doc__)
+    add_config(parser, 'config of the base or of its adapted sibling')
+    parser.add_argument('checkpoint', help='checkpoint of the base')
+    parser.add_argument(
+        'adapter', help='adapter file, after `fit --by monitor`'
+    )
+    parser.add_argument(
+        '--faults',
+        nargs='+',
+        default=list(FAULTS),
+        metavar='F',
+        help=f'of {", ".join(FAULTS)}; default: all',
+    )
+    parser.add_argument(
+        '--severities',
+        nargs='+',
+        type=int,
+        default=list(SEVERITIES),
+        metavar='S',
+        help='1 to 5; default: all',
+    )
+    add_number(parser, '--images', 64, 'test images to look at')
+    parser.add_argument(
+        '--out', metavar='DIR', help='for monitor.json and monitor.csv'
+    )
+    add_device(parser)
+    add_dry_run(parser)
+    add_config_options(parser)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Measure and print."""
+    args = parser().parse_args(argv)
+    check_device(args.device)
+    cfg = load_config(args.config, args.cfg_options)
+    for fault in args.faults:
+        for severity in args.severities:
+            check_fault(fault, severity)
+    if args.dry_run:
+        print(plan(cfg, args))
+        return
+    if args.out:
+        check_writable(args.out)
+    with saying('nothing was measured, start it again'):
+        found = measure_monitor(
+            cfg,
+            args.checkpoint,
+            args.adapter,
+            args.faults,
+            args.severities,
+            args.images,
+            args.device,
+        )
+    print(found.to_text())
+    if args.out:
+        found.write(args.out)
+    say_next(
+        'test',
+        args.config,
+        args.checkpoint,
+        '--adapter',
+        args.adapter,
+        *('--protocol', 'faults', '--policy', 'drop'),
+        why='the same on the whole test split',
+    )
+
+
+def plan(cfg, args: argparse.Namespace) -> str:
+    """Say what would be measured, from what and to which files."""
+    network = init_model(cfg, args.checkpoint, args.adapter)
+    monitor = watch_of(network, args.adapter, 'drop').monitor
+    count = len(args.faults) * len(args.severities) * len(network.stack)
+    return plan_text(
+        [
+            *network_facts(network),
+            ('monitor', f'knows {monitor.images} clean images'),
+            ('measures', f'{count} faults on {args.images} test images'),
+            reads(args.config, args.checkpoint, args.adapter),
+            writes(args.out and f'{args.out}/'),
+        ]
+    )
