@@ -125,7 +125,8 @@ def build_generator(
             f'{segmentor.stack.full}; let it pass on the stack that it gets'
         )
     generator.targets = _targets(segmentor)
-    return generator
+    # Convolutions of so few channels take half the time so.
+    return generator.to(memory_format=torch.channels_last)
 
 
 def _targets(segmentor: nn.Module) -> tuple[str, ...]:
