@@ -93,7 +93,7 @@ class FillGenerator(nn.Module):
             self._by_channel(there), filled, filled.new_zeros(())
         )
         planes = there.to(filled.dtype).expand(-1, -1, *filled.shape[2:])
-        raw = self.predict(seen, planes)
+        raw = self.predict(seen, planes).contiguous()
         if raw.shape != filled.shape:
             raise ValueError(
                 f'{type(self).__name__} of `model.generator` predicts '

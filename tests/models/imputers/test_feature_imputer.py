@@ -18,6 +18,7 @@ from mmseg_missing.adapters.fitting.ridge import StreamMoments, ridge_maps
 from mmseg_missing.engine.fitting import fit_imputer
 from mmseg_missing.models.imputers import FeatureImputer
 from mmseg_missing.models.imputers.feature_imputer import LevelImputer
+from mmseg_missing.startup.adapter_configs import predictors_of
 
 SIZE = (37, 43)
 STACK = [
@@ -309,8 +310,64 @@ def test_another_stack_is_refused(moved, tmp_path):
         load_adapter(other, path)
 
 
+@pytest.fixture
+def adding(base):
+    """A residual imputer beside predicted inputs, which both learnt."""
+    torch.manual_seed(0)
+    model = build(
+        adapter={'type': 'ScaleShift'},
+        imputer={'rank': 3, 'residual': True},
+        fill='predicted',
+    )
+    model.load_state_dict(base.state_dict(), strict=False)
+    model.adapters.samples_seen += 1
+    model.imputer.fitted.fill_(1)
+    return model
+
+
+def test_residual_starts_as_the_base_and_moves(base, adding):
+    x = torch.randn(1, 5, *SIZE)
+    for flags in (ALL, SOME, (False, True, False)):
+        assert torch.equal(run(adding, x, flags), run(base, x, flags))
+    before = run(adding, x, SOME)
+    with torch.no_grad():
+        adding.imputer.levels[-1].leave.normal_(0, 0.3)
+    features = run(adding, x, SOME)
+    assert not torch.equal(features, before)
+    with torch.no_grad():
+        adding.generator.decode.weight.normal_()
+    assert not torch.equal(run(adding, x, SOME), features)
+    assert torch.equal(run(adding, x, ALL), run(base, x, ALL))
+
+
+def test_residual_lies_in_the_file(adding, base, tmp_path):
+    with torch.no_grad():
+        adding.imputer.levels[-1].leave.normal_(0, 0.3)
+    path = tmp_path / 'adapter.safetensors'
+    save_adapter(adding, path, {'fill': adding.fill, 'root': ''})
+    metadata, _ = read_adapter(path)
+    predictors = predictors_of([metadata])
+    assert predictors['imputer']['residual'] is True
+    again = build(
+        adapter={'type': 'ScaleShift'}, fill='predicted', **predictors
+    )
+    again.load_state_dict(base.state_dict(), strict=False)
+    load_adapter(again, path)
+    x = torch.randn(1, 5, *SIZE)
+    assert torch.equal(run(again, x, SOME), run(adding, x, SOME))
+
+
+def test_predicted_inputs_that_nobody_sees_are_refused():
+    with pytest.raises(ValueError, match=r'model\.imputer\.residual=True'):
+        build(
+            adapter={'type': 'ScaleShift'},
+            imputer={'rank': 3},
+            fill={'depth': 'predicted'},
+        )
+
+
 @pytest.mark.parametrize(
-    'value', [{'rank': 0}, {'prompts': -1}, {'rnk': 2}, {'type': 'SumFusion'}]
+    'value', [{'residual': 1}, {'rank': 0}, {'prompts': -1}, {'rnk': 2}, {'type': 'SumFusion'}]
 )
 def test_bad_values_are_named(value):
     with pytest.raises((TypeError, ValueError), match=r'model\.imputer'):
