@@ -19,10 +19,12 @@ CORE = {
     'names',
     'present',
     'context',
+    'external',
     'fill',
     'finite',
     'sampling',
     'corruptions',
+    'monitoring',
     'adapters',
     'recomputing',
     'torch_versions',
@@ -156,7 +158,7 @@ import sys
 for name in ('mmengine', 'mmcv', 'mmseg', 'numpy', 'cv2'):
     sys.modules[name] = None
 import mmseg_missing, mmseg_missing.adapters, mmseg_missing.sampling
-import mmseg_missing.corruptions
+import mmseg_missing.corruptions, mmseg_missing.monitoring
 print(mmseg_missing.__version__)
 for statement in (
     'mmseg_missing.models',

@@ -159,8 +159,9 @@ class AdapterBank(nn.Module):
 
     @property
     def num_parameters(self) -> int:
-        """Numbers in one combination's row."""
-        return sum(self.widths)
+        """Numbers that a combination uses: its row, and what predicts."""
+        shared = sum(p.numel() for p in self.predictors.parameters())
+        return self.rows.width + shared
 
     @property
     def trained(self) -> tuple[str, ...]:

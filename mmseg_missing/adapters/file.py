@@ -144,10 +144,20 @@ def _rows_alone(
         return dict(zip(names, bank.rows(bank.stack.present(names))))
 
 
-def annotate_adapter(path: str | Path, extra: Mapping[str, Any]) -> None:
-    """Add facts to the metadata of an adapter file; raises as reading."""
+def annotate_adapter(
+    path: str | Path,
+    extra: Mapping[str, Any],
+    numbers: Mapping[str, Tensor] | None = None,
+) -> None:
+    """Add facts to the metadata of an adapter file; raises as reading.
+
+    Args:
+        path: The file.
+        extra: The facts.
+        numbers: Further numbers that lie beside the rows.
+    """
     metadata, tensors = read_adapter(path)
-    _write(path, tensors, {**metadata, **extra})
+    _write(path, {**tensors, **(numbers or {})}, {**metadata, **extra})
 
 
 def _write(

@@ -10,13 +10,14 @@ from typing import Any
 
 import torch
 
-from ..fill import FILLS, parse_fill
+from ..fill import FILLS, parse_fill, usual
 from ..modality import Modality, Stack
 from .file_format import Damaged
 from .rows import ROW_MODES, Rows
 
 FILL = 'fill.'
 PREDICTORS = 'predictors.'
+MONITOR = 'monitor.'
 MOST_MODALITIES = 16
 MOST_CHANNELS = 4096
 MOST_SAMPLES = 2**63
@@ -126,6 +127,18 @@ def _is_predictors(value: Any) -> bool:
     )
 
 
+def _is_monitor(value: Any) -> bool:
+    return (
+        isinstance(value, dict)
+        and set(value) == {'quantile', 'images', 'stems'}
+        and isinstance(value['quantile'], float)
+        and 0 < value['quantile'] < 1
+        and _is_count(value['images'])
+        and isinstance(value['stems'], dict)
+        and all(map(_is_text, value['stems'].values()))
+    )
+
+
 # What must be there, and what it must be.
 KINDS: dict[str, Callable[[Any], bool]] = {
     'method': _is_name,
@@ -148,6 +161,7 @@ MORE: dict[str, Callable[[Any], bool]] = {
     'results': _is_optional_dict,
     'root': _is_text,
     'predictors': _is_predictors,
+    'monitor': _is_monitor,
     'trainable': lambda value: _is_list_of(_is_text, value),
     'methods': lambda value: _is_list_of(_is_method, value),
     'shares': lambda value: _is_list_of(_is_share, value),
@@ -211,7 +225,7 @@ def _check_registered(metadata: Mapping[str, Any]) -> None:
     fills = fill.values() if isinstance(fill, dict) else [fill]
     needed = [
         ('row mode', metadata['rows'], ROW_MODES),
-        *(('fill', text.partition(':')[0], FILLS) for text in fills),
+        *(('fill', usual(text).partition(':')[0], FILLS) for text in fills),
     ]
     for what, name, known in needed:
         if name not in known:
@@ -293,10 +307,12 @@ def _check_shapes(
         for m in stack
         if f'{FILL}{m.name}' in shapes
     }
-    predictors = tuple(
+    beside = tuple(
         f'{PREDICTORS}{name}.' for name in metadata.get('predictors', {})
     )
-    rest = {n: s for n, s in shapes.items() if not n.startswith(predictors)}
+    if 'monitor' in metadata:
+        beside += (MONITOR,)
+    rest = {n: s for n, s in shapes.items() if not n.startswith(beside)}
     if {**expected, **fills} != rest:
         raise Damaged(
             f'expected numbers for {list(expected)[:3]}, {width} in a row'

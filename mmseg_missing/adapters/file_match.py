@@ -100,7 +100,7 @@ def check_same(
         theirs = found.get(key, ours if key in ADDED else [])
         if key == 'options' and theirs == _as_read(options):
             continue
-        if ours != theirs:
+        if ours != theirs and (ours or theirs):  # nothing may be {} or []
             raise ValueError(
                 f'{str(path)!r} is for another {_WORDS.get(key, key)}: '
                 + _difference(key, ours, theirs)

@@ -13,11 +13,11 @@ from torch import Tensor, nn
 from .attach import BANK
 from .bank import AdapterBank
 from .file import bank_of, describe, put, read_adapter
-from .file_checks import FILL, PREDICTORS, rows_of, stack_of
+from .file_checks import FILL, MONITOR, PREDICTORS, rows_of, stack_of
 from .file_match import check_fill, check_predictors, check_same
 
 # What a file holds beside its rows.
-BESIDE = (FILL, PREDICTORS)
+BESIDE = (FILL, MONITOR, PREDICTORS)
 # A file may ask for as many rows as there are combinations.
 MOST_NUMBERS = 2**30
 

@@ -4,6 +4,8 @@ Each image is decoded once for all combinations.
 
 Example:
   mmseg-missing test cmnext_small_1xb8-12e_scenes-rgbdt-64x96 epoch_12.pth
+  mmseg-missing test NAME epoch_12.pth --adapter adapter.safetensors \\
+    --base work_dirs/NAME
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from collections.abc import Sequence
 from mmengine.config import Config
 
 from ..apis.model import configure, load_config, load_weights
-from ..apis.score import check_scoring, choose, score
+from ..apis.score import check_scoring, choose, know_base, score
 from ..corruptions import FAULTS, SEVERITIES
 from ..engine.checkpoints import read_checkpoint
 from ..evaluation.protocols import PROTOCOLS, Protocol
@@ -76,7 +78,8 @@ def parser() -> argparse.ArgumentParser:
         choices=PROTOCOLS,
         default='EMM',
         help='EMM (default): modalities are missing; RMM: their values are, '
-        'by chance; NM: noise; faults: each on each modality',
+        'by chance; RMM-blocks: in blocks; NM: noise; faults: each on each '
+        'modality',
     )
     parser.add_argument(
         '--faults',
@@ -98,6 +101,12 @@ def parser() -> argparse.ArgumentParser:
         '--out',
         metavar='DIR',
         help='for report.json, .csv, .png; rmm.json, .. of a protocol',
+    )
+    parser.add_argument(
+        '--base',
+        metavar='DIR',
+        help='work folder of the network without adapters, which was scored '
+        'before; the tables then say what was won back',
     )
     add_dry_run(parser)
     add_runner_arguments(parser)
@@ -125,6 +134,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             tta=args.tta,
             protocol=protocol_of(cfg, args),
             out=args.out,
+            base=args.base,
         )
     what_next(cfg, args)
 
@@ -140,6 +150,8 @@ def plan(cfg: Config, args: argparse.Namespace) -> str:
     found = read_checkpoint(args.checkpoint)
     configure(cfg, found, args.adapter)
     choose(cfg, protocol_of(cfg, args), args.present, args.fill)
+    if args.base:
+        know_base(cfg, args.base, protocol_of(cfg, args))
     network = build_network(cfg)
     load_weights(network, found, args.checkpoint, args.adapter)
     names = network.stack.choose(cfg.test_cfg.present)
@@ -150,7 +162,12 @@ def plan(cfg: Config, args: argparse.Namespace) -> str:
         ('scores', f'{len(names)} combinations: {", ".join(names)}'),
         ('protocol', args.protocol),
         ('fill', str(cfg.model.get('fill', 'zero'))),
-        reads(args.config, args.checkpoint, *(args.adapter or ())),
+        reads(
+            args.config,
+            args.checkpoint,
+            *(args.adapter or ()),
+            *([args.base] if args.base else []),
+        ),
         writes(f'{cfg.work_dir}/', args.out and f'{args.out}/'),
     ]
     return plan_text(facts)

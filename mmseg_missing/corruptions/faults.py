@@ -21,6 +21,8 @@ from ..values import whole
 SEVERITIES = (1, 2, 3, 4, 5)
 STREAK_ROWS = 480 / 24
 """Length of a drop's streak in pixels of a picture with 480 rows."""
+BAND_ROWS = 480 / 24
+"""Height of a band in the same."""
 
 
 FAULTS = Names(
@@ -245,6 +247,42 @@ def rain(
     return image + 2 * std * streaks.to(image)
 
 
+@levels(0.1, 0.2, 0.4, 0.7, 1.0)
+def add_bands(
+    image: Tensor, measured: Tensor, level: float, generator: Generator
+) -> Tensor:
+    """Add an offset to every band of rows: ``level`` standard deviations.
+
+    After the corruption of this name of GeomPrompt (CVPR 2026 workshop);
+    how high its bands are was not known, here it is a 24th of the picture.
+    """
+    _, std = spread(image, measured)
+    height = image.shape[1]
+    band = max(round(BAND_ROWS * height / 480), 1)
+    offsets = torch.randn(-(-height // band), generator=generator)
+    rows = offsets.repeat_interleave(band)[:height, None]
+    return image + level * std * rows.to(image)
+
+
+@levels(0.1, 0.2, 0.35, 0.5, 0.75)
+def rescale(
+    image: Tensor, measured: Tensor, level: float, generator: Generator
+) -> Tensor:
+    """Be off by a factor 1 + ``level`` and ``level`` standard deviations.
+
+    A sensor that lost its calibration. The factor, or its inverse, stretches
+    about the mean, so that degrees suffer as metres do. After the corruption
+    of this name of GeomPrompt (CVPR 2026 workshop), whose numbers were not
+    known.
+    """
+    mean, std = spread(image, measured)
+    draws = torch.rand(2, generator=generator).tolist()
+    is_larger, is_up = (draw < 0.5 for draw in draws)
+    factor = 1 + level if is_larger else 1 / (1 + level)
+    offset = level * std if is_up else -level * std
+    return mean + factor * (image - mean) + offset
+
+
 def patches(size: Sequence[int], generator: Generator) -> Tensor:
     """Return a smooth random field (H, W) with a finer one on top."""
     height, width = size
@@ -275,5 +313,7 @@ for _name, _fault in {
     'stale': delay,
     'fog': fog,
     'rain': rain,
+    'banding': add_bands,
+    'scale_shift': rescale,
 }.items():
     FAULTS[_name] = _fault

@@ -20,6 +20,8 @@ from ..modality import Stack
 from ..values import probability, real
 
 RMM_RATES = (0.75, 0.5, 0.25)
+BLOCKS = 8
+"""Blocks in the height of a picture, where they are lost as a whole; ours."""
 GAUSSIAN_NAMES = ('rgb', 'depth', 'hha', 'lidar')
 
 
@@ -56,6 +58,7 @@ def drop_values(
     available: Tensor | Sequence[bool],
     rate: float,
     seeds: Sequence[int],
+    by_block: bool = False,
 ) -> Tensor:
     """RMM: set each value of the failed modalities to 0 by chance.
 
@@ -66,6 +69,8 @@ def drop_values(
         rate: Probability of a value to be lost.
         seeds: n numbers, so that an image meets the same fault in any batch
             that pads it to the same size.
+        by_block: Lose squares in all channels of a modality, 8 in the
+            height of the picture, instead of single values.
 
     Returns:
         (n, sum C, h, w), a new tensor.
@@ -85,8 +90,12 @@ def drop_values(
             continue
         part = outputs[:, stack.slices[name]]
         for image, generator in zip(part, _generators(seeds, index)):
-            kept = torch.rand(image.shape, generator=generator) >= rate
-            image *= kept.to(image.device)
+            shape = image.shape
+            if by_block:
+                drawn = _block_noise(shape[1], shape[2], generator)
+            else:
+                drawn = torch.rand(shape, generator=generator)
+            image *= (drawn >= rate).to(image.device)
     return outputs
 
 
@@ -117,6 +126,15 @@ def add_sensor_noise(
                 noise = torch.randn(image.shape, generator=generator)
                 image += level.sigma * noise.to(image)
     return outputs
+
+
+def _block_noise(height: int, width: int, generator: Generator) -> Tensor:
+    """Return (h, w) with one number from 0 to 1 for every block."""
+    side = max(height // BLOCKS, 1)
+    rows, columns = -(-height // side), -(-width // side)
+    coarse = torch.rand(rows, columns, generator=generator)
+    fine = coarse.repeat_interleave(side, 0).repeat_interleave(side, 1)
+    return fine[:height, :width]
 
 
 def _salt_and_pepper(

@@ -209,8 +209,8 @@ class CombinationTestLoop(_CombinationLoop, TestLoop):
             2^M - 1), ``full``, a combination such as ``rgb+depth``, or a
             list of these. For a folded network ``every`` is the one it was
             folded for.
-        failure: ``RMM 0.75`` (a rate) or ``NM low`` (``mid``, ``high``): the
-            protocols of arXiv:2503.18445; see
+        failure: ``RMM 0.75`` (a rate), ``RMM-blocks 0.75`` or ``NM low``
+            (``mid``, ``high``): after the protocols of arXiv:2503.18445; see
             :mod:`mmseg_missing.evaluation.protocols`.
 
     Attributes:

@@ -35,7 +35,7 @@ from .conditions import ConditionTable
 from .metric import CombinationIoUMetric
 from .report import Report
 
-PROTOCOLS = ('EMM', 'RMM', 'NM', 'faults')
+PROTOCOLS = ('EMM', 'RMM', 'RMM-blocks', 'NM', 'faults')
 
 
 @dataclass(frozen=True)
@@ -91,14 +91,16 @@ class RandomMissing(Failure):
 
     Args:
         rate: Probability of a value to be lost, 0 to 1.
+        by_block: They are lost in blocks.
     """
 
     rate: float
+    by_block: bool = False
     spoils_batches = True
     shows_all = True
 
     def __str__(self) -> str:
-        return f'RMM {self.rate}'
+        return f'{"RMM-blocks" if self.by_block else "RMM"} {self.rate}'
 
     @property
     def place(self) -> tuple[str, str]:
@@ -113,7 +115,9 @@ class RandomMissing(Failure):
         seeds: Sequence[int],
     ) -> Tensor:
         """Return a copy with zeros in the modalities that failed."""
-        return drop_values(inputs, stack, available, self.rate, seeds)
+        return drop_values(
+            inputs, stack, available, self.rate, seeds, self.by_block
+        )
 
 
 @dataclass(frozen=True)
@@ -215,11 +219,11 @@ def parse_failure(text: str | None) -> Failure:
         rate = float(value)
     except ValueError:
         rate = -1.0
-    if kind == 'RMM' and 0 <= rate <= 1:
-        return RandomMissing(rate)
+    if kind in ('RMM', 'RMM-blocks') and 0 <= rate <= 1:
+        return RandomMissing(rate, by_block=kind != 'RMM')
     raise ValueError(
-        f"`failure` must be 'RMM <rate from 0 to 1>' or 'NM <one of "
-        f"{list(NM_LEVELS)}>', got {text!r}"
+        "`failure` must be 'RMM <rate from 0 to 1>', 'RMM-blocks <rate>' or "
+        f"'NM <one of {list(NM_LEVELS)}>', got {text!r}"
     )
 
 
@@ -262,6 +266,9 @@ class Protocol:
         known = {
             'EMM': lambda: clean,
             'RMM': lambda: tuple(map(RandomMissing, RMM_RATES)),
+            'RMM-blocks': lambda: tuple(
+                RandomMissing(rate, by_block=True) for rate in RMM_RATES
+            ),
             'NM': lambda: clean + tuple(map(Noisy, NM_LEVELS)),
             'faults': lambda: clean + tuple(Faulty(*each) for each in chosen),
         }

@@ -5,7 +5,7 @@ What a file says of itself is not trusted.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from mmengine.config import Config
@@ -140,9 +140,12 @@ def predictors_of(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 def _check_predictors(configs: Mapping[str, Any]) -> None:
     for name, config in configs.items():
         _, kinds = PREDICTORS.get(name, ('', ()))
-        sizes = {k: v for k, v in config.items() if k != 'type'}
+        sizes = {k: v for k, v in config.items() if k not in ('type', 'holes')}
+        holes = config.get('holes', {})
         if (
             config.get('type') not in kinds
+            or not isinstance(holes, dict)
+            or not _is_finite(holes.values())
             or set(sizes) - {'rank', 'prompts', 'scale', 'hidden', 'widths'}
             or not all(map(_is_size, sizes.values()))
         ):
@@ -188,5 +191,5 @@ def check_folded(meta: Mapping[str, Any]) -> None:
         )
 
 
-def _is_finite(numbers: Sequence[Any]) -> bool:
+def _is_finite(numbers: Iterable[Any]) -> bool:
     return all(type(n) in (int, float) and abs(n) < 2**63 for n in numbers)

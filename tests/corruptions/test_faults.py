@@ -157,6 +157,29 @@ def test_fog_lowers_contrast_and_rain_draws_streaks(image):
     assert upright > 3 * (struck[:, 1:] & struck[:, :-1]).sum()
 
 
+def test_banding_is_one_offset_per_band_of_rows(image):
+    added = corrupt(image, 'banding', 4, seed=0) - image
+    bands = added / image.std(dim=(1, 2), keepdim=True, correction=0)
+    torch.testing.assert_close(bands[0], bands[1], rtol=1e-3, atol=1e-4)
+    assert bands.std(2).max() < 1e-4  # along a row it is the same
+    rows = bands[0, :, 0]
+    steps = (rows[1:] - rows[:-1]).abs() > 1e-3
+    assert steps.sum() == 24  # 97 rows, 4 in a band
+    assert rows.std() == pytest.approx(0.7, rel=0.4)
+
+
+def test_scale_shift_is_affine_and_off_both_ways(image):
+    factors, offsets = set(), set()
+    for seed in range(16):
+        result = corrupt(image, 'scale_shift', 4, seed)
+        std = image.std(dim=(1, 2)), result.std(dim=(1, 2))
+        off = (result - image).mean(dim=(1, 2)) / std[0]
+        factors.update((std[1] / std[0]).mul(100).round().tolist())
+        offsets.update(off.mul(100).round().tolist())
+    assert factors == {67, 150}  # 1 / 1.5 and 1.5
+    assert offsets == {-50, 50}
+
+
 def test_unknown():
     with pytest.raises(ValueError, match=r"fault 'snow'.*noise, blur"):
         corrupt(torch.zeros(1, 5, 7), 'snow', 1, 0)

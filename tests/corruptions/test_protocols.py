@@ -42,6 +42,24 @@ def test_values_of_failed_modalities_are_lost_one_by_one(inputs, rate):
     assert not torch.equal(lost[:, 0], lost[:, 4])  # by modality
 
 
+@pytest.mark.parametrize('rate', RMM_RATES)
+def test_blocks_are_lost_in_all_channels_of_a_modality(rate):
+    inputs = torch.ones(40, 6, H, W)
+    outputs = drop_values(
+        inputs, STACK, (False, True, False), rate, range(40), by_block=True
+    )
+    lost = outputs == 0
+    assert not lost[:, 3].any()
+    assert torch.equal(lost[:, 0], lost[:, 2])
+    assert not torch.equal(lost[:, 0], lost[:, 4])  # by modality
+    share = lost[:, 0].float().mean().item()
+    assert share == pytest.approx(rate, abs=0.04)
+    side = H // 8
+    blocks = lost[:, 0, :side, :side]
+    assert torch.equal(blocks, blocks[:, :1, :1].expand_as(blocks))
+    assert not torch.equal(lost[:, 0, side - 1], lost[:, 0, side])
+
+
 def test_everything_available_is_unchanged(inputs):
     outputs = drop_values(inputs, STACK, (True,) * 3, 0.75, (0, 1))
     assert torch.equal(outputs, inputs)
@@ -69,6 +87,9 @@ def test_salt_and_pepper_on_all_gaussian_on_some(inputs, level):
 CALLS = {
     'RMM': lambda x, seeds: drop_values(
         x, STACK, (False, False, True), 0.5, seeds
+    ),
+    'RMM-blocks': lambda x, seeds: drop_values(
+        x, STACK, (False, False, True), 0.5, seeds, by_block=True
     ),
     'NM': lambda x, seeds: add_sensor_noise(x, STACK, NM_LEVELS['mid'], seeds),
 }

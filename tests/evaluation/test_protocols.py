@@ -5,21 +5,25 @@ from mmseg_missing.evaluation.protocols import (
     PROTOCOLS,
     Faulty,
     Protocol,
+    parse_failure,
 )
 
 
 def test_rates_and_levels_as_published():
     parsed = [Protocol.parse(name, ['rgb']) for name in PROTOCOLS]
-    emm, rmm, nm, _ = [list(map(str, p.failures)) for p in parsed]
+    emm, rmm, blocks, nm, _ = [list(map(str, p.failures)) for p in parsed]
     assert emm == [''] and parsed[0] == EMM
     assert rmm == ['RMM 0.75', 'RMM 0.5', 'RMM 0.25']
+    assert blocks == ['RMM-blocks 0.75', 'RMM-blocks 0.5', 'RMM-blocks 0.25']
+    assert list(map(parse_failure, blocks)) == list(parsed[2].failures)
     assert nm == ['', 'NM low', 'NM mid', 'NM high']
-    assert [p.present for p in parsed] == ['every', 'every', 'full', 'full']
+    ways = ['every', 'every', 'every', 'full', 'full']
+    assert [p.present for p in parsed] == ways
 
 
 def test_every_fault_on_every_modality():
     states = Protocol.parse('faults', ['rgb', 'depth']).failures
-    assert len(states) == 1 + 9 * 2 * 5 == len(set(map(str, states)))
+    assert len(states) == 1 + 11 * 2 * 5 == len(set(map(str, states)))
     few = Protocol.parse('faults', ['rgb'], ['fog'], [2, 4]).failures
     assert list(map(str, few[1:])) == [
         'fog on rgb, severity 2',

@@ -23,8 +23,9 @@ class CorruptModality(BaseTransform):
 
     Args:
         fault: ``'noise'``, ``'blur'``, ``'holes'``, ``'quantisation'``,
-            ``'drift'``, ``'shift'``, ``'stale'``, ``'fog'`` or ``'rain'``;
-            see :mod:`mmseg_missing.corruptions.faults`.
+            ``'drift'``, ``'shift'``, ``'stale'``, ``'fog'``, ``'rain'``,
+            ``'banding'`` or ``'scale_shift'``; see
+            :mod:`mmseg_missing.corruptions.faults`.
         modality: its name.
         severity: 1 to 5.
         seed: of all draws.

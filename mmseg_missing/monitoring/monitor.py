@@ -1,0 +1,367 @@
+"""Verdicts on sensors, by numbers of clean images."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from ..modality import Stack
+from .numbers import displacements, feature_numbers, picture_numbers, shares
+from .stems import Stem
+
+STATES = ('absent', 'degraded', 'whole')
+ABSENT, DEGRADED, WHOLE = range(3)
+# What a verdict rests on. The first five are measured against a limit.
+CAUSES = (
+    'features',
+    'picture',
+    'saturated',
+    'range',
+    'registration',
+    'frozen',
+    'constant',
+    'not finite',
+    'missing',
+    'returning',
+)
+FROZEN, CONSTANT, NOT_FINITE, MISSING, RETURNING = range(5, 10)
+# Scores of what has not to be measured, so that the last of them counts.
+CERTAIN = (1e6, 1e7, 1e8, 1e9)
+MOST = 1e5  # of what is measured
+QUANTILE = 0.999
+# Nobody worries below: shares of pixels, standard deviations.
+LEAST_SATURATED, LEAST_OUTSIDE, LEAST_DISPLACED = 0.02, 0.01, 0.5
+# Covariances of few images are pulled this far towards independence.
+SHRINKAGE = 0.05
+FOLDS = 5
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """On every sensor of every sample.
+
+    Args:
+        names: Of the modalities.
+        states: (n, M) places in :data:`STATES`.
+        scores: (n, M); above 1 is worse than clean images are, 1e6 and more
+            where nothing has to be measured.
+        causes: (n, M) places in :data:`CAUSES`: what the score rests on.
+    """
+
+    names: tuple[str, ...]
+    states: Tensor
+    scores: Tensor
+    causes: Tensor
+
+    def words(self) -> list[dict[str, str]]:
+        """Return, for each sample, a phrase per modality."""
+        return [
+            {
+                name: STATES[state]
+                if state == WHOLE
+                else f'{STATES[state]} ({CAUSES[cause]}, {score:.3g})'
+                for name, state, score, cause in zip(self.names, *row)
+            }
+            for row in zip(
+                self.states.tolist(),
+                self.scores.tolist(),
+                self.causes.tolist(),
+            )
+        ]
+
+
+class SensorMonitor:
+    """Says which sensors are whole, by what clean images look like.
+
+    Nothing is trained: one pass over clean images gives means and
+    covariances of the numbers of :mod:`mmseg_missing.monitoring.numbers`,
+    and a limit for each check, the stated quantile of clean images. It
+    keeps nothing between calls; see :class:`~mmseg_missing.monitoring.Stream`
+    for what does.
+
+    A constant image or one with a value that is not finite is ``absent``;
+    one that equals its predecessor, or is beyond a limit, ``degraded``.
+
+    Args:
+        stack: The modalities.
+        stems: The first layers that see one modality alone, where there
+            are.
+        clean: As :meth:`learn` makes it.
+        quantile: Of clean images below each limit.
+        images: How many of them there were.
+
+    Raises:
+        ValueError: numbers of other modalities or layers.
+
+    Source: the distance after the reliability gate of multi-modal nets, with
+    the whole covariance for its diagonal; the rest is ours.
+    """
+
+    def __init__(
+        self,
+        stack: Stack,
+        stems: Mapping[str, Stem],
+        clean: Mapping[str, Tensor],
+        quantile: float = QUANTILE,
+        images: int = 0,
+    ) -> None:
+        self.stack, self.stems = stack, dict(stems)
+        self.clean = {key: value.cpu() for key, value in clean.items()}
+        self.quantile, self.images = quantile, images
+        kinds = [f'{n}.{k}' for n in stack.names for k in CAUSES[:2]]
+        self._keys = [k for k in kinds if f'{k}.mean' in clean]
+        ours = _shapes(stack, stems)
+        theirs = {key: tuple(value.shape) for key, value in clean.items()}
+        if ours != theirs:
+            key = min(ours.items() ^ theirs.items())[0]
+            raise ValueError(
+                f'the clean statistics {key!r} have the shape '
+                f'{theirs.get(key)}, this network needs {ours.get(key)}'
+            )
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """Put all distances into two products, which are quick."""
+        clean = self.clean
+        self._mean, self._std = (
+            torch.cat([clean[f'{key}.{what}'] for key in self._keys])
+            for what in ('mean', 'std')
+        )
+        inverses = [clean[f'{key}.inverse'] for key in self._keys]
+        self._inverse = torch.block_diag(*inverses)
+        self._sums = torch.zeros(len(self._mean), len(self.stack) * 2)
+        start = 0
+        for key, inverse in zip(self._keys, inverses):
+            name, _, kind = key.rpartition('.')
+            place = self.stack.index(name), CAUSES.index(kind)
+            end = start + len(inverse)
+            weight = 1 / (len(inverse) * clean['limits'][place])
+            self._sums[start:end, 2 * place[0] + place[1]] = weight
+            start = end
+        stuck = clean['limits'][:, 2].clamp(min=LEAST_SATURATED)
+        outside = torch.full_like(stuck, LEAST_OUTSIDE)
+        self._shares = torch.stack((stuck, outside), 1)
+        self._pairs = clean['pairs'].clamp(min=LEAST_DISPLACED)
+
+    def _over_channels(self, numbers: Tensor) -> Tensor:
+        """Return the largest of each modality: (n, sum C, k) to (n, M, k)."""
+        parts = self.stack.slices.values()
+        return torch.stack([numbers[:, part].amax(1) for part in parts], 1)
+
+    @classmethod
+    @torch.no_grad()
+    def learn(
+        cls,
+        stack: Stack,
+        stems: Mapping[str, Stem],
+        batches: Iterable[Tensor],
+        quantile: float = QUANTILE,
+    ) -> SensorMonitor:
+        """Return a monitor that knows these images as clean ones.
+
+        Limits of distances are taken on images that their means and
+        covariances have not seen, a fifth at a time.
+
+        Args:
+            stack: The modalities.
+            stems: See the class.
+            batches: (n, sum C, h, w) each, normalised, nothing missing.
+            quantile: Of clean images below each limit. Of less than 1000
+                images the 99.9 % quantile is about the largest number, or
+                what a log-normal distribution makes of them, if more.
+
+        Raises:
+            ValueError: fewer than 10 images.
+        """
+        seen = [_look(x, stack, stems) for x in batches]
+        count = sum(len(each['low']) for each in seen)
+        if count < 2 * FOLDS:
+            raise ValueError(
+                f'clean statistics need at least {2 * FOLDS} images, got '
+                f'{count}; take more `--batches`'
+            )
+        numbers = {key: torch.cat([s[key] for s in seen]) for key in seen[0]}
+        low, high = numbers['low'].amin(0), numbers['high'].amax(0)
+        margin = 0.05 * (high - low)
+        clean = {'low': low - margin, 'high': high + margin}
+        limits = torch.zeros(len(stack), 3)
+        for index, name in enumerate(stack.names):
+            for place, kind in enumerate(CAUSES[:2]):
+                key = f'{name}.{kind}'
+                if key in numbers:
+                    clean.update(_fitted(key, numbers[key]))
+                    distances = _held_out(numbers[key])
+                    limits[index, place] = _limit(distances, quantile)
+            stuck = numbers['stuck'][:, stack.slices[name]].amax(1)
+            limits[index, 2] = stuck.quantile(quantile)
+        clean['limits'] = limits
+        clean['pairs'] = numbers['pairs'].quantile(quantile, dim=0)
+        return cls(stack, stems, clean, quantile, count)
+
+    @torch.no_grad()
+    def __call__(
+        self, inputs: Tensor, present: Tensor, previous: Tensor | None = None
+    ) -> Verdict:
+        """Judge a batch.
+
+        Args:
+            inputs: (n, sum C, h, w), normalised; what is absent may hold
+                anything.
+            present: (n, M) bool on the CPU.
+            previous: The inputs before these, of the same sensors.
+        """
+        seen = _look(inputs, self.stack, self.stems, self.clean)
+        low, high = seen['low'], seen['high']
+        broken = ~(low.isfinite() & high.isfinite())
+        alive = low != high
+        changed = torch.ones_like(alive)
+        if previous is not None and previous.shape == inputs.shape:
+            changed = (inputs != previous).flatten(2).any(2).cpu()
+        flags = torch.stack((changed, alive, broken), 2)
+        table = torch.stack((seen['stuck'], seen['outside']), 2)
+        table = self._over_channels(torch.cat((table, flags.float()), 2))
+        is_moving, is_alive, is_broken = table[..., 2:].bool().unbind(2)
+        certain = (~is_moving, ~is_alive, is_broken, ~present)
+        usable = present & is_alive & ~is_broken
+        measured = torch.cat(
+            (
+                self._distances(seen),
+                table[..., :2] / self._shares,
+                _blamed(seen['pairs'] / self._pairs, usable)[..., None],
+            ),
+            2,
+        ).nan_to_num(0.0, MOST)
+        known = torch.stack(certain, 2) * torch.tensor(CERTAIN)
+        numbers = torch.cat((measured.clamp(max=MOST), known), 2)
+        scores, causes = numbers.max(2)
+        states = WHOLE - (scores > 1).long() - (scores > CERTAIN[0]).long()
+        return Verdict(self.stack.names, states, scores, causes)
+
+    def _distances(self, seen: Mapping[str, Tensor]) -> Tensor:
+        """Return features and pictures over their limits, (n, M, 2)."""
+        numbers = torch.cat([seen[key] for key in self._keys], 1)
+        z = (numbers - self._mean) / self._std
+        found = (z @ self._inverse) * z
+        # What is not finite shall not spread to other modalities.
+        found = found.nan_to_num(0.0, MOST)
+        return (found @ self._sums).unflatten(1, (len(self.stack), 2))
+
+    def metadata(self) -> dict[str, Any]:
+        """Return what a file says of it, beside :attr:`clean`."""
+        stems = {name: stem.name for name, stem in self.stems.items()}
+        return {
+            'quantile': self.quantile,
+            'images': self.images,
+            'stems': stems,
+        }
+
+
+def _look(
+    x: Tensor,
+    stack: Stack,
+    stems: Mapping[str, Stem],
+    clean: Mapping[str, Tensor] | None = None,
+) -> dict[str, Tensor]:
+    """Return all numbers of a batch on the CPU, (n, ...) each."""
+    flat = x.flatten(2)
+    low, high = flat.amin(2), flat.amax(2)
+    # Without clean images yet, everything lies inside.
+    inside = clean or {'low': low.amin(0), 'high': high.amax(0)}
+    stuck, outside = shares(x, (low, high), (inside['low'], inside['high']))
+    numbers = {'low': low, 'high': high, 'stuck': stuck, 'outside': outside}
+    pictures = picture_numbers(x)
+    for name, part in stack.slices.items():
+        numbers[f'{name}.picture'] = pictures[:, part].flatten(1)
+    for name, features in feature_numbers(x, stack, stems).items():
+        numbers[f'{name}.features'] = features
+    numbers['pairs'] = displacements(x, stack)
+    # One copy, because a device is waited for.
+    widths = [value.shape[1] for value in numbers.values()]
+    values = torch.cat([v.float() for v in numbers.values()], 1).cpu()
+    return dict(zip(numbers, values.split(widths, 1)))
+
+
+def _fitted(key: str, numbers: Tensor) -> dict[str, Tensor]:
+    """Return mean, deviation and inverse covariance of (n, d)."""
+    mean, std = numbers.mean(0), numbers.std(0).clamp(min=1e-6)
+    z = ((numbers - mean) / std).double()
+    covariance = z.T @ z / (len(z) - 1)
+    covariance *= 1 - SHRINKAGE
+    covariance.diagonal().add_(SHRINKAGE)
+    found = {'mean': mean, 'std': std, 'inverse': covariance.inverse().float()}
+    return {f'{key}.{what}': value for what, value in found.items()}
+
+
+def _distance(
+    numbers: Tensor, mean: Tensor, std: Tensor, inverse: Tensor
+) -> Tensor:
+    """Return the squared distance per number, (n,); about 1 is usual."""
+    z = (numbers - mean) / std
+    return ((z @ inverse) * z).mean(1)
+
+
+def _held_out(numbers: Tensor) -> Tensor:
+    """Return distances by moments of other images, (n,)."""
+    folds = torch.arange(len(numbers)) % FOLDS
+    found = numbers.new_zeros(len(numbers))
+    for fold in range(FOLDS):
+        is_held = folds == fold
+        moments = _fitted('', numbers[~is_held]).values()
+        found[is_held] = _distance(numbers[is_held], *moments)
+    return found
+
+
+def _limit(distances: Tensor, quantile: float) -> Tensor:
+    logs = distances.clamp(min=1e-6).log()
+    z = torch.special.ndtri(torch.tensor(quantile))
+    expected = (logs.mean() + z * logs.std()).exp()
+    return torch.maximum(expected, distances.quantile(quantile))
+
+
+def _blamed(pairs: Tensor, usable: Tensor) -> Tensor:
+    """Return how far each modality lies beside all others, (n, M).
+
+    Of two the first is the reference, and the other one is blamed. What is
+    within its limit counts as 0.
+
+    Args:
+        pairs: (n, M (M - 1) / 2), over their limits.
+        usable: (n, M) bool.
+    """
+    n, m = usable.shape
+    if not (pairs > 1).any():
+        return torch.zeros(n, m)
+    pairs = pairs.where(pairs > 1, 0.0)
+    one, other = torch.triu_indices(m, m, 1)
+    table = torch.full((n, m, m), torch.inf)
+    is_both = usable[:, one] & usable[:, other]
+    table[:, one, other] = pairs.masked_fill(~is_both, torch.inf)
+    table[:, other, one] = table[:, one, other]
+    found = table.amin(2)
+    is_first = usable & (usable.cumsum(1) == 1)
+    is_pair = usable.sum(1, keepdim=True) == 2
+    return found.masked_fill(is_first & is_pair | found.isinf(), 0.0)
+
+
+def _shapes(
+    stack: Stack, stems: Mapping[str, Stem]
+) -> dict[str, tuple[int, ...]]:
+    """Return the shapes of all clean numbers."""
+    m, total = len(stack), stack.num_channels
+    shapes: dict[str, tuple[int, ...]] = {
+        'low': (total,),
+        'high': (total,),
+        'limits': (m, 3),
+        'pairs': (m * (m - 1) // 2,),
+    }
+    sizes = {f'{each.name}.picture': 8 * each.channels for each in stack}
+    for name, stem in stems.items():
+        sizes[f'{name}.features'] = 2 * stem.layer.out_channels
+    for key, size in sizes.items():
+        shapes[f'{key}.mean'] = shapes[f'{key}.std'] = (size,)
+        shapes[f'{key}.inverse'] = (size, size)
+    return shapes

@@ -1,0 +1,82 @@
+"""What follows from a verdict."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ..names import Names
+from .monitor import NOT_FINITE, WHOLE, SensorMonitor, Verdict
+from .streams import Stream
+
+POLICIES = Names('policy', 'a function of `present` and a `Verdict`', callable)
+"""From (n, M) flags and a verdict to the flags that the network is told."""
+
+
+def trust(present: Tensor, verdict: Verdict) -> Tensor:
+    """Believe every sensor, as without a monitor."""
+    return present
+
+
+def drop(present: Tensor, verdict: Verdict) -> Tensor:
+    """Treat what is not whole as absent.
+
+    Where nothing would be left, the sensor with the lowest score stays.
+
+    Raises:
+        ValueError: nothing that a sample has is finite.
+    """
+    kept = present & (verdict.states == WHOLE)
+    for row in (~kept.any(1)).nonzero().flatten().tolist():
+        may = present[row] & (verdict.causes[row] != NOT_FINITE)
+        if not may.any():
+            has = [n for n, p in zip(verdict.names, present[row]) if p]
+            raise ValueError(
+                f'no sensor of a sample can be used: {", ".join(has)} hold '
+                'NaN or infinity; leave this sample out'
+            )
+        scores = verdict.scores[row].masked_fill(~may, torch.inf)
+        kept[row, scores.argmin()] = True
+    return kept
+
+
+for _policy in (trust, drop):
+    POLICIES[_policy.__name__] = _policy
+
+
+@dataclass(frozen=True)
+class Watch:
+    """A monitor and what follows from its verdicts.
+
+    Args:
+        monitor: Judges.
+        policy: Key of :data:`POLICIES`.
+
+    Raises:
+        ValueError: unknown policy.
+    """
+
+    monitor: SensorMonitor
+    policy: str = 'drop'
+
+    def __post_init__(self) -> None:
+        POLICIES.find('policy', self.policy)
+
+    def __call__(
+        self, inputs: Tensor, present: Tensor, stream: Stream | None = None
+    ) -> Tensor:
+        """Return what the network is told, (n, M) bool on the CPU.
+
+        Args:
+            inputs: (n, sum C, h, w), normalised.
+            present: (n, M) bool on the CPU.
+            stream: What is remembered; n is 1 then.
+        """
+        before = stream.previous if stream else None
+        verdict = self.monitor(inputs, present, before)
+        if stream:
+            stream.previous = inputs
+            verdict = stream.settle(verdict)
+        return POLICIES[self.policy](present, verdict)
