@@ -115,7 +115,7 @@ def test_a_file_names_what_it_lacks(
         ),
         ({'fill': 'near'}, "fill 'near' for 'rgb'.*copy:<modality>.*, far"),
         ({'adapter': {'type': 'Levl'}}, "method 'Levl'.*Bottleneck, Level"),
-        ({'adapter': {'rows': 'sharde'}}, "row mode 'sharde'.*experts, shared"),
+        ({'adapter': {'rows': 'sharde'}}, "'sharde'.*experts, shared"),
         ({'adapter': {'rank': 2}}, "keys .'rank'.*Level takes type"),
     ],
 )
