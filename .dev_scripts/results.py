@@ -19,7 +19,7 @@ TOP = Path(__file__).parents[1]
 TABLE = 'configs/results.yml'
 ZOO = 'docs/model_zoo.md'
 NOT_RUN = 'not run yet'
-NAME = re.compile(r'(.+?)(?:-ssf[a-z-]*)?_\d+xb\d+-(\d+)e_')
+NAME = re.compile(r'(.+?)(?:-(?:ssf|predicted)[a-z-]*)?_\d+xb\d+-(\d+)e_')
 HEAD = (
     '| config | network | modalities | parameters | adapters, each '
     'combination | mIoU, all | mIoU, missing | published |\n'
@@ -84,7 +84,9 @@ def entries() -> Iterator[dict[str, Any]]:
 
 def _config(entry: dict[str, Any]) -> str:
     """Return a config with its result in the second line."""
-    first, _, rest = read(entry['config']).split('\n', 2)
+    first, rest = read(entry['config']).split('\n', 1)
+    if rest.startswith('# Result: '):
+        rest = rest.split('\n', 1)[1]
     return f'{first}\n# Result: {_result(entry)}\n{rest}'
 
 

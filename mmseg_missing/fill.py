@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
+from .external import EXTERNAL, Network, ask
 from .modality import Stack
 from .names import Names
 
 # Those that name the modality they are made of, ``copy:depth``.
 FROM_ANOTHER = {'copy'}
+# That which names the fill it adds to, ``predicted:black``; alone: zero.
+PREDICTED = 'predicted'
 
 FILLS = Names('fill', 'a function of an `Absent`', callable)
 
@@ -28,6 +31,7 @@ class Absent(NamedTuple):
         source: The modality that ``copy:<modality>`` names.
         seeds: n numbers that tell images apart.
         learned: (C,) of the fill ``learned``.
+        network: Of the fill ``external``.
     """
 
     inputs: Tensor
@@ -37,6 +41,7 @@ class Absent(NamedTuple):
     source: str = ''
     seeds: Sequence[int] | None = None
     learned: Tensor | Sequence[float] | None = None
+    network: Network | None = None
 
     @property
     def x(self) -> Tensor:
@@ -44,13 +49,14 @@ class Absent(NamedTuple):
         return self.inputs[:, self.stack.slices[self.name]]
 
 
-def parse_fill(stack: Stack, fill: str | Mapping[str, str]) -> dict[str, str]:
-    """Return the fill of every modality, checked.
+def parse_fill(stack: Stack, fill: str | Mapping[str, Any]) -> dict[str, str]:
+    """Return the fill of every modality in words, checked.
 
     Args:
         stack: The modalities.
         fill: One of :data:`FILLS` for all, or one per modality name
-            (``zero`` where none is given).
+            (``zero`` where none is given). A network, or the dict of one, is
+            called ``external``.
 
     Raises:
         TypeError: no word and no dict.
@@ -61,30 +67,76 @@ def parse_fill(stack: Stack, fill: str | Mapping[str, str]) -> dict[str, str]:
             f'`model.fill` takes one of {known_fills()}, or a dict of '
             f'modality names with such, got {fill!r}'
         )
+    if isinstance(fill, Mapping) and 'type' in fill:
+        raise ValueError(
+            'a network fills one modality, `model.fill` has the dict of one '
+            'for all; write `model.fill=dict(<modality>=dict(type=...))`'
+        )
     given = (
         fill if isinstance(fill, Mapping) else dict.fromkeys(stack.names, fill)
     )
-    for name, text in given.items():
-        kind, colon, source = str(text).partition(':')
-        for used in (name, *([source] if colon else [])):
-            if used not in stack.names:
-                raise ValueError(
-                    f'unknown modality {used!r} in `model.fill`; this stack '
-                    f'has {stack.full}'
-                )
-        is_known = isinstance(text, str) and kind in FILLS
-        if not is_known or bool(colon) != (kind in FROM_ANOTHER):
-            raise ValueError(
-                f'unknown fill {text!r} for {name!r} in `model.fill`; use '
-                f'one of {known_fills()}, or one of your own that '
-                '`custom_imports` brings'
-            )
+    for name in given:
+        _check_known(stack, name)
+    return {n: _in_words(stack, n, given.get(n, 'zero')) for n in stack.names}
+
+
+def _in_words(stack: Stack, name: str, fill: Any) -> str:
+    """Return one modality's fill as a text, checked."""
+    if callable(fill) or (isinstance(fill, Mapping) and 'type' in fill):
+        return EXTERNAL
+    kind, colon, source = str(fill).partition(':')
+    if kind == PREDICTED and colon and not is_predicted(source):
+        start = _in_words(stack, name, source)
+        return PREDICTED if start == 'zero' else f'{PREDICTED}:{start}'
+    is_known = isinstance(fill, str) and kind in FILLS
+    if not is_known or bool(colon) != (kind in FROM_ANOTHER):
+        raise ValueError(
+            f'unknown fill {fill!r} for {name!r} in `model.fill`; use '
+            f'one of {known_fills()}, or one of your own that '
+            '`custom_imports` brings'
+        )
+    if colon:
+        _check_known(stack, source)
+    # A modality that is its own source has nothing to copy.
+    return 'zero' if fill == f'copy:{name}' else str(fill)
+
+
+def _check_known(stack: Stack, name: Any) -> None:
+    if name not in stack.names:
+        raise ValueError(
+            f'unknown modality {name!r} in `model.fill`; this stack has '
+            f'{stack.full}'
+        )
+
+
+def is_predicted(fill: str) -> bool:
+    """Say whether something is added to a fill that depends on the image."""
+    return fill.partition(':')[0] == PREDICTED
+
+
+def usual(fill: str) -> str:
+    """Return the fill that a prediction starts from, others as they are.
+
+    >>> usual('predicted'), usual('predicted:copy:rgb'), usual('black')
+    ('zero', 'copy:rgb', 'black')
+    """
+    return fill.partition(':')[2] or 'zero' if is_predicted(fill) else fill
+
+
+def with_networks(words: Any, given: Any) -> Any:
+    """Return a fill in words, with the networks of another one that has them.
+
+    Args:
+        words: As :func:`parse_fill` returns them, or one for all.
+        given: A `model.fill`.
+    """
+    if not (isinstance(words, Mapping) and isinstance(given, Mapping)):
+        return words
     return {
-        # A modality that is its own source has nothing to copy.
-        name: 'zero'
-        if given.get(name) == f'copy:{name}'
-        else given.get(name, 'zero')
-        for name in stack.names
+        name: given[name]
+        if word == EXTERNAL and not isinstance(given.get(name, word), str)
+        else word
+        for name, word in words.items()
     }
 
 
@@ -92,7 +144,7 @@ def fill_absent(
     inputs: Tensor,
     present: Tensor,
     stack: Stack,
-    fill: str | Mapping[str, str] = 'zero',
+    fill: str | Mapping[str, Any] = 'zero',
     seeds: Sequence[int] | None = None,
     learned: Mapping[str, Tensor | Sequence[float]] | None = None,
 ) -> Tensor:
@@ -106,8 +158,10 @@ def fill_absent(
             ``-mean / std``. ``copy:<modality>``: that modality's channel
             mean, repeated, and zero where it is absent itself. ``noise``:
             standard normal. ``learned``: a vector in ``learned``.
-            ``predicted``: 0, to which a segmentor adds what it predicts. Or
-            one of these per modality.
+            ``predicted``: 0, to which a segmentor adds what it predicts;
+            ``predicted:<fill>``: the same, from another fill. Or one of
+            these per modality, where a network may stand as well, see
+            :mod:`mmseg_missing.external`.
         seeds: n numbers that make ``noise`` the same for the same image.
         learned: (C,) per modality, in the space after normalisation; zero
             where none is given.
@@ -116,10 +170,13 @@ def fill_absent(
         (n, sum C, h, w), a new tensor.
     """
     filled, present = [], present.to(inputs.device)
+    given = fill if isinstance(fill, Mapping) else {}
     for index, (name, text) in enumerate(parse_fill(stack, fill).items()):
-        kind, _, source = text.partition(':')
-        vector = (learned or {}).get(name)
-        absent = Absent(inputs, present, stack, name, source, seeds, vector)
+        kind, _, source = usual(text).partition(':')
+        vector, network = (learned or {}).get(name), given.get(name)
+        absent = Absent(
+            inputs, present, stack, name, source, seeds, vector, network
+        )
         keep, x = present[:, index, None, None, None], absent.x
         filled.append(torch.where(keep, x, FILLS[kind](absent).to(x.dtype)))
         if filled[-1].shape != x.shape:
@@ -135,6 +192,7 @@ def known_fills() -> str:
     return ', '.join(
         f'{name}:<modality>' if name in FROM_ANOTHER else name
         for name in FILLS
+        if name != EXTERNAL
     )
 
 
@@ -180,5 +238,11 @@ def predicted(absent: Absent) -> Tensor:
     return zero(absent)
 
 
-for _fill in (zero, black, noise, copy, learned, predicted):
+def external(absent: Absent) -> Tensor:
+    """Return what a network of somebody's own tells, 0 where nothing."""
+    inputs, present, stack, name, *_, network = absent
+    return ask(network, inputs, present, stack, name)
+
+
+for _fill in (zero, black, noise, copy, learned, predicted, external):
     FILLS[_fill.__name__] = _fill

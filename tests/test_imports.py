@@ -19,6 +19,7 @@ CORE = {
     'names',
     'present',
     'context',
+    'external',
     'fill',
     'finite',
     'sampling',

@@ -11,10 +11,15 @@ custom_hooks = [
 adapt = dict(
     optim_wrapper=dict(optimizer=dict(weight_decay=0.0), paramwise_cfg=None)
 )
-# ... but for small networks, which take more and no warm-up.
+# ... but for small networks, which take more and no warm-up. What predicts
+# absent sensors has weights of its own and learns at 3e-3.
 adapt_small = dict(
     optim_wrapper=dict(
-        optimizer=dict(lr=1e-2, weight_decay=0.0), paramwise_cfg=None
+        optimizer=dict(lr=1e-2, weight_decay=0.0),
+        paramwise_cfg=dict(
+            _delete_=True,
+            custom_keys={'predictors': dict(lr_mult=0.3)},
+        ),
     ),
     param_scheduler=[
         dict(

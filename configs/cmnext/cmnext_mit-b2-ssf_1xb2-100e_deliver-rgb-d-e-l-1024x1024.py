@@ -1,4 +1,4 @@
-# python tools/train.py configs/cmnext/cmnext_mit-b2-ssf_1xb2-100e_deliver-rgb-d-e-l-1024x1024.py
+# mmseg-missing train configs/cmnext/cmnext_mit-b2-ssf_1xb2-100e_deliver-rgb-d-e-l-1024x1024.py
 # Result: not run yet
 _base_ = [
     'cmnext_mit-b2_1xb2-200e_deliver-rgb-d-e-l-1024x1024.py',

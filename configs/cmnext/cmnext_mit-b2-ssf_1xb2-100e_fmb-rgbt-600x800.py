@@ -1,4 +1,4 @@
-# python tools/train.py configs/cmnext/cmnext_mit-b2-ssf_1xb2-100e_fmb-rgbt-600x800.py
+# mmseg-missing train configs/cmnext/cmnext_mit-b2-ssf_1xb2-100e_fmb-rgbt-600x800.py
 # Result: not run yet
 _base_ = ['cmnext_mit-b2_1xb2-120e_fmb-rgbt-600x800.py', '../_base_/adapt.py']
 base = 'work_dirs/cmnext_mit-b2_1xb2-120e_fmb-rgbt-600x800/epoch_120.pth'

@@ -1,4 +1,4 @@
-# python tools/train.py configs/cmnext/cmnext_mit-b2-ssf_1xb4-100e_nyuv2-40-rgbd-480x640.py
+# mmseg-missing train configs/cmnext/cmnext_mit-b2-ssf_1xb4-100e_nyuv2-40-rgbd-480x640.py
 # Result: not run yet
 _base_ = [
     'cmnext_mit-b2_1xb4-500e_nyuv2-40-rgbd-480x640.py',

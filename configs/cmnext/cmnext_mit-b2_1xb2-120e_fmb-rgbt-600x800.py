@@ -1,4 +1,4 @@
-# python tools/train.py configs/cmnext/cmnext_mit-b2_1xb2-120e_fmb-rgbt-600x800.py
+# mmseg-missing train configs/cmnext/cmnext_mit-b2_1xb2-120e_fmb-rgbt-600x800.py
 # Result: not run yet
 # Not published: MMSFormer's recipe.
 _base_ = [

@@ -1,4 +1,4 @@
-# python tools/train.py configs/cmnext/cmnext_mit-b2_1xb2-200e_deliver-rgb-d-e-l-1024x1024.py
+# mmseg-missing train configs/cmnext/cmnext_mit-b2_1xb2-200e_deliver-rgb-d-e-l-1024x1024.py
 # Result: not run yet
 # The authors' recipe (configs/deliver_rgbdel.yaml of their code). They train
 # with this batch on each of four GPUs, and their loss is the mean over the hard

@@ -1,4 +1,4 @@
-# python tools/train.py configs/cmnext/cmnext_mit-b2_1xb2-200e_pst900-rgbt-720x1280.py
+# mmseg-missing train configs/cmnext/cmnext_mit-b2_1xb2-200e_pst900-rgbt-720x1280.py
 # Result: not run yet
 # Not published: MMSFormer's recipe.
 _base_ = [

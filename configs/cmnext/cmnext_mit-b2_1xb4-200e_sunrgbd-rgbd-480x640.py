@@ -1,4 +1,4 @@
-# python tools/train.py configs/cmnext/cmnext_mit-b2_1xb4-200e_sunrgbd-rgbd-480x640.py
+# mmseg-missing train configs/cmnext/cmnext_mit-b2_1xb4-200e_sunrgbd-rgbd-480x640.py
 # Result: not run yet
 # Not published: CMNeXt's recipe for NYUDv2 with the epochs of CMX-B2.
 _base_ = [

@@ -1,4 +1,4 @@
-# python tools/train.py configs/cmnext/cmnext_mit-b2_1xb4-500e_mcubes-rgb-a-d-n-512x512.py
+# mmseg-missing train configs/cmnext/cmnext_mit-b2_1xb4-500e_mcubes-rgb-a-d-n-512x512.py
 # Result: not run yet
 # The authors' recipe (configs/mcubes_rgbadn.yaml of their code). They train
 # with this batch on each of four GPUs, and their loss is the mean over the hard

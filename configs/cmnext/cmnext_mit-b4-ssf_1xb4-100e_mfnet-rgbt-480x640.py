@@ -1,4 +1,4 @@
-# python tools/train.py configs/cmnext/cmnext_mit-b4-ssf_1xb4-100e_mfnet-rgbt-480x640.py
+# mmseg-missing train configs/cmnext/cmnext_mit-b4-ssf_1xb4-100e_mfnet-rgbt-480x640.py
 # Result: not run yet
 _base_ = [
     'cmnext_mit-b4_1xb4-500e_mfnet-rgbt-480x640.py',

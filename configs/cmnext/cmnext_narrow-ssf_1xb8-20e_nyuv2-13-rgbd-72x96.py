@@ -1,4 +1,4 @@
-# python tools/train.py configs/cmnext/cmnext_narrow-ssf_1xb8-20e_nyuv2-13-rgbd-72x96.py
+# mmseg-missing train configs/cmnext/cmnext_narrow-ssf_1xb8-20e_nyuv2-13-rgbd-72x96.py
 # Result: mIoU 36.78 (RGB + depth), 19.63 (RGB), 32.26 (depth); docs/results/nyuv2_small.md
 _base_ = [
     'cmnext_narrow_1xb8-30e_nyuv2-13-rgbd-72x96.py',

@@ -1,4 +1,4 @@
-# python tools/train.py configs/cmnext/cmnext_narrow_1xb8-30e_nyuv2-13-rgbd-72x96.py
+# mmseg-missing train configs/cmnext/cmnext_narrow_1xb8-30e_nyuv2-13-rgbd-72x96.py
 # Result: mIoU 36.78 (RGB + depth), 5.66 (RGB), 23.25 (depth); docs/results/nyuv2_small.md
 _base_ = [
     '../_base_/default_runtime.py',

@@ -1,4 +1,4 @@
-# python tools/train.py configs/cmnext/cmnext_small-ssf-teacher_1xb8-12e_scenes-rgbdtn-64x96.py
+# mmseg-missing train configs/cmnext/cmnext_small-ssf-teacher_1xb8-12e_scenes-rgbdtn-64x96.py
 # Result: not run yet
 _base_ = ['cmnext_small_1xb8-12e_scenes-rgbdtn-64x96.py', '../_base_/adapt.py']
 base = 'work_dirs/cmnext_small_1xb8-12e_scenes-rgbdtn-64x96/epoch_12.pth'

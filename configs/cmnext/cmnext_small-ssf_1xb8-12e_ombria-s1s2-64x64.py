@@ -1,4 +1,4 @@
-# python tools/train.py configs/cmnext/cmnext_small-ssf_1xb8-12e_ombria-s1s2-64x64.py
+# mmseg-missing train configs/cmnext/cmnext_small-ssf_1xb8-12e_ombria-s1s2-64x64.py
 # Result: mIoU 78.07 (all), 62.52 (mean over the 14 missing combinations); docs/results/adapters.md
 _base_ = ['cmnext_small_1xb8-12e_ombria-s1s2-64x64.py', '../_base_/adapt.py']
 base = 'work_dirs/cmnext_small_1xb8-12e_ombria-s1s2-64x64/epoch_12.pth'

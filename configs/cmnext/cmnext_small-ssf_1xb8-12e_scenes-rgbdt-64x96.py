@@ -1,4 +1,4 @@
-# python tools/train.py configs/cmnext/cmnext_small-ssf_1xb8-12e_scenes-rgbdt-64x96.py
+# mmseg-missing train configs/cmnext/cmnext_small-ssf_1xb8-12e_scenes-rgbdt-64x96.py
 # Result: mIoU 87.69 (all), 67.03 (mean over the 7 combinations) on the base of `make demo`; README.md
 _base_ = ['cmnext_small_1xb8-12e_scenes-rgbdt-64x96.py', '../_base_/adapt.py']
 base = 'work_dirs/cmnext_small_1xb8-12e_scenes-rgbdt-64x96/epoch_12.pth'

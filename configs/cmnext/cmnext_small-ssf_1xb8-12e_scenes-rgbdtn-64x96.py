@@ -1,4 +1,4 @@
-# python tools/train.py configs/cmnext/cmnext_small-ssf_1xb8-12e_scenes-rgbdtn-64x96.py
+# mmseg-missing train configs/cmnext/cmnext_small-ssf_1xb8-12e_scenes-rgbdtn-64x96.py
 # Result: mIoU 86.78 (all), 59.40 (mean over the 14 missing combinations) with 6 epochs; docs/results/adapters.md
 _base_ = ['cmnext_small_1xb8-12e_scenes-rgbdtn-64x96.py', '../_base_/adapt.py']
 base = 'work_dirs/cmnext_small_1xb8-12e_scenes-rgbdtn-64x96/epoch_12.pth'

@@ -1,4 +1,4 @@
-# python tools/train.py configs/cmnext/cmnext_small_1xb8-12e_ombria-s1s2-64x64.py
+# mmseg-missing train configs/cmnext/cmnext_small_1xb8-12e_ombria-s1s2-64x64.py
 # Result: mIoU 78.07 (all), 54.54 (mean over the 15 combinations); docs/results/adapters.md
 _base_ = [
     '../_base_/default_runtime.py',

@@ -1,4 +1,4 @@
-# python tools/train.py configs/cmnext/cmnext_small_1xb8-12e_scenes-rgb-64x96.py
+# mmseg-missing train configs/cmnext/cmnext_small_1xb8-12e_scenes-rgb-64x96.py
 # Result: mIoU 64.14 in `make demo`; README.md
 _base_ = 'cmnext_small_1xb8-12e_scenes-rgbdt-64x96.py'
 modalities = [_base_.modalities[0]]

@@ -1,4 +1,4 @@
-# python tools/train.py configs/cmnext/cmnext_small_1xb8-12e_scenes-rgbdt-64x96.py
+# mmseg-missing train configs/cmnext/cmnext_small_1xb8-12e_scenes-rgbdt-64x96.py
 # Result: mIoU 87.69 (all), 40.09 (mean over the 7 combinations) in `make demo`; README.md
 _base_ = [
     '../_base_/default_runtime.py',

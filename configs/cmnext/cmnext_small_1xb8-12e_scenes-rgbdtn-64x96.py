@@ -1,4 +1,4 @@
-# python tools/train.py configs/cmnext/cmnext_small_1xb8-12e_scenes-rgbdtn-64x96.py
+# mmseg-missing train configs/cmnext/cmnext_small_1xb8-12e_scenes-rgbdtn-64x96.py
 # Result: mIoU 86.78 (all), 38.07 (mean over the 15 combinations); docs/results/adapters.md
 _base_ = [
     '../_base_/default_runtime.py',

@@ -1,4 +1,4 @@
-# python tools/train.py configs/cmx/cmx_mit-b2-ssf_1xb8-100e_nyuv2-40-rgb-hha-480x640.py
+# mmseg-missing train configs/cmx/cmx_mit-b2-ssf_1xb8-100e_nyuv2-40-rgb-hha-480x640.py
 # Result: not run yet
 _base_ = [
     'cmx_mit-b2_1xb8-500e_nyuv2-40-rgb-hha-480x640.py',

@@ -1,4 +1,4 @@
-# python tools/train.py configs/cmx/cmx_mit-b4-ssf_1xb8-100e_mfnet-rgbt-480x640.py
+# mmseg-missing train configs/cmx/cmx_mit-b4-ssf_1xb8-100e_mfnet-rgbt-480x640.py
 # Result: not run yet
 _base_ = ['cmx_mit-b4_1xb8-500e_mfnet-rgbt-480x640.py', '../_base_/adapt.py']
 base = 'work_dirs/cmx_mit-b4_1xb8-500e_mfnet-rgbt-480x640/epoch_500.pth'

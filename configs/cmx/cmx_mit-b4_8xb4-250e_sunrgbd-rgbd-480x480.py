@@ -1,4 +1,4 @@
-# python tools/train.py configs/cmx/cmx_mit-b4_8xb4-250e_sunrgbd-rgbd-480x480.py
+# mmseg-missing train configs/cmx/cmx_mit-b4_8xb4-250e_sunrgbd-rgbd-480x480.py
 # Result: not run yet
 _base_ = [
     '../_base_/default_runtime.py',

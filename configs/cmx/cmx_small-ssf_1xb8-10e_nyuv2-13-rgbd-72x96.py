@@ -1,4 +1,4 @@
-# python tools/train.py configs/cmx/cmx_small-ssf_1xb8-10e_nyuv2-13-rgbd-72x96.py
+# mmseg-missing train configs/cmx/cmx_small-ssf_1xb8-10e_nyuv2-13-rgbd-72x96.py
 # Result: mIoU 33.82 (RGB + depth), 15.10 (RGB), 29.26 (depth); docs/results/networks.md
 _base_ = ['cmx_small_1xb8-15e_nyuv2-13-rgbd-72x96.py', '../_base_/adapt.py']
 base = 'work_dirs/cmx_small_1xb8-15e_nyuv2-13-rgbd-72x96/epoch_15.pth'

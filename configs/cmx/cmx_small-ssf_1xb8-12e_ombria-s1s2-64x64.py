@@ -1,4 +1,4 @@
-# python tools/train.py configs/cmx/cmx_small-ssf_1xb8-12e_ombria-s1s2-64x64.py
+# mmseg-missing train configs/cmx/cmx_small-ssf_1xb8-12e_ombria-s1s2-64x64.py
 # Result: mIoU 80.09 (all), 64.64 (mean over the 14 missing combinations); docs/results/networks.md
 _base_ = ['cmx_small_1xb8-12e_ombria-s1s2-64x64.py', '../_base_/adapt.py']
 base = 'work_dirs/cmx_small_1xb8-12e_ombria-s1s2-64x64/epoch_12.pth'

@@ -1,4 +1,4 @@
-# python tools/train.py configs/cmx/cmx_small_1xb8-12e_ombria-s1s2-64x64.py
+# mmseg-missing train configs/cmx/cmx_small_1xb8-12e_ombria-s1s2-64x64.py
 # Result: mIoU 80.09 (all), 59.64 (mean over the 15 combinations); docs/results/networks.md
 _base_ = [
     '../_base_/default_runtime.py',

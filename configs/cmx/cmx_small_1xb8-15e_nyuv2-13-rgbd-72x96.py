@@ -1,4 +1,4 @@
-# python tools/train.py configs/cmx/cmx_small_1xb8-15e_nyuv2-13-rgbd-72x96.py
+# mmseg-missing train configs/cmx/cmx_small_1xb8-15e_nyuv2-13-rgbd-72x96.py
 # Result: mIoU 33.82 (RGB + depth), 4.25 (RGB), 19.85 (depth); docs/results/networks.md
 _base_ = [
     '../_base_/default_runtime.py',

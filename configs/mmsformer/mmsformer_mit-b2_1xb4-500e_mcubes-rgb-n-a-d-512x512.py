@@ -1,4 +1,4 @@
-# python tools/train.py configs/mmsformer/mmsformer_mit-b2_1xb4-500e_mcubes-rgb-n-a-d-512x512.py
+# mmseg-missing train configs/mmsformer/mmsformer_mit-b2_1xb4-500e_mcubes-rgb-n-a-d-512x512.py
 # Result: not run yet
 # The authors' recipe (configs/mcubes_rgbadn.yaml of their code). They use AMP (--amp), and
 # their loss is the mean over the hard pixels; here the others count as 0.

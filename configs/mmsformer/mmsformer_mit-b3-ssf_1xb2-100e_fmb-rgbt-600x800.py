@@ -1,4 +1,4 @@
-# python tools/train.py configs/mmsformer/mmsformer_mit-b3-ssf_1xb2-100e_fmb-rgbt-600x800.py
+# mmseg-missing train configs/mmsformer/mmsformer_mit-b3-ssf_1xb2-100e_fmb-rgbt-600x800.py
 # Result: not run yet
 _base_ = [
     'mmsformer_mit-b3_1xb2-120e_fmb-rgbt-600x800.py',

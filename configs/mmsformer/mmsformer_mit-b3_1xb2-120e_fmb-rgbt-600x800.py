@@ -1,4 +1,4 @@
-# python tools/train.py configs/mmsformer/mmsformer_mit-b3_1xb2-120e_fmb-rgbt-600x800.py
+# mmseg-missing train configs/mmsformer/mmsformer_mit-b3_1xb2-120e_fmb-rgbt-600x800.py
 # Result: not run yet
 # The authors' recipe (configs/fmb_rgbt.yaml of their code). They use AMP (--amp), and
 # their loss is the mean over the hard pixels; here the others count as 0.

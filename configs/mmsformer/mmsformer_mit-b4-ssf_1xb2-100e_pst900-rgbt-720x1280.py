@@ -1,4 +1,4 @@
-# python tools/train.py configs/mmsformer/mmsformer_mit-b4-ssf_1xb2-100e_pst900-rgbt-720x1280.py
+# mmseg-missing train configs/mmsformer/mmsformer_mit-b4-ssf_1xb2-100e_pst900-rgbt-720x1280.py
 # Result: not run yet
 _base_ = [
     'mmsformer_mit-b4_1xb2-200e_pst900-rgbt-720x1280.py',

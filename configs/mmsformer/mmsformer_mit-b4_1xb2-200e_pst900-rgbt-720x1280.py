@@ -1,4 +1,4 @@
-# python tools/train.py configs/mmsformer/mmsformer_mit-b4_1xb2-200e_pst900-rgbt-720x1280.py
+# mmseg-missing train configs/mmsformer/mmsformer_mit-b4_1xb2-200e_pst900-rgbt-720x1280.py
 # Result: not run yet
 # The authors' recipe (configs/pst_rgbt.yaml of their code). They use AMP (--amp), and
 # their loss is the mean over the hard pixels; here the others count as 0.

@@ -1,4 +1,4 @@
-# python tools/train.py configs/mmsformer/mmsformer_small-ssf_1xb8-12e_ombria-s1s2-64x64.py
+# mmseg-missing train configs/mmsformer/mmsformer_small-ssf_1xb8-12e_ombria-s1s2-64x64.py
 # Result: mIoU 79.56 (all), 63.30 (mean over the 14 missing combinations); docs/results/networks.md
 _base_ = [
     'mmsformer_small_1xb8-12e_ombria-s1s2-64x64.py',

@@ -1,4 +1,4 @@
-# python tools/train.py configs/mmsformer/mmsformer_small_1xb8-12e_ombria-s1s2-64x64.py
+# mmseg-missing train configs/mmsformer/mmsformer_small_1xb8-12e_ombria-s1s2-64x64.py
 # Result: mIoU 79.56 (all), 56.44 (mean over the 15 combinations); docs/results/networks.md
 _base_ = [
     '../_base_/default_runtime.py',

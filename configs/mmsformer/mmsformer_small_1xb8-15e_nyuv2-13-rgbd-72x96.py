@@ -1,4 +1,4 @@
-# python tools/train.py configs/mmsformer/mmsformer_small_1xb8-15e_nyuv2-13-rgbd-72x96.py
+# mmseg-missing train configs/mmsformer/mmsformer_small_1xb8-15e_nyuv2-13-rgbd-72x96.py
 # Result: not run yet
 _base_ = [
     '../_base_/default_runtime.py',

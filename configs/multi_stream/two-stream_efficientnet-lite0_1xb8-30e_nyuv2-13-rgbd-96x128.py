@@ -1,4 +1,4 @@
-# python tools/train.py configs/multi_stream/two-stream_efficientnet-lite0_1xb8-30e_nyuv2-13-rgbd-96x128.py
+# mmseg-missing train configs/multi_stream/two-stream_efficientnet-lite0_1xb8-30e_nyuv2-13-rgbd-96x128.py
 # Result: mIoU 45.96 (RGB + depth), 14.85 (RGB), 22.20 (depth); docs/results/predicted.md
 _base_ = [
     '../_base_/default_runtime.py',

@@ -1,4 +1,4 @@
-# python tools/train.py configs/multi_stream/two-stream_mobilenet-v2_1xb8-30e_nyuv2-13-rgb-96x128.py
+# mmseg-missing train configs/multi_stream/two-stream_mobilenet-v2_1xb8-30e_nyuv2-13-rgb-96x128.py
 # Result: mIoU 36.32; docs/results/nyuv2_small.md
 _base_ = 'two-stream_mobilenet-v2_1xb8-30e_nyuv2-13-rgbd-96x128.py'
 modalities = [_base_.modalities[0]]

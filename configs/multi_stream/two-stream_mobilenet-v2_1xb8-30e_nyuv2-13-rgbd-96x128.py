@@ -1,4 +1,4 @@
-# python tools/train.py configs/multi_stream/two-stream_mobilenet-v2_1xb8-30e_nyuv2-13-rgbd-96x128.py
+# mmseg-missing train configs/multi_stream/two-stream_mobilenet-v2_1xb8-30e_nyuv2-13-rgbd-96x128.py
 # Result: mIoU 44.95 (RGB + depth), 11.68 (RGB), 17.71 (depth); docs/results/nyuv2_small.md
 _base_ = [
     '../_base_/default_runtime.py',

@@ -1,4 +1,4 @@
-# python tools/train.py configs/multi_stream/two-stream_resnet-50_1xb4-500e_nyuv2-40-rgbd-480x640.py
+# mmseg-missing train configs/multi_stream/two-stream_resnet-50_1xb4-500e_nyuv2-40-rgbd-480x640.py
 # Result: not run yet
 _base_ = [
     '../_base_/default_runtime.py',

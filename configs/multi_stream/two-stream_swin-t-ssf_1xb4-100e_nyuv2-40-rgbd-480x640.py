@@ -1,4 +1,4 @@
-# python tools/train.py configs/multi_stream/two-stream_swin-t-ssf_1xb4-100e_nyuv2-40-rgbd-480x640.py
+# mmseg-missing train configs/multi_stream/two-stream_swin-t-ssf_1xb4-100e_nyuv2-40-rgbd-480x640.py
 # Result: not run yet
 _base_ = [
     'two-stream_swin-t_1xb4-500e_nyuv2-40-rgbd-480x640.py',

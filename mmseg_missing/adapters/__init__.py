@@ -30,7 +30,9 @@ from .fold_norms import drop_norms, find_foldable_norms, fold_norms
 from .library import load_adapters, read_rows, start_from
 from .methods import (
     METHODS,
+    Bias,
     Bottleneck,
+    Hybrid,
     LowRank,
     NormTuning,
     Scale,
@@ -46,7 +48,9 @@ __all__ = [
     'Adapter',
     'AdapterBank',
     'AdditiveRows',
+    'Bias',
     'Bottleneck',
+    'Hybrid',
     'HyperRows',
     'LowRank',
     'NormTuning',

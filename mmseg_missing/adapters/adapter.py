@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import torch
 from torch import Tensor, nn
 
 from ..torch_versions import is_compiling
@@ -36,11 +37,14 @@ class Call(NamedTuple):
         layer: That was called.
         inputs: What it got, (n, ...); None if that came by keyword.
         is_free: Nobody else holds its output, which may be overwritten.
+        is_first: What comes is its output itself; another method may have
+            modulated that already.
     """
 
     layer: nn.Module
     inputs: Tensor | None
     is_free: bool
+    is_first: bool = True
 
 
 class Adapter(nn.Module):
@@ -84,19 +88,16 @@ class Adapter(nn.Module):
     ) -> None:
         """Refuse options that fit none of the sites."""
 
-    @staticmethod
-    def admit(numbers: Tensor, identity: Tensor) -> Tensor:
-        """Return the numbers as :meth:`modulate` may have them.
-
-        Args:
-            numbers: (n, all sites' numbers).
-            identity: (all sites' numbers,).
-        """
-        return numbers
-
     def identity(self) -> Tensor:
         """Return (width,): the numbers with which the site is unchanged."""
         raise NotImplementedError
+
+    def scales(self) -> Tensor | None:
+        """Return (width,): 1 for a scale, which is kept off zero, else 0.
+
+        Default: None, there is no scale.
+        """
+        return None
 
     def width(self) -> int:
         """Return how many numbers :meth:`identity` has.
@@ -152,6 +153,16 @@ class Adapter(nn.Module):
                 '`model.adapter.batch_major` if they lie sample by sample'
             )
         return numbers.repeat_interleave(length // len(numbers), dim=0)
+
+
+def joined_scales(adapters: Iterable[Adapter]) -> Tensor | None:
+    """Return what their ``scales`` say, side by side; None: all say None."""
+    found = [(adapter, adapter.scales()) for adapter in adapters]
+    if all(scales is None for _, scales in found):
+        return None
+    return torch.cat(
+        [torch.zeros(a.width()) if s is None else s for a, s in found]
+    )
 
 
 def modulate(module: nn.Module, args: tuple, output: Tensor) -> Tensor:

@@ -4,24 +4,27 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 from torch import nn
 
 from ..modality import Stack
+from ..values import listed
 from .adapter import Adapter, modulate
 from .bank import AdapterBank
-from .methods import ScaleShift
+from .methods import Hybrid, ScaleShift
 from .sites import exactly, find_sites, matches
 
 BANK = 'adapters'
+
+Sites: TypeAlias = Sequence[str] | Mapping[str, int] | str | None
 
 
 def attach(
     root: nn.Module,
     stack: Stack,
-    method: type[Adapter] = ScaleShift,
-    sites: Sequence[str] | Mapping[str, int] | str | None = None,
+    method: type[Adapter] | Sequence[Mapping[str, Any]] = ScaleShift,
+    sites: Sites = None,
     combinations: Sequence[str] | None = None,
     rows: str | Mapping[str, Any] | None = None,
     within: Iterable[str] = (),
@@ -37,14 +40,16 @@ def attach(
     Args:
         root: Any network whose layers see the batch first.
         stack: The modalities.
-        method: What hangs on a site.
+        method: What hangs on a site; or several, each as
+            ``dict(type=method, sites=..., **options)``. At a site that they
+            share each modulates what the one before it in the list gave.
         sites: See :func:`find_sites`; or how many numbers each site has by
             its exact name, as an adapter file says, which is compared before
             any room is taken for them.
         combinations: The combinations to learn; default: all that miss
             something.
-        rows: Row mode, ``table``, ``additive`` or ``hyper``, or
-            ``dict(type=mode, ...)``; default: see :class:`AdapterBank`.
+        rows: Row mode, a key of ``ROW_MODES`` or ``dict(type=key, ...)``;
+            default: see :class:`AdapterBank`.
         within: See :func:`find_sites`.
         batch_major: See :func:`find_sites`.
         **options: Of the method.
@@ -53,12 +58,67 @@ def attach(
         The bank, which is also ``root.adapters``.
 
     Raises:
-        TypeError: an option that the method or the row mode lacks.
+        TypeError: an option that the method or the row mode lacks; no list
+            of methods, or ``sites`` and options beside one.
         ValueError: a pattern without a match, a wrong combination, other
-            numbers than ``sites`` states, a network that has adapters
-            already, or a bare ``nn.Sequential``.
+            numbers than ``sites`` states, a method twice at one site, a
+            network that has adapters already, or a bare ``nn.Sequential``.
     """
     _check_root(root)
+    entries = _entries(method, sites, options)
+    within, batch_major = tuple(within), tuple(batch_major)
+    found = [_hung(root, *entry, within, batch_major) for entry in entries]
+    adapters = found[0] if len(found) == 1 else _joined(root, found)
+    bank = AdapterBank(
+        stack,
+        adapters,
+        combinations,
+        rows,
+        [(kind, {**method_options(kind), **o}) for kind, _, o in entries],
+        {
+            adapter.site.name
+            for (_, given, _), part in zip(entries, found)
+            for adapter in part
+            if given is not None
+        },
+    )
+    for adapter in adapters:
+        layer = root.get_submodule(adapter.site.name)
+        layer.add_module('adapter', adapter)
+        layer.register_forward_hook(modulate)
+    root.add_module(BANK, bank)
+    bank.frozen = (root,)
+    freeze(root)
+    return bank
+
+
+def _entries(
+    method: Any, sites: Sites, options: dict[str, Any]
+) -> list[tuple[type[Adapter], Sites, dict[str, Any]]]:
+    """Return method, sites and options of each entry."""
+    if isinstance(method, type):
+        return [(method, sites, options)]
+    parts = [dict(part) for part in listed('method', method, Mapping)]
+    if sites is not None or options or not parts:
+        raise TypeError(
+            f'each of several methods brings its own sites and options, got '
+            f'{len(parts)} methods, sites {sites} and options {options}'
+        )
+    return [
+        (part.pop('type', ScaleShift), part.pop('sites', None), part)
+        for part in parts
+    ]
+
+
+def _hung(
+    root: nn.Module,
+    method: type[Adapter],
+    sites: Sites,
+    options: Mapping[str, Any],
+    within: Iterable[str],
+    batch_major: Iterable[str],
+) -> list[Adapter]:
+    """Return one method's adapters, in the order of the network."""
     stated: Mapping[str, int] = {}
     patterns: Sequence[str] | str | None
     if sites is None:
@@ -69,27 +129,27 @@ def attach(
         patterns = sites
     found = find_sites(root, patterns, within, batch_major, method.takes)
     method.check_options(options, found)
-    layers = [root.get_submodule(site.name) for site in found]
     adapters = [
-        method(site, layer, **options) for site, layer in zip(found, layers)
+        method(site, root.get_submodule(site.name), **options)
+        for site in found
     ]
     for adapter in adapters:
         _check_width(adapter, stated.get(adapter.site.name))
-    bank = AdapterBank(
-        stack,
-        adapters,
-        combinations,
-        rows,
-        {**method_options(method), **options},
-        sites is not None,
-    )
-    for layer, adapter in zip(layers, adapters):
-        layer.add_module('adapter', adapter)
-        layer.register_forward_hook(modulate)
-    root.add_module(BANK, bank)
-    bank.frozen = (root,)
-    freeze(root)
-    return bank
+    return adapters
+
+
+def _joined(
+    root: nn.Module, found: Sequence[Sequence[Adapter]]
+) -> list[Adapter]:
+    """Return what hangs on each site, of several methods."""
+    at = [{adapter.site.name: adapter for adapter in part} for part in found]
+    joined: list[Adapter] = []
+    for name, layer in root.named_modules():
+        members = [part.get(name) for part in at]
+        site = next((m.site for m in members if m is not None), None)
+        if site is not None:
+            joined.append(Hybrid(site, layer, members))
+    return joined
 
 
 def _check_root(root: nn.Module) -> None:

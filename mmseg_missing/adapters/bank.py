@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import compress
 from typing import Any, NamedTuple
@@ -15,7 +15,9 @@ from ..context import telling, told_to
 from ..modality import Stack
 from ..present import Flags, Key, as_present, checked_keys, count, places
 from ..torch_versions import is_compiling
-from .adapter import Adapter
+from .adapter import Adapter, joined_scales
+from .methods import Hybrid
+from .methods.affine import keep_invertible
 from .rows import ROW_MODES, parse_rows
 
 
@@ -51,8 +53,9 @@ class AdapterBank(nn.Module):
             Default: ``additive`` where all combinations of three modalities
             or more are learnt, ``table`` elsewhere (for two modalities both
             are the same).
-        options: Of the method, for adapter files.
-        is_named: The sites were named by the user, so none may stay silent.
+        methods: What hangs on the sites, with all options, for adapter
+            files; several: ``adapters`` are a :class:`Hybrid` each.
+        named: The sites that the user named, none of which may stay silent.
 
     Raises:
         ValueError: an unknown row mode or combination.
@@ -64,21 +67,29 @@ class AdapterBank(nn.Module):
         adapters: Sequence[Adapter],
         combinations: Sequence[str] | None = None,
         rows: str | Mapping[str, Any] | None = None,
-        options: Mapping[str, Any] | None = None,
-        is_named: bool = False,
+        methods: Sequence[tuple[type[Adapter], Mapping[str, Any]]] = (),
+        named: Collection[str] = (),
     ) -> None:
         super().__init__()
         self.stack = stack
         self.sites = tuple(adapter.site for adapter in adapters)
-        self.method, self.options = type(adapters[0]), dict(options or {})
-        self.is_named = is_named
+        self.method, self.methods = type(adapters[0]), tuple(methods)
+        self.named = frozenset(named)
         identities = []
         for slot, adapter in enumerate(adapters):
             adapter.bind(self, slot)
             identities.append(adapter.identity())
         self.widths = [len(identity) for identity in identities]
+        # Of each site's numbers those of each method.
+        self.shares = [
+            adapter.shares if isinstance(adapter, Hybrid) else [width]
+            for adapter, width in zip(adapters, self.widths)
+        ]
         self.register_buffer(
             'identity', torch.cat(identities), persistent=False
+        )
+        self.register_buffer(
+            'scales', joined_scales(adapters), persistent=False
         )
         if rows is None:
             is_plural = len(stack) > 2 and combinations is None
@@ -105,6 +116,11 @@ class AdapterBank(nn.Module):
         self.frozen: tuple[nn.Module, ...] = ()
         # Its parts that learn on beside the rows, by name.
         self.trainable: tuple[str, ...] = ()
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """All options of the one method; of several none."""
+        return dict(self.methods[0][1]) if len(self.methods) == 1 else {}
 
     @property
     def fill_vectors(self) -> Mapping[str, Tensor]:
@@ -143,8 +159,9 @@ class AdapterBank(nn.Module):
 
     @property
     def num_parameters(self) -> int:
-        """Numbers in one combination's row."""
-        return sum(self.widths)
+        """Numbers that a combination uses: its row, and what predicts."""
+        shared = sum(p.numel() for p in self.predictors.parameters())
+        return self.rows.width + shared
 
     @property
     def trained(self) -> tuple[str, ...]:
@@ -201,8 +218,9 @@ class AdapterBank(nn.Module):
     def _numbers(self, samples: Sequence[Key]) -> Tensor:
         rows, index = self.rows.unique(samples)
         rows = self.rows.anchored(self.identity) + rows
-        numbers = self.method.admit(rows, self.identity)
-        return numbers if index is None else numbers.index_select(0, index)
+        if self.scales is not None:
+            rows = keep_invertible(rows, self.scales)
+        return rows if index is None else rows.index_select(0, index)
 
     @torch.no_grad()
     def write(

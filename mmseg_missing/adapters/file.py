@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import warnings
 from collections.abc import Mapping, Sequence
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from .base_state import fingerprint
 from .file_checks import FILL, PREDICTORS, Unregistered, check_metadata
 from .file_format import MOST_BYTES, SUM, Content, Damaged, encode
 from .file_match import check_fill, check_predictors, check_same
-from .sites import by_name
+from .sites import Site, by_name
 
 # Version 1 has no sum over its content, and patterns where 2 has names.
 FORMAT_VERSION = 2
@@ -31,12 +32,7 @@ def describe(root: nn.Module) -> dict[str, Any]:
     return {
         'format_version': FORMAT_VERSION,
         'method': bank.method.__name__,
-        'options': {
-            key: by_name(value, bank.sites)
-            if isinstance(value, Mapping)
-            else value
-            for key, value in bank.options.items()
-        },
+        'options': _by_name(bank.options, bank.sites),
         'rows': bank.row_mode,
         'row_options': bank.row_options,
         'network': type(root).__name__,
@@ -48,7 +44,8 @@ def describe(root: nn.Module) -> dict[str, Any]:
             for s, width in zip(bank.sites, bank.widths)
         ],
         'batch_major': [s.name for s in bank.sites if s.is_batch_major],
-        # Where nothing else learns, files are as they always were.
+        # Where nothing of it is used, files are as they always were.
+        **(_several(bank) if len(bank.methods) > 1 else {}),
         **({'trainable': list(bank.trainable)} if bank.trainable else {}),
         **(
             {'predictors': bank.predictor_configs}
@@ -58,6 +55,25 @@ def describe(root: nn.Module) -> dict[str, Any]:
         'identity': _digest(bank.identity),
         'base': fingerprint(root),
     }
+
+
+def _by_name(
+    options: Mapping[str, Any], sites: Sequence[Site]
+) -> dict[str, Any]:
+    """Return options of a method with names in the place of patterns."""
+    return {
+        key: by_name(value, sites) if isinstance(value, Mapping) else value
+        for key, value in options.items()
+    }
+
+
+def _several(bank: AdapterBank) -> dict[str, Any]:
+    """Return the methods of a network that has several, and their shares."""
+    methods = [
+        [kind.__name__, _by_name(options, [*compress(bank.sites, shares)])]
+        for (kind, options), shares in zip(bank.methods, zip(*bank.shares))
+    ]
+    return {'methods': methods, 'shares': bank.shares}
 
 
 def save_adapter(

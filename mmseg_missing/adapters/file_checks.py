@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from ..fill import FILLS, parse_fill
+from ..fill import FILLS, parse_fill, usual
 from ..modality import Modality, Stack
 from .file_format import Damaged
 from .rows import ROW_MODES, Rows
@@ -72,6 +72,21 @@ def _is_site(entry: Any) -> bool:
         return False
     name, kind, width = entry
     return _is_text(name) and _is_name(kind) and _is_count(width)
+
+
+def _is_method(entry: Any) -> bool:
+    return (
+        isinstance(entry, list)
+        and len(entry) == 2
+        and _is_name(entry[0])
+        and isinstance(entry[1], dict)
+    )
+
+
+def _is_share(entry: Any) -> bool:
+    return isinstance(entry, list) and all(
+        (n == 0 and type(n) is int) or _is_count(n) for n in entry
+    )
 
 
 def _is_counts(value: Any) -> bool:
@@ -148,6 +163,8 @@ MORE: dict[str, Callable[[Any], bool]] = {
     'predictors': _is_predictors,
     'monitor': _is_monitor,
     'trainable': lambda value: _is_list_of(_is_text, value),
+    'methods': lambda value: _is_list_of(_is_method, value),
+    'shares': lambda value: _is_list_of(_is_share, value),
 }
 
 
@@ -176,9 +193,22 @@ def check_metadata(
     majors = metadata.get('batch_major', [])
     if len(set(names)) < len(names) or not set(majors) <= set(names):
         raise Damaged('its sites name a layer twice, or lack one')
+    _check_shares(metadata)
     stack = stack_of(metadata)
     _check_combinations(metadata, stack)
     _check_shapes(metadata, stack, shapes)
+
+
+def _check_shares(metadata: Mapping[str, Any]) -> None:
+    """Refuse shares of methods that are not what the sites have."""
+    if ('methods' in metadata) != ('shares' in metadata):
+        raise Damaged('it has methods without shares, or shares without')
+    if 'methods' not in metadata:
+        return
+    shares, methods = metadata['shares'], metadata['methods']
+    widths = [width for *_, width in metadata['sites']]
+    if [*map(sum, shares)] != widths or {*map(len, shares)} != {len(methods)}:
+        raise Damaged('the shares of its methods are not those of its sites')
 
 
 class Unregistered(ValueError):
@@ -195,7 +225,7 @@ def _check_registered(metadata: Mapping[str, Any]) -> None:
     fills = fill.values() if isinstance(fill, dict) else [fill]
     needed = [
         ('row mode', metadata['rows'], ROW_MODES),
-        *(('fill', text.partition(':')[0], FILLS) for text in fills),
+        *(('fill', usual(text).partition(':')[0], FILLS) for text in fills),
     ]
     for what, name, known in needed:
         if name not in known:

@@ -14,12 +14,14 @@ from .file_checks import ADDED, PREDICTORS
 
 # What must be the same in a file and in the network that takes it.
 _SAME = (
+    'methods',
     'method',
     'options',
     'stack',
     'rows',
     'row_options',
     'sites',
+    'shares',
     'identity',
     'predictors',
     'trainable',
@@ -33,6 +35,8 @@ KEYS = {
     'row_options': 'rows',
 }
 _WORDS = {
+    'methods': 'list of methods',
+    'shares': 'choice of sites',
     'sites': 'choice of sites',
     'predictors': 'choice of `model.imputer` and `model.generator`',
     'trainable': 'choice of `model.trainable`',

@@ -38,11 +38,13 @@ def fold(root: nn.Module, combination: str) -> list[str]:
             method or a layer that cannot be folded.
     """
     bank = getattr(root, BANK)
-    if bank.method.unfoldable:
-        raise ValueError(
-            f'{bank.method.__name__} adapters cannot be folded: '
-            f'{bank.method.unfoldable}'
-        )
+    layers = [root.get_submodule(site.name) for site in bank.sites]
+    for layer in layers:
+        if layer.adapter.unfoldable:
+            raise ValueError(
+                f'{bank.method.__name__} adapters cannot be folded: '
+                f'{layer.adapter.unfoldable}'
+            )
     combination = bank.stack.canonical(combination)
     if combination not in (*bank.served, bank.stack.full):
         raise ValueError(
@@ -50,7 +52,6 @@ def fold(root: nn.Module, combination: str) -> list[str]:
             f'{list(bank.served)}; give the adapter file that has it'
         )
     [numbers] = bank.numbers(bank.stack.present(combination))
-    layers = [root.get_submodule(site.name) for site in bank.sites]
     _check_foldable(bank.sites, layers)
     gained = []
     for site, layer, part in zip(

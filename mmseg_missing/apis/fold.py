@@ -10,7 +10,7 @@ import torch
 from mmengine.config import Config
 
 from ..adapters import fold_network
-from ..startup.checks import require
+from ..startup.checks import check_can_be_written, require
 from ..version import __version__
 from .model import AdapterFiles, configure, init_model
 
@@ -37,6 +37,7 @@ def fold_checkpoint(
         What was folded: ``combination``, ``biases``, ``norms``.
     """
     require(cfg, 'model.stack')
+    check_can_be_written(cfg)
     cfg, out = copy.deepcopy(cfg), Path(out)
     model = init_model(cfg, checkpoint, adapter)
     image = torch.zeros(1, model.stack.num_channels, 64, 64)

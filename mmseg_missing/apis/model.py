@@ -28,6 +28,7 @@ from ..adapters import (
     read_adapter,
 )
 from ..engine.checkpoints import read_checkpoint
+from ..fill import with_networks
 from ..monitoring import POLICIES, Watch, load_monitor
 from ..remote import Remote, located
 from ..startup.adapter_configs import (
@@ -147,7 +148,8 @@ def configure(
         cfg.model.folded = folded
         cfg.model.adapter = cfg.model.teacher = cfg.model.trainable = None
         cfg.model.generator = cfg.model.imputer = None
-        cfg.model.fill = checkpoint['meta'].get('fill', 'zero')
+        words = checkpoint['meta'].get('fill', 'zero')
+        cfg.model.fill = with_networks(words, cfg.model.get('fill'))
         if cfg.model.backbone.type == 'AdaptedBackbone':
             cfg.model.backbone = cfg.model.backbone.backbone
     elif files:
@@ -159,7 +161,9 @@ def configure(
             adapter_config(cfg).update(rows_of(found))
         cfg.model.update(predictors_of(found))
         # The rows were learnt for this fill.
-        cfg.model.fill = found[0].get('fill') or cfg.model.get('fill', 'zero')
+        given = cfg.model.get('fill', 'zero')
+        words = found[0].get('fill') or given
+        cfg.model.fill = with_networks(words, given)
     elif not has_adapter(cfg) and _joined(checkpoint['state_dict']):
         raise ValueError(
             'this checkpoint holds adapters but the config has none; use the '

@@ -16,6 +16,7 @@ from ..benchmark.variants import without_adapter
 from ..engine import locked
 from ..engine.checkpoints import read_checkpoint
 from ..evaluation import Report, check_writable
+from ..evaluation.render import pair_lines
 from ..startup.checks import check_kinds
 from ..startup.deriving import check_repairable, derive
 from ..startup.plan import (
@@ -70,7 +71,7 @@ class Repaired:
             f'{verdict(self.before, self.after)} One run of {self.epochs} '
             f'({self.seconds:.0f} s) learnt it; {self.size}.'
         )
-        return '\n'.join([said, *self.after.notes])
+        return '\n'.join([said, *pair_lines(self.after), *self.after.notes])
 
 
 def repair(

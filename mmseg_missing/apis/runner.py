@@ -10,6 +10,7 @@ import torch
 from mmengine.config import Config
 from mmengine.runner import Runner
 
+from ..startup.checks import check_can_be_written
 from ..startup.foreign_values import check_foreign_values
 from ..startup.sentences import naming_section
 from ..startup.validation import check_validation, drop_idle_validation
@@ -31,6 +32,7 @@ def build_runner(cfg: Config) -> Runner:
         ValueError: a launcher that did not start this process.
     """
     check_foreign_values(cfg)
+    check_can_be_written(cfg)
     drop_idle_validation(cfg)
     if cfg.launcher == 'pytorch' and 'RANK' not in os.environ:
         raise ValueError(

@@ -13,6 +13,7 @@ from mmengine.dist import is_main_process
 from mmengine.hooks import LoggerHook
 from mmengine.runner import Runner
 
+from ..comparison import find_base
 from ..engine.checkpoints import read_checkpoint
 from ..engine.hooks import ProgressBarHook
 from ..engine.network import network_of
@@ -55,6 +56,7 @@ def score(
     protocol: Protocol = EMM,
     policy: str = 'trust',
     out: str | Path | None = None,
+    base: str | Path | None = None,
 ) -> Report | ConditionTable:
     """Score combinations on the test split.
 
@@ -71,12 +73,16 @@ def score(
         policy: What a monitor's verdicts lead to; see
             :data:`mmseg_missing.monitoring.POLICIES`.
         out: Folder for the report, or the table of a protocol.
+        base: Report of the same network without adapters, or its folder; the
+            tables then say what was won back.
 
     Returns:
         The report; for another protocol than ``EMM`` its table.
 
     Raises:
-        ValueError: files that do not belong together.
+        FileNotFoundError: no report of the base.
+        ValueError: files that do not belong together, or a base where
+            sensors fail in part.
     """
     cfg = copy.deepcopy(cfg)
     check_scoring(cfg)
@@ -87,6 +93,8 @@ def score(
         metric_of(cfg).out_dir = str(check_writable(out))
     if protocol != EMM:  # one table, not a report per condition
         metric_of(cfg).out_dir = None
+    if base:
+        know_base(cfg, base, protocol)
     if tta:
         augment(cfg)
     cfg.load_from, cfg.resume = None, False
@@ -113,6 +121,22 @@ def choose(
     cfg.test_cfg.present = present or known
     if fill is not None:
         cfg.model.fill = fill
+
+
+def know_base(cfg: Config, base: str | Path, protocol: Protocol) -> None:
+    """Let the metric of a config know the scores of the base, in place.
+
+    Raises:
+        FileNotFoundError: there is no report.
+        ValueError: sensors fail in part, which tables show alone.
+    """
+    if protocol != EMM:
+        raise ValueError(
+            '--base says what was won back where sensors are missing; leave '
+            'it out, or --protocol'
+        )
+    [part] = find_base(base).parts
+    metric_of(cfg).base = part.folder
 
 
 def augment(cfg: Config) -> None:
@@ -152,8 +176,9 @@ def metric_of(cfg: Config) -> Any:
         if 'CombinationIoUMetric' in str(dict(metric).get('type')):
             return metric
     raise ValueError(
-        '--out and --protocol need the scores of CombinationIoUMetric; add '
-        "dict(type='CombinationIoUMetric') to the list `test_evaluator`"
+        '--out, --base and --protocol need the scores of '
+        "CombinationIoUMetric; add dict(type='CombinationIoUMetric') to the "
+        'list `test_evaluator`'
     )
 
 

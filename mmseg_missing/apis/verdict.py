@@ -6,7 +6,7 @@ from pathlib import Path
 
 from ..comparison.render import markdown_table
 from ..evaluation import Report
-from ..evaluation.render import plain_table
+from ..evaluation.render import plain_table, share_text
 from ..visualization.bar_chart import bar_chart
 
 FILES = ('table.txt', 'table.md', 'chart.png')
@@ -34,21 +34,26 @@ def repair_table(before: Report, after: Report, markdown: bool = False) -> str:
 
 
 def repair_rows(before: Report, after: Report) -> list[list[str]]:
-    """Return a header, then mIoU in per cent before and after, and gains."""
+    """Return a header, then mIoU in per cent before and after, and gains.
+
+    ``won back`` is the gain as a share of what missing sensors cost.
+    """
     count = len(before.miou)
+    known = after.against(before)
+    mean = f'mean of {count - 1} incomplete'
+    shares = {**known.won_back, mean: known.mean_won_back}
     scores = [(n, was, after.miou[n]) for n, was in before.miou.items()]
     scores += [
-        (
-            f'mean of {count - 1} incomplete',
-            before.mean_missing,
-            after.mean_missing,
-        ),
+        (mean, before.mean_missing, after.mean_missing),
         (f'mean of {count}', before.mean, after.mean),
     ]
     return [
-        ['present', 'base', 'repaired', 'gain'],
+        ['present', 'base', 'repaired', 'gain', 'won back'],
         *(
-            [name, f'{was:.2f}', f'{now:.2f}', f'{now - was:+.2f}']
+            [
+                *(name, f'{was:.2f}', f'{now:.2f}', f'{now - was:+.2f}'),
+                share_text(shares.get(name)),
+            ]
             for name, was, now in scores
         ),
     ]

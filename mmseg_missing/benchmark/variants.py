@@ -11,7 +11,7 @@ from mmseg.registry import MODELS
 from torch import nn
 
 from ..adapters import adapted, base_state, fold_network
-from ..fill import parse_fill
+from ..fill import parse_fill, usual, with_networks
 from ..modality import Stack
 
 KINDS = ('base', 'adapted', 'folded', 'finetune')
@@ -134,9 +134,14 @@ def without_adapter(model: Mapping[str, Any]) -> dict[str, Any]:
             ('adapter', 'generator', 'imputer', 'teacher', 'trainable')
         )
     )
-    fill = parse_fill(Stack(model['stack']), model.get('fill', 'zero'))
-    if not {'learned', 'predicted'}.isdisjoint(fill.values()):
-        model['fill'] = 'zero'  # the start of what is learned
+    fill = model.get('fill', 'zero')
+    words = parse_fill(Stack(model['stack']), fill)
+    starts = {
+        name: 'zero' if usual(word) == 'learned' else usual(word)
+        for name, word in words.items()
+    }
+    if starts != words:  # what learns is left out
+        model['fill'] = with_networks(starts, fill)
     if is_wrapped(model):
         model['backbone'] = model['backbone']['backbone']
     return model

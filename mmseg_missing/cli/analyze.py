@@ -1,7 +1,8 @@
 """Tell what each sensor is worth, and which layers to adapt.
 
 Shapley values of sensors, what the loss of one does to each layer, and the
-sites that follow; `sites.json` is what `model.adapter.sites` takes.
+sites that follow; `sites.json` is what `model.adapter.sites` takes. With
+--imputer, whether predicted features tell of their image, instead.
 
 Example:
   mmseg-missing analyze NAME work_dirs/NAME/epoch_30.pth --out analysis
@@ -10,8 +11,9 @@ Example:
 from __future__ import annotations
 
 import argparse
+import json
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
 from mmengine.registry import init_default_scope
@@ -25,9 +27,11 @@ from ..importance import (
     UNITS,
     EvenImages,
     Findings,
+    Imputation,
     ModalityAnalyzer,
     Placement,
     build_probe,
+    imputation_tables,
     networks_of,
 )
 from ..startup.checks import check_device, require
@@ -70,9 +74,15 @@ def parser() -> argparse.ArgumentParser:
         help='also tell what is left after these files',
     )
     parser.add_argument(
+        '--imputer',
+        action='store_true',
+        help='test predicted features: those of another image, their mean, '
+        'the true ones, and R2 per level; needs --batch-size above 1',
+    )
+    parser.add_argument(
         '--split',
         default='train',
-        choices=['train', 'val'],
+        choices=['train', 'val', 'test'],
         help='whose images, without augmentation; default: train',
     )
     add_number(parser, '--images', 200)
@@ -143,9 +153,16 @@ def main(argv: Sequence[str] | None = None) -> None:
     require(cfg, 'model.stack')
     init_default_scope(cfg.get('default_scope', 'mmseg'))
     if args.dry_run:
-        print(plan(cfg, args))
+        print(plan_imputer(cfg, args) if args.imputer else plan(cfg, args))
         return
     out = check_writable(args.out)
+    if args.imputer:
+        found = measure_imputer(cfg, args)
+        print(imputation_tables(found))
+        path = out / 'imputer.json'
+        path.write_text(json.dumps(found, indent=1, allow_nan=False) + '\n')
+        print(path)
+        return
     analyzer, setting = measure(cfg, args)
     setting['seconds'] = round(time.perf_counter() - start, 1)
     findings = Findings(analyzer, placement, setting)
@@ -188,22 +205,64 @@ def measure(
     cfg: Config, args: argparse.Namespace
 ) -> tuple[ModalityAnalyzer, dict[str, Any]]:
     """Measure what the command line asks for, behind a progress bar."""
-    from rich.console import Console
-    from rich.progress import Progress
-
     analyzer, images = build(cfg, args)
-    total = analyzer.num_steps(images)
-    with Progress(console=Console(stderr=True), transient=True) as progress:
-        task = progress.add_task('', total=total)
-        for done in analyzer.run(images):
-            progress.update(task, advance=1, description=done)
+    show_progress(analyzer.run(images), analyzer.num_steps(images))
     return analyzer, describe(args, images)
 
 
-def build(
+def show_progress(steps: Iterator[str], total: int) -> None:
+    """Do the steps behind a progress bar."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as progress:
+        task = progress.add_task('', total=total)
+        for done in steps:
+            progress.update(task, advance=1, description=done)
+
+
+def measure_imputer(cfg: Config, args: argparse.Namespace) -> dict[str, Any]:
+    """Put predicted features to the test, behind a progress bar."""
+    test, images = build_imputation(cfg, args)
+    show_progress(test.run(images), len(images) * test.num_steps)
+    return {'setting': describe(args, images), **test.report()}
+
+
+def plan_imputer(cfg: Config, args: argparse.Namespace) -> str:
+    """Say what of an imputer would be measured, and where to."""
+    test, images = build_imputation(cfg, args)
+    split = f'{args.split}_dataloader'
+    return plan_text(
+        [
+            *network_facts(test.network),
+            *data_facts(images.dataset, args.split, cfg[split]),
+            (
+                'measures',
+                f'{len(test.absent)} combinations on {len(images.indices)} '
+                f'images, {len(images) * test.num_steps} steps',
+            ),
+            reads(args.config, args.checkpoint, *(args.adapter or ())),
+            writes(f'{args.out}/imputer.json'),
+        ]
+    )
+
+
+def build_imputation(
     cfg: Config, args: argparse.Namespace
-) -> tuple[ModalityAnalyzer, EvenImages]:
-    """Build the networks with their weights, and the data set."""
+) -> tuple[Imputation, EvenImages]:
+    """Build the network whose imputer is tested, and the data set."""
+    dataset, network = load(cfg, args)
+    names = incomplete(args.present, network.stack)
+    test = Imputation(
+        network.to(args.device).eval(),
+        names or network.stack.incomplete(),
+        len(dataset.metainfo['classes']),
+    )
+    return test, EvenImages(dataset, args.images, args.batch_size)
+
+
+def load(cfg: Config, args: argparse.Namespace) -> tuple[Any, Any]:
+    """Return the data set, and the network with its weights."""
     from mmseg.registry import DATASETS, MODELS
 
     dataset = DATASETS.build(dataset_config(cfg, args.split))
@@ -211,6 +270,14 @@ def build(
     configure(cfg, checkpoint, args.adapter)
     network = MODELS.build(cfg.model)
     load_weights(network, checkpoint, args.checkpoint, args.adapter)
+    return dataset, network
+
+
+def build(
+    cfg: Config, args: argparse.Namespace
+) -> tuple[ModalityAnalyzer, EvenImages]:
+    """Build the networks with their weights, and the data set."""
+    dataset, network = load(cfg, args)
     networks = networks_of(network, cfg.model)
     names = incomplete(args.present, network.stack)
     probe = build_probe(network, cfg.model, args.sites, names)

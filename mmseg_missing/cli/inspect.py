@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from prettytable import PrettyTable
@@ -54,7 +54,7 @@ def facts(metadata: dict, tensors: dict) -> dict[str, str]:
     stored = sum(tensor.numel() for tensor in tensors.values())
     seen = metadata['samples_seen']
     return {
-        'method': _with(metadata['method'], metadata.get('options')),
+        'method': '\n'.join(_methods(metadata)),
         'rows': _with(metadata['rows'], metadata.get('row_options')),
         'modalities': '+'.join(name for name, *_ in metadata['stack']),
         'combinations': '\n'.join(f'{n}: {seen[n]} samples' for n in seen),
@@ -67,6 +67,16 @@ def facts(metadata: dict, tensors: dict) -> dict[str, str]:
         'written by': f'mmseg_missing {metadata["mmseg_missing_version"]}, '
         f'format {metadata["format_version"]}',
     }
+
+
+def _methods(metadata: dict) -> Iterator[str]:
+    """Yield the method; each of several with its numbers."""
+    if 'methods' not in metadata:
+        yield _with(metadata['method'], metadata.get('options'))
+        return
+    totals = [sum(numbers) for numbers in zip(*metadata['shares'])]
+    for (name, options), total in zip(metadata['methods'], totals):
+        yield f'{_with(name, options)}: {total} numbers'
 
 
 def _with(name: str, options: dict | None) -> str:

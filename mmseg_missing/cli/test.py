@@ -4,6 +4,8 @@ Each image is decoded once for all combinations.
 
 Example:
   mmseg-missing test cmnext_small_1xb8-12e_scenes-rgbdt-64x96 epoch_12.pth
+  mmseg-missing test NAME epoch_12.pth --adapter adapter.safetensors \\
+    --base work_dirs/NAME
 """
 
 from __future__ import annotations
@@ -14,7 +16,7 @@ from collections.abc import Sequence
 from mmengine.config import Config
 
 from ..apis.model import configure, load_config, load_weights
-from ..apis.score import check_scoring, choose, score
+from ..apis.score import check_scoring, choose, know_base, score
 from ..corruptions import FAULTS, SEVERITIES
 from ..engine.checkpoints import read_checkpoint
 from ..evaluation.protocols import PROTOCOLS, Protocol
@@ -109,6 +111,12 @@ def parser() -> argparse.ArgumentParser:
         metavar='DIR',
         help='for report.json, .csv, .png; rmm.json, .. of a protocol',
     )
+    parser.add_argument(
+        '--base',
+        metavar='DIR',
+        help='work folder of the network without adapters, which was scored '
+        'before; the tables then say what was won back',
+    )
     add_dry_run(parser)
     add_runner_arguments(parser)
     return parser
@@ -136,6 +144,7 @@ def main(argv: Sequence[str] | None = None) -> None:
             protocol=protocol_of(cfg, args),
             policy=args.policy,
             out=args.out,
+            base=args.base,
         )
     what_next(cfg, args)
 
@@ -151,6 +160,8 @@ def plan(cfg: Config, args: argparse.Namespace) -> str:
     found = read_checkpoint(args.checkpoint)
     configure(cfg, found, args.adapter)
     choose(cfg, protocol_of(cfg, args), args.present, args.fill)
+    if args.base:
+        know_base(cfg, args.base, protocol_of(cfg, args))
     network = build_network(cfg)
     load_weights(network, found, args.checkpoint, args.adapter)
     names = network.stack.choose(cfg.test_cfg.present)
@@ -161,7 +172,12 @@ def plan(cfg: Config, args: argparse.Namespace) -> str:
         ('scores', f'{len(names)} combinations: {", ".join(names)}'),
         ('protocol', args.protocol),
         ('fill', str(cfg.model.get('fill', 'zero'))),
-        reads(args.config, args.checkpoint, *(args.adapter or ())),
+        reads(
+            args.config,
+            args.checkpoint,
+            *(args.adapter or ()),
+            *([args.base] if args.base else []),
+        ),
         writes(f'{cfg.work_dir}/', args.out and f'{args.out}/'),
     ]
     return plan_text(facts)

@@ -12,8 +12,13 @@ from ..evaluation.measures import (
     expected_miou,
     failing,
     mean_miou,
+    nested_pairs,
     recovered_fraction,
     sensor_groups,
+    shares_won_back,
+    won_back,
+    worse_pairs,
+    worst_combination,
 )
 from ..evaluation.report import Report
 from ..modality import Stack
@@ -62,6 +67,7 @@ def compare(
         pretrained=pretrained,
         goal=_goal(dedicated, full, pretrained),
         size=_base_size(given, runs),
+        pairs=_pairs({name: images[name] for name in names}),
     )
     return Comparison(
         modalities=largest.modalities,
@@ -69,6 +75,7 @@ def compare(
         rule=parts[0].report.rule,
         split=parts[0].report.split,
         images={name: images[name] for name in frame.names},
+        pairs=len(frame.pairs),
         methods=tuple(map(frame.method, group_seeds(runs))),
         base=frame.base(base) if base else None,
         dedicated=frame.method(dedicated) if dedicated else None,
@@ -86,6 +93,7 @@ class _Frame:
         pretrained: Scores of the base; empty: not given.
         goal: Scores of dedicated networks; empty: nothing to recover.
         size: Numbers of the base; None: not known.
+        pairs: Combinations and larger ones, scored on as many images.
     """
 
     stack: Stack | None
@@ -94,6 +102,7 @@ class _Frame:
     pretrained: Scores
     goal: Scores
     size: int | None
+    pairs: Sequence[tuple[str, str]]
 
     def base(self, run: Run) -> Method:
         """Return the row of the base, which adds nothing to itself."""
@@ -107,36 +116,55 @@ class _Frame:
     def method(self, runs: Sequence[Run]) -> Method:
         """Sum up the seeds of one method."""
         scores = [_completed(run, self.full, self.pretrained) for run in runs]
-        per_seed = {
-            name: tuple(miou[name] for miou in scores if name in miou)
-            for name in self.names
-        }
         parts = [part for run in runs for part in run.parts]
         measured = [self._measure(miou) for miou in scores]
+        shares = [self._shares(miou) for miou in scores]
+        stats = _stats(self.names, scores)
         return Method(
             name=runs[0].name,
             seeds=tuple(run.seed for run in runs),
             folders=tuple(part.folder for part in parts),
             fill=', '.join(dict.fromkeys(part.report.fill for part in parts)),
-            miou={k: Stat(values) for k, values in per_seed.items() if values},
+            miou=stats,
             **{k: Stat.known([m.get(k) for m in measured]) for k in MEASURES},
             added=Stat.known([run.added for run in runs]),
             added_percent=Stat.known([self._percent(run) for run in runs]),
             stored=Stat.known([run.stored for run in runs]),
             seconds=Stat.known([run.seconds for run in runs]),
             memory_mib=Stat.known([run.memory_mib for run in runs]),
+            shares=_stats(self.names, shares),
+            **self._worst({name: stat.mean for name, stat in stats.items()}),
         )
 
-    def _measure(self, miou: Scores) -> dict[str, float]:
+    def _worst(self, means: Scores) -> dict[str, Any]:
+        """Name the worst combination and pair, where all are known."""
+        if set(means) != set(self.names):
+            return {}
+        pairs = worse_pairs(means, self.pairs)
+        worst = worst_combination(means)
+        return {'worst_name': worst, 'worst_pair': next(iter(pairs), None)}
+
+    def _shares(self, miou: Scores) -> Scores:
+        """Return what each combination of one seed won back."""
+        if self.full not in self.pretrained:
+            return {}
+        return shares_won_back(miou, self.pretrained, self.full)
+
+    def _measure(self, miou: Scores) -> dict[str, float | None]:
         """Return the numbers of one seed that are defined."""
-        found = {}
+        found: dict[str, float | None] = {}
         missing = _missing(self.names, self.full)
         if all(name in miou for name in missing):
             found['mean_missing'] = mean_miou({n: miou[n] for n in missing})
+            if self.full in self.pretrained:
+                found['won_back'] = won_back(
+                    miou, self.pretrained, self.full, missing
+                )
         if all(name in miou for name in self.names):
             of_all = {name: miou[name] for name in self.names}
             found['mean'] = mean_miou(of_all)
             found['worst'] = min(of_all.values())
+            found['worse_pairs'] = len(worse_pairs(miou, self.pairs))
         if self.stack and set(combination_names(self.stack)) <= set(miou):
             found['expected'] = expected_miou(
                 miou, failing(self.stack, self.names), MISSING_RATE
@@ -156,6 +184,17 @@ class _Frame:
         if run.added is None or (size is None and run.added):
             return None
         return 100 * run.added / (size or 1)
+
+
+def _stats(names: Sequence[str], seeds: Sequence[Scores]) -> dict[str, Stat]:
+    """Return the scores of all seeds by combination."""
+    found = {n: tuple(s[n] for s in seeds if n in s) for n in names}
+    return {name: Stat(values) for name, values in found.items() if values}
+
+
+def _pairs(images: Mapping[str, int]) -> list[tuple[str, str]]:
+    """Return nested combinations that were scored on as many images."""
+    return [(a, b) for a, b in nested_pairs(images) if images[a] == images[b]]
 
 
 def _completed(run: Run, full: str, pretrained: Scores) -> Scores:

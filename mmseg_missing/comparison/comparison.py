@@ -8,12 +8,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
-from ..evaluation.measures import named_stack, scope
+from ..evaluation.measures import Pair, named_stack, scope
 
 # p of the one E(p) in the table.
 MISSING_RATE = 0.1
 # What is measured of every seed.
-MEASURES = ('mean', 'mean_missing', 'worst', 'expected', 'recovered')
+MEASURES = (
+    *('mean', 'mean_missing', 'worst', 'expected', 'recovered', 'won_back'),
+    'worse_pairs',
+)
 
 
 @dataclass(frozen=True)
@@ -69,11 +72,19 @@ class Method:
         worst: Of the worst combination of each seed.
         expected: E(p) with p = ``MISSING_RATE``.
         recovered: Recovered fraction.
+        won_back: Share of what missing sensors cost the base.
+        worse_pairs: How often a combination scores worse than a part of it.
         added: Numbers added for one combination, at most.
         added_percent: The same, in per cent of the base.
         stored: Numbers added for all combinations.
         seconds: Of all training steps.
         memory_mib: Peak memory of training.
+        shares: What each combination won back; without those that lost
+            nothing.
+        worst_name: The combination with the lowest mean over seeds; empty:
+            it is not known.
+        worst_pair: By the means over seeds; None: in no pair the larger
+            combination is worse.
     """
 
     name: str
@@ -86,16 +97,24 @@ class Method:
     worst: Stat | None
     expected: Stat | None
     recovered: Stat | None
+    won_back: Stat | None
+    worse_pairs: Stat | None
     added: Stat | None
     added_percent: Stat | None
     stored: Stat | None
     seconds: Stat | None
     memory_mib: Stat | None
+    shares: Mapping[str, Stat]
+    worst_name: str = ''
+    worst_pair: Pair | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return what JSON holds of it."""
         values = {f.name: getattr(self, f.name) for f in fields(self)}
-        values['miou'] = {k: v.to_dict() for k, v in self.miou.items()}
+        for key in ('miou', 'shares'):
+            values[key] = {k: v.to_dict() for k, v in values[key].items()}
+        if self.worst_pair is not None:
+            values['worst_pair'] = self.worst_pair._asdict()
         return {
             key: value.to_dict() if isinstance(value, Stat) else value
             for key, value in values.items()
@@ -111,6 +130,7 @@ class Comparison:
         rule: mIoU rule.
         split: What was scored.
         images: By combination.
+        pairs: How many combinations hold another one of the same images.
         methods: In the order given.
         base: The pretrained network; None: not given.
         dedicated: Networks trained for one combination each; None: not given.
@@ -121,6 +141,7 @@ class Comparison:
     rule: str
     split: str
     images: Mapping[str, int]
+    pairs: int
     methods: tuple[Method, ...]
     base: Method | None
     dedicated: Method | None
@@ -174,6 +195,10 @@ class Comparison:
             words.append('± sample standard deviation over seeds')
         if self.shared:
             words.append(self._recovering())
+        if self.base:
+            words.append(
+                'won back: share of what missing sensors cost the base'
+            )
         return '; '.join(words)
 
     def to_json(self) -> str:
@@ -185,6 +210,7 @@ class Comparison:
             'rule': self.rule,
             'split': self.split,
             'images': dict(self.images),
+            'pairs': self.pairs,
             'base': self.base and self.base.name,
             'dedicated': self.dedicated and self.dedicated.name,
             'methods': [row.to_dict() for row in self.rows],

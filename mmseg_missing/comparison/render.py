@@ -17,6 +17,7 @@ from matplotlib.ticker import (
 from ..evaluation.render import check_writable, plain_table
 from ..visualization.bar_chart import COLOURS, FAINT, INK, headline, lighten
 from .comparison import MEASURES, MISSING_RATE, Comparison, Method, Stat
+from .runs import BASE
 
 # Field of Method, its column, and how its numbers are written.
 COLUMNS = (
@@ -25,6 +26,7 @@ COLUMNS = (
     ('worst', 'worst', '.2f'),
     ('expected', f'E({MISSING_RATE})', '.2f'),
     ('recovered', 'recovered', '.3f'),
+    ('won_back', 'won back', '.3f'),
     ('added', 'added', ',.0f'),
     ('added_percent', '% of base', '.2f'),
     ('seconds', 'seconds', ',.0f'),
@@ -53,11 +55,47 @@ def combination_rows(comparison: Comparison) -> list[list[str]]:
     ]
 
 
+def worst_rows(comparison: Comparison) -> list[list[str]]:
+    """Return a header, then each method's worst combination and pairs."""
+    many = f'more is worse (of {comparison.pairs} pairs)'
+    return [
+        ['method', 'worst combination', many, 'most'],
+        *(
+            [
+                row.name,
+                row.worst_name or '-',
+                _cell(row.worse_pairs, '.3g', True),
+                _worst_pair(row),
+            ]
+            for row in comparison.rows
+        ),
+    ]
+
+
+def share_rows(comparison: Comparison) -> list[list[str]]:
+    """Return a header, then what each combination won back."""
+    rows = [row for row in comparison.rows if row.name != BASE]
+    return [
+        ['won back', *(row.name for row in rows)],
+        *(
+            [name, *(_cell(row.shares.get(name), '.3f', True) for row in rows)]
+            for name in comparison.missing
+        ),
+    ]
+
+
+def tables(comparison: Comparison) -> list[list[list[str]]]:
+    """Return all tables as rows, each with its header."""
+    found = [combination_rows(comparison), worst_rows(comparison)]
+    if comparison.base:
+        found.insert(1, share_rows(comparison))
+    return [method_rows(comparison), *found]
+
+
 def comparison_table(comparison: Comparison) -> str:
-    """Return both tables for the terminal."""
-    tables = method_rows(comparison), combination_rows(comparison)
+    """Return the tables for the terminal."""
     texts = []
-    for header, *rows in tables:
+    for header, *rows in tables(comparison):
         table = plain_table(header)
         table.add_rows(rows)
         texts.append(table.get_string())
@@ -65,7 +103,7 @@ def comparison_table(comparison: Comparison) -> str:
 
 
 def comparison_markdown(comparison: Comparison, command: str) -> str:
-    """Return both tables for a page, with what they state.
+    """Return the tables for a page, with what they state.
 
     Args:
         comparison: What is shown.
@@ -73,8 +111,7 @@ def comparison_markdown(comparison: Comparison, command: str) -> str:
     """
     parts = [
         f'{comparison.settings}.',
-        markdown_table(method_rows(comparison)),
-        markdown_table(combination_rows(comparison)),
+        *map(markdown_table, tables(comparison)),
         f'```\n{command}\n```',
     ]
     return '\n\n'.join(parts) + '\n'
@@ -106,6 +143,13 @@ def _method_row(method: Method) -> list[str]:
         for field, _, form in COLUMNS
     ]
     return [method.name, str(len(method.seeds)), *cells]
+
+
+def _worst_pair(method: Method) -> str:
+    pair = method.worst_pair
+    if pair is None:
+        return '-'
+    return f'{pair.larger} {pair.loss:.2f} below {pair.smaller}'
 
 
 def _cell(stat: Stat | None, form: str, with_spread: bool) -> str:

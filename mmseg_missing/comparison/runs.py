@@ -9,11 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from ..evaluation.cost import COST_FILE, Cost
-from ..evaluation.report import Report
+from ..evaluation.report import REPORT_FILE, Report
 
 # What these two are called wherever methods are.
 BASE, DEDICATED = 'base', 'dedicated'
-REPORT_FILE = 'report.json'
 SEED = re.compile(r'(?P<name>.+)[-_]seed(?P<seed>\d+)')
 
 

@@ -7,6 +7,7 @@ from mmseg.datasets import BaseSegDataset
 
 from mmseg_missing.remote import located
 
+from .absence import Absence
 from .classes import chosen_metainfo, label_map
 from .formats import checked_formats
 from .options import check_base_options, check_columns, check_pipeline
@@ -44,6 +45,9 @@ class MultiModalDataset(BaseSegDataset):
             of ``metainfo``.
         metainfo: ``dict(classes=(...))`` takes these classes, in this order;
             pixels of the others are ignored, as in MMSegmentation.
+        absence: ``dict(depth=0.3, seed=0)``: this share of the samples lacks
+            a modality for good, see
+            :class:`~mmseg_missing.datasets.absence.Absence`.
         **kwargs: of ``BaseSegDataset``: ``test_mode``, ``seg_map_suffix``
             (of label files), ``backend_args`` (of MMEngine's file backend,
             for lists, files and labels), ...
@@ -66,6 +70,7 @@ class MultiModalDataset(BaseSegDataset):
         split: str = 'all',
         known: Mapping[str, Any] | None = None,
         metainfo: Mapping[str, Any] | None = None,
+        absence: Mapping[str, float] | None = None,
         **kwargs,
     ) -> None:
         owner = type(self).__name__
@@ -77,6 +82,7 @@ class MultiModalDataset(BaseSegDataset):
         self.file_classes = (known or metainfo)['classes']
         self.formats = checked_formats(modalities, formats)
         self.label_folder = label_folder
+        self.absence = Absence(absence, modalities)
         backend_args = kwargs.get('backend_args')
         pipeline = complete_pipeline(pipeline, modalities, backend_args)
         super().__init__(
@@ -122,9 +128,11 @@ class MultiModalDataset(BaseSegDataset):
             modality: {key: form[key] for key in VALUE_KEYS if key in form}
             for modality, form in self.formats.items()
         }
+        samples = [(name, *self._gaps(name)) for name in self.names]
         return [
             {
-                'modality_paths': self._paths(name),
+                'modality_paths': paths,
+                'absent': absent,
                 'modality_formats': formats,
                 'seg_map_path': self._label_path(name),
                 'labelled': self.label_folder is not None,
@@ -134,8 +142,18 @@ class MultiModalDataset(BaseSegDataset):
                 'reduce_zero_label': self.reduce_zero_label,
                 'seg_fields': [],
             }
-            for name in self.names
+            for name, paths, absent in samples
+            if absent is not None
         ]
+
+    def _gaps(
+        self, name: Any
+    ) -> tuple[dict[str, Any], tuple[str, ...] | None]:
+        """Return the paths of a sample, None where absent, and what is so."""
+        paths = self._paths(name)
+        recorded = [m for m, path in paths.items() if path]
+        absent = self.absence.of(name, recorded)
+        return {**paths, **dict.fromkeys(absent or ())}, absent
 
     def _label_path(self, name: str) -> str | None:
         if self.label_folder is None:

@@ -9,6 +9,7 @@ from mmseg.registry import DATASETS
 
 from mmseg_missing.values import flag, listed, whole
 
+from .absence import Absence
 from .classes import chosen_metainfo
 from .options import check_base_options, check_pipeline, modality_names
 from .pipeline import complete_pipeline
@@ -55,6 +56,9 @@ class SceneDataset(BaseSegDataset):
         pipeline: steps; those that take ``modalities`` get the data set's.
         metainfo: ``dict(classes=(...))`` takes these classes, in this order;
             pixels of the others are ignored.
+        absence: ``dict(depth=0.3, seed=0)``: this share of the scenes lacks
+            a modality for good, see
+            :class:`~mmseg_missing.datasets.absence.Absence`.
         **kwargs: of ``BaseSegDataset``: ``test_mode``, ...
 
     Raises:
@@ -75,10 +79,12 @@ class SceneDataset(BaseSegDataset):
         cache: bool = False,
         pipeline: Sequence[Any] = (),
         metainfo: Mapping[str, Any] | None = None,
+        absence: Mapping[str, float] | None = None,
         **kwargs,
     ) -> None:
         self.modalities = _checked_names(modalities)
         check_pipeline(pipeline)
+        self.absence = Absence(absence, modalities)
         self.num_scenes = whole('num_scenes', num_scenes, 1, MOST_SCENES)
         check_base_options('SceneDataset', kwargs, self.num_scenes)
         self.size = _checked_size(size)
@@ -95,23 +101,30 @@ class SceneDataset(BaseSegDataset):
 
     def load_data_list(self) -> list[dict]:
         """Return one dict per scene; nothing is rendered yet."""
+        numbers = range(self.start, self.start + self.num_scenes)
+        gaps = [(number, self.absence.of(number)) for number in numbers]
         return [
             {
-                'scene': self.start + number,
+                'scene': number,
+                'absent': absent,
                 'labelled': self.labelled,
                 'label_map': self.label_map,
                 'reduce_zero_label': False,
                 'seg_fields': ['gt_seg_map'],
             }
-            for number in range(self.num_scenes)
+            for number, absent in gaps
+            if absent is not None
         ]
 
     def get_data_info(self, idx: int) -> dict:
         """Return a scene as ``LoadModalities`` and ``LoadLabel`` would."""
         info = super().get_data_info(idx)
         images, label = self._scene(info['scene'])
+        absent = info['absent']
+        for name in absent:
+            images[name] = np.zeros_like(images[name])
         info['modalities'] = images
-        info['present'] = dict.fromkeys(images, True)
+        info['present'] = {name: name not in absent for name in images}
         info['gt_seg_map'] = self._renamed(label)
         info['img_shape'] = info['ori_shape'] = self.size
         return info

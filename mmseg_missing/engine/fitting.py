@@ -13,7 +13,13 @@ from torch.utils.data import Dataset
 from ..adapters import adapted
 from ..adapters.fitting.closed_form import fit_rows
 from ..adapters.fitting.ridge import StreamMoments, ridge_maps
-from ..evaluation.batches import CompleteImages, image_order, restrict
+from ..evaluation.batches import (
+    CompleteImages,
+    Images,
+    image_order,
+    restrict,
+)
+from ..present import of_samples
 
 RIDGE = 'ridge'
 
@@ -101,8 +107,9 @@ def fit_imputer(
     """Start an imputer of features at the best linear maps, without labels.
 
     Means and deviations of all channels, and ridge regression from each
-    stream to each other, cut down to the imputer's rank. Ranks agree: they
-    take what the first found.
+    stream to each other, cut down to the imputer's rank. Images that lack a
+    modality count for the others. Ranks agree: they take what the first
+    found.
 
     Args:
         model: A ``MissingModalitySegmentor`` with an imputer, the base
@@ -116,7 +123,7 @@ def fit_imputer(
         How many images were seen.
 
     Raises:
-        ValueError: no image that has everything.
+        ValueError: no images that have two modalities.
     """
     generator = torch.Generator().manual_seed(seed)
     levels = model.imputer.levels
@@ -126,12 +133,15 @@ def fit_imputer(
     model.eval()
     ((_, root),) = adapted(model)
     with root.adapters.bypassed():
-        for batch in CompleteImages(dataset, chosen, batch_size):
-            inputs = model.data_preprocessor(batch, False)['inputs']
+        for batch in Images(dataset, chosen, batch_size):
+            batch = model.data_preprocessor(batch, False)
+            inputs, samples = batch['inputs'], batch['data_samples']
+            metas = [sample.metainfo for sample in samples]
+            present = of_samples(metas, model.stack)
             streams = model.backbone.stream_levels(inputs)
             seen += len(inputs)
             for found, maps in zip(moments, zip(*streams)):
-                found.see(maps)
+                found.see(maps, present)
     model.train(was_training)
     for level, found in zip(levels, moments):
         num_streams = len(level.mean)

@@ -19,7 +19,10 @@ from .cost import COST_FILE, Cost
 from .measures import (
     expected_miou,
     mean_miou,
+    nested_pairs,
     recovered_fraction,
+    won_back,
+    worse_pairs,
     worst_combination,
 )
 from .metric import CombinationIoUMetric
@@ -31,7 +34,8 @@ from .render import (
     summary_table,
     write_report,
 )
-from .report import CombinationScores, Report
+from .report import Report
+from .scores import CombinationScores
 
 __all__ = [
     'COST_FILE',
@@ -51,9 +55,12 @@ __all__ = [
     'expected_miou',
     'mean_miou',
     'mean_over_classes',
+    'nested_pairs',
     'pixel_accuracy',
     'recovered_fraction',
     'summary_table',
+    'won_back',
+    'worse_pairs',
     'worst_combination',
     'write_report',
 ]

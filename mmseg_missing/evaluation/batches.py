@@ -35,11 +35,8 @@ def is_complete(sample: Mapping[str, Any] | BaseDataElement) -> bool:
     return all(flags_of(sample.get('present', (True,))))
 
 
-class CompleteImages:
-    """Batches of images, without those that miss a modality themselves.
-
-    With them combinations would not be compared on the same images. Each
-    pass decodes anew and nothing is kept.
+class Images:
+    """Batches of images. Each pass decodes anew and nothing is kept.
 
     Args:
         dataset: Gives ``inputs`` and ``data_samples``.
@@ -54,7 +51,7 @@ class CompleteImages:
         self.batch_size = batch_size
 
     def __len__(self) -> int:
-        """Return the number of batches, were all images complete."""
+        """Return the number of batches, were all images taken."""
         return -(-len(self.indices) // self.batch_size)
 
     def __iter__(self) -> Iterator[Mapping[str, Any]]:
@@ -65,9 +62,26 @@ class CompleteImages:
         for start in range(0, len(self.indices), self.batch_size):
             chosen = self.indices[start : start + self.batch_size]
             items = [self.dataset[index] for index in chosen]
-            items = [i for i in items if is_complete(i['data_samples'])]
+            items = [i for i in items if self.takes(i['data_samples'])]
             if items:
                 yield from by_size(pseudo_collate(items))
+
+    def takes(self, sample: BaseDataElement) -> bool:
+        """Say whether a sample is one of them."""
+        return True
+
+
+class CompleteImages(Images):
+    """Those that miss no modality themselves.
+
+    With the others combinations would not be compared on the same images.
+
+    Args: as :class:`Images`.
+    """
+
+    def takes(self, sample: BaseDataElement) -> bool:
+        """See :class:`Images`."""
+        return is_complete(sample)
 
 
 def image_order(num_images: int, seed: int) -> list[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from typing import NamedTuple
 
 from ..modality import Modality, Stack
 from ..values import real
@@ -161,6 +162,92 @@ def recovered_fraction(
             f'than the pretrained one, got a summed gap of {gap:.2f} points'
         )
     return gained / gap
+
+
+def won_back(
+    adapted: Mapping[str, float],
+    pretrained: Mapping[str, float],
+    full: str,
+    names: Collection[str] | None = None,
+) -> float | None:
+    """Return which share of what missing sensors cost was won back.
+
+    sum(adapted - pretrained) / sum(pretrained of all sensors - pretrained):
+    1 is as good as with every sensor. For one combination it is its own
+    share, for several that of their means. It needs no dedicated networks.
+
+    Args:
+        adapted: Score of each combination.
+        pretrained: The same before adaptation, and of ``full``.
+        full: The combination that misses nothing.
+        names: Over which; default: all of ``adapted`` but ``full``.
+
+    Returns:
+        None: nothing was lost.
+
+    Raises:
+        ValueError: a combination lacks.
+    """
+    if names is None:
+        names = [name for name in adapted if name != full]
+    _check_scored(adapted, names)
+    _check_scored(pretrained, [*names, full])
+    gained = sum(adapted[name] - pretrained[name] for name in names)
+    lost = sum(pretrained[full] - pretrained[name] for name in names)
+    return gained / lost if lost > 0 else None
+
+
+def shares_won_back(
+    adapted: Mapping[str, float], pretrained: Mapping[str, float], full: str
+) -> dict[str, float]:
+    """Return :func:`won_back` of each combination that lost something."""
+    shares = {
+        name: won_back(adapted, pretrained, full, [name])
+        for name in adapted
+        if name != full
+    }
+    return {name: share for name, share in shares.items() if share is not None}
+
+
+class Pair(NamedTuple):
+    """Two combinations, of which one holds the other and scores worse.
+
+    Args:
+        larger: That one.
+        smaller: The other.
+        loss: Points that it is worse by, above 0.
+    """
+
+    larger: str
+    smaller: str
+    loss: float
+
+
+def nested_pairs(names: Collection[str]) -> list[tuple[str, str]]:
+    """Return all (larger, smaller) of which one holds the other.
+
+    >>> nested_pairs(['rgb+depth', 'rgb', 'depth'])
+    [('rgb+depth', 'rgb'), ('rgb+depth', 'depth')]
+    """
+    parts = {name: set(name.split('+')) for name in names}
+    return [(a, b) for a in names for b in names if parts[a] > parts[b]]
+
+
+def worse_pairs(
+    miou: Mapping[str, float], pairs: Collection[tuple[str, str]]
+) -> list[Pair]:
+    """Return those of ``pairs`` of which the larger scores worse.
+
+    Args:
+        miou: Score of each combination.
+        pairs: As :func:`nested_pairs` gives them.
+
+    Returns:
+        The worst pair first.
+    """
+    found = [Pair(a, b, miou[b] - miou[a]) for a, b in pairs]
+    worse = [pair for pair in found if pair.loss > 0]
+    return sorted(worse, key=lambda pair: -pair.loss)
 
 
 def _check_any(miou: Mapping[str, float]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -18,7 +19,8 @@ from .batches import is_complete
 from .confusion import check_rule, confusion_matrix
 from .measures import check_missing_rate
 from .render import check_writable, class_table, summary_table, write_report
-from .report import CombinationScores, Report
+from .report import Report
+from .scores import CombinationScores
 
 # More columns than this do not fit a terminal; the CSV has them all.
 MAX_CLASS_COLUMNS = 7
@@ -42,14 +44,17 @@ class CombinationIoUMetric(BaseMetric):
             everywhere.
         out_dir: Folder for report.json, report.csv and report.png.
         prefix: Put before the names of the results.
+        base: report.json of the same network without adapters, or its
+            folder; then the results say what was won back.
 
     Attributes:
         report: The :class:`Report` of the last evaluation.
 
     Raises:
-        OSError: ``out_dir`` cannot be written.
+        OSError: ``out_dir`` cannot be written, or ``base`` not be read.
         TypeError: a value of a wrong kind.
-        ValueError: unknown rule, or a missing rate outside [0, 1).
+        ValueError: unknown rule, a missing rate outside [0, 1), or a base
+            that was scored by another rule.
     """
 
     default_prefix = ''
@@ -63,6 +68,7 @@ class CombinationIoUMetric(BaseMetric):
         ignore_index: int = 255,
         out_dir: str | None = None,
         prefix: str | None = None,
+        base: str | None = None,
     ) -> None:
         super().__init__(prefix=prefix)
         self.iou_rule = check_rule(iou_rule)
@@ -72,6 +78,7 @@ class CombinationIoUMetric(BaseMetric):
             'test_evaluator.ignore_index', ignore_index
         )
         self.out_dir = out_dir and check_writable(out_dir)
+        self.base = base and _read_base(base, self.iou_rule)
         self.report: Report | None = None
         self._images: dict[str, int] = {}
         self._matrices: dict[str, Tensor] = {}
@@ -108,8 +115,9 @@ class CombinationIoUMetric(BaseMetric):
             ``mIoU_missing`` (the mean over what misses something; it comes
             first, because ``save_best='auto'`` watches the first and
             adaptation cannot move the full combination),
-            ``mIoU/<combination>`` for each, ``mIoU_mean``, ``mIoU_worst``
-            and, where every combination was scored, ``E(<p>)``.
+            ``mIoU/<combination>`` for each, ``mIoU_mean``, ``mIoU_worst``,
+            where every combination was scored ``E(<p>)``, and where the base
+            is known ``won_back``.
 
         Raises:
             ValueError: nothing was scored, or samples were scored twice.
@@ -136,16 +144,19 @@ class CombinationIoUMetric(BaseMetric):
             name in known
             if kind == 'mIoU'
             else kind in (*MEANS, *(f'E({p})' for p in self.missing_rates))
+            or (kind == 'won_back' and self.base is not None)
         )
 
     def compute_metrics(self, results: Report) -> dict[str, float]:
         """Return the report's numbers under flat names."""
+        won = results.mean_won_back
         return {
             'mIoU_missing': results.mean_missing,
             **{f'mIoU/{name}': v for name, v in results.miou.items()},
             'mIoU_mean': results.mean,
             'mIoU_worst': results.miou[results.worst],
             **{f'E({p})': v for p, v in results.expected.items()},
+            **({} if won is None else {'won_back': won}),
         }
 
     @property
@@ -220,7 +231,7 @@ class CombinationIoUMetric(BaseMetric):
         meta = self._meta
         asked = meta.get('combinations', matrices)
         self._warn_unscored([n for n in asked if n not in matrices])
-        return Report(
+        report = Report(
             modalities=tuple(meta.get('modalities', ())),
             classes=tuple(meta['classes']),
             rule=self.iou_rule,
@@ -235,6 +246,20 @@ class CombinationIoUMetric(BaseMetric):
             condition=meta.get('condition', ''),
             sensors=tuple(meta.get('sensors', ())),
         )
+        return self._against_base(report)
+
+    def _against_base(self, report: Report) -> Report:
+        """Return a report that knows its base, where they were scored alike.
+
+        What was scored is never lost for a base that does not fit.
+        """
+        if self.base is None:
+            return report
+        try:
+            return report.against(self.base)
+        except ValueError as error:
+            _warn(f'what was won back is not known: {error}')
+            return report
 
     def _warn_unscored(self, names: Sequence[str]) -> None:
         if names:
@@ -263,6 +288,20 @@ class CombinationIoUMetric(BaseMetric):
 
 def _warn(message: str) -> None:
     print_log(message, logger='current', level=logging.WARNING)
+
+
+def _read_base(path: str | Path, rule: str) -> Report:
+    """Read the report of a base, which follows the same rule."""
+    if not isinstance(path, (str, Path)):
+        raise TypeError(f'`test_evaluator.base` takes a path, got {path!r}')
+    report = Report.read(path)
+    if report.rule != rule:
+        raise ValueError(
+            f"the base's report in '{path}' is by the rule {report.rule!r}, "
+            f'not by {rule!r}; score it again, or set '
+            '`test_evaluator.iou_rule`'
+        )
+    return report
 
 
 def _source(sample: Mapping[str, Any]) -> str:

@@ -15,28 +15,58 @@ from .report import Report
 
 
 def summary_table(report: Report) -> str:
-    """Return a row per combination, mean, worst and E(p), then the notes."""
-    columns = ['combination', 'images', 'mIoU', 'mF1', 'mAcc', 'aAcc']
-    table = plain_table(columns)
+    """Return a row per combination, mean, worst and E(p), then the notes.
+
+    Where the base is known, a column says what was won back.
+    """
+    table = plain_table(
+        ['combination', 'images', 'mIoU', 'mF1', 'mAcc', 'aAcc']
+    )
     table.title = report.settings
     for c in report.combinations:
         by_rule = [part.get(report.rule) for part in (c.miou, c.mf1, c.macc)]
         table.add_row([c.name, c.images, *map(_percent, [*by_rule, c.aacc])])
+    table.add_divider()
+    rows = _summary_rows(report)
+    for name, value, _ in rows:
+        table.add_row([name, '', _percent(value), '', '', ''])
+    if report.base:
+        shares = report.won_back
+        won = [shares.get(c.name) for c in report.combinations]
+        won += [share for *_, share in rows]
+        table.add_column('won back', [*map(share_text, won)], align='r')
+    return '\n'.join([table.get_string(), *pair_lines(report), *report.notes])
+
+
+def _summary_rows(report: Report) -> list[tuple[str, float, float | None]]:
+    """Return name, mIoU and what was won back of what follows from it."""
     count = len(report.combinations)
-    mean_missing = []
+    rows = [(f'mean of {count}', report.mean, None)]
     if report.full in report.miou and count > 1:
         label = f'mean of {count - 1} incomplete'
-        mean_missing = [(label, report.mean_missing)]
-    rows = [
-        (f'mean of {count}', report.mean),
-        *mean_missing,
-        (f'worst ({report.worst})', report.miou[report.worst]),
-        *((f'E({p})', value) for p, value in report.expected.items()),
+        rows.append((label, report.mean_missing, report.mean_won_back))
+    worst = report.worst
+    return [
+        *rows,
+        (f'worst ({worst})', report.miou[worst], report.won_back.get(worst)),
+        *((f'E({p})', value, None) for p, value in report.expected.items()),
     ]
-    table.add_divider()
-    for name, value in rows:
-        table.add_row([name, '', _percent(value), '', '', ''])
-    return '\n'.join([table.get_string(), *report.notes])
+
+
+def pair_lines(report: Report) -> list[str]:
+    """Say, in a line if any, how often more sensors score worse."""
+    if not report.pairs:
+        return []
+    line = (
+        f'more sensors score worse in {len(report.worse_pairs)} of '
+        f'{len(report.pairs)} pairs of combinations'
+    )
+    for larger, smaller, _ in report.worse_pairs[:1]:
+        line += (
+            f', most with {larger} ({report.miou[larger]:.2f}) against '
+            f'{smaller} ({report.miou[smaller]:.2f})'
+        )
+    return [line]
 
 
 def class_table(report: Report) -> str:
@@ -54,14 +84,22 @@ def class_table(report: Report) -> str:
 
 
 def csv_table(report: Report) -> str:
-    """Return one line per combination; undefined class scores are empty."""
+    """Return one line per combination; undefined scores are empty.
+
+    ``worse_than`` names smaller combinations that score better, ``won_back``
+    is there where the base is known.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator='\n')
     writer.writerow(
         ['split', 'fill', 'combination', 'images', 'mIoU_mmseg', 'mIoU_cmnext']
         + ['mF1_mmseg', 'mF1_cmnext', 'mAcc_mmseg', 'mAcc_cmnext', 'aAcc']
         + [f'IoU/{name}' for name in report.classes]
+        + ['worse_than', *(['won_back'] if report.base else [])]
     )
+    better = {}
+    for larger, smaller, _ in report.worse_pairs:
+        better.setdefault(larger, []).append(smaller)
     for c in report.combinations:
         means = [
             part.get(rule)
@@ -71,9 +109,16 @@ def csv_table(report: Report) -> str:
         scores = [*means, c.aacc, *c.class_iou]
         writer.writerow(
             [report.split, report.fill, c.name, c.images]
-            + ['' if score is None else f'{score:.4f}' for score in scores]
+            + [_number(score) for score in scores]
+            + [' '.join(better.get(c.name, ()))]
+            + ([_number(report.won_back.get(c.name))] if report.base else [])
         )
     return text.getvalue()
+
+
+def share_text(value: float | None) -> str:
+    """Return a share such as ``0.75``; nothing where it is not defined."""
+    return '' if value is None else f'{value:.2f}'
 
 
 def plain_table(columns: list[str]) -> PrettyTable:
@@ -81,6 +126,10 @@ def plain_table(columns: list[str]) -> PrettyTable:
     table = PrettyTable(columns, align='r')
     table.align[columns[0]] = 'l'
     return table
+
+
+def _number(value: float | None) -> str:
+    return '' if value is None else f'{value:.4f}'
 
 
 def _percent(value: float | None) -> str:

@@ -3,118 +3,33 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
 from typing import Any
 
-from torch import Tensor
-
 from ..modality import Stack
-from ..values import expecting, real, whole
-from .confusion import (
-    RULES,
-    check_rule,
-    class_accuracy,
-    class_f1,
-    class_iou,
-    mean_over_classes,
-    never_labelled,
-    never_predicted,
-    pixel_accuracy,
-)
+from ..values import expecting, real
+from .confusion import check_rule
 from .measures import (
+    Pair,
     check_missing_rate,
     combination_names,
     expected_miou,
     failing,
     mean_miou,
     named_stack,
+    nested_pairs,
     scope,
+    shares_won_back,
+    won_back,
+    worse_pairs,
     worst_combination,
 )
 from .notes import notes_on
+from .scores import CombinationScores, check_text
 
-
-@dataclass(frozen=True)
-class CombinationScores:
-    """The scores of one combination.
-
-    Args:
-        name: Such as ``rgb+depth``.
-        images: Number of samples that have it and were scored.
-        miou: mIoU by rule, ``mmseg`` and ``cmnext``.
-        macc: Mean class accuracy by rule.
-        aacc: Share of all pixels that are right.
-        class_iou: In class order; None: neither in the truth nor predicted.
-        mf1: Mean F1 by rule; empty: not known (reports before it was
-            measured).
-        never_predicted: Indices of classes that the labels hold and no
-            prediction does.
-        never_labelled: Indices of classes that no label holds.
-    """
-
-    name: str
-    images: int
-    miou: dict[str, float]
-    macc: dict[str, float]
-    aacc: float
-    class_iou: tuple[float | None, ...]
-    mf1: dict[str, float] = field(default_factory=dict)
-    never_predicted: tuple[int, ...] = ()
-    never_labelled: tuple[int, ...] = ()
-
-    @classmethod
-    def from_matrix(
-        cls, name: str, images: int, matrix: Tensor
-    ) -> CombinationScores:
-        """Read the scores from a (K, K) confusion matrix, rows truth.
-
-        Raises:
-            ValueError: not one pixel was counted.
-        """
-        if not matrix.any():
-            raise ValueError(
-                f'the {images} images scored for {name} have no labelled '
-                'pixel; check the labels and `ignore_index`'
-            )
-        iou = class_iou(matrix)
-        return cls(
-            name=name,
-            images=images,
-            miou=_by_rule(iou),
-            macc=_by_rule(class_accuracy(matrix)),
-            aacc=pixel_accuracy(matrix),
-            class_iou=tuple(None if v != v else v for v in iou.tolist()),
-            mf1=_by_rule(class_f1(matrix)),
-            never_predicted=tuple(never_predicted(matrix)),
-            never_labelled=tuple(never_labelled(matrix)),
-        )
-
-    def check(self, num_classes: int) -> None:
-        """Refuse what no evaluation gives.
-
-        Raises:
-            TypeError: a value of a wrong kind.
-            ValueError: a score that is not finite, no mIoU or mAcc by some
-                rule, or another number of classes.
-        """
-        _check_text(self.name)
-        whole(f'images of {self.name}', self.images, 1)
-        f1 = [self.mf1] if self.mf1 != {} else []
-        for part in (self.miou, self.macc, *f1):
-            for rule in RULES:
-                real(f'{rule} of {self.name}', part.get(rule))
-        real(f'aacc of {self.name}', self.aacc)
-        for value in self.class_iou:
-            real(f'class_iou of {self.name}', 0 if value is None else value)
-        for index in self.never_predicted:
-            whole('never_predicted', index, 0, num_classes - 1)
-        for index in self.never_labelled:
-            whole('never_labelled', index, 0, num_classes - 1)
-        if len(self.class_iou) != num_classes:
-            raise ValueError(
-                f'{self.name} has scores of {len(self.class_iou)} classes, '
-                f'not of {num_classes}'
-            )
+REPORT_FILE = 'report.json'
 
 
 @dataclass(frozen=True)
@@ -133,6 +48,8 @@ class Report:
             ``RMM 0.75``; empty: nothing.
         sensors: One per modality, those of one sensor fail together; empty:
             each modality is its own.
+        base: MIoU of the same network without adapters, by combination, see
+            :meth:`against`; empty: not known.
 
     Raises:
         TypeError: a value of a wrong kind.
@@ -150,12 +67,13 @@ class Report:
     combinations: tuple[CombinationScores, ...]
     condition: str = ''
     sensors: tuple[str, ...] = ()
+    base: Mapping[str, float] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_rule(self.rule)
         texts = (self.fill, self.split, self.condition)
         for text in (*texts, *self.modalities, *self.classes, *self.sensors):
-            _check_text(text)
+            check_text(text)
         for rate in self.missing_rates:
             check_missing_rate(rate)
         names = [scores.name for scores in self.combinations]
@@ -165,6 +83,40 @@ class Report:
             scores.check(len(self.classes))
             if self.modalities:
                 self.stack.canonical(scores.name)
+        for name, value in self.base.items():
+            real(f'base of {name}', value)
+        lacking = {*self.miou, self.full} - set(self.base)
+        if self.base and lacking:
+            raise ValueError(
+                f'the base has no mIoU of {", ".join(sorted(lacking))}; score '
+                'it on the same combinations'
+            )
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What is the same of all reports that can be compared."""
+        images = {f'images of {c.name}': c.images for c in self.combinations}
+        keys = ('rule', 'split', 'condition', 'classes')
+        return {**{key: getattr(self, key) for key in keys}, **images}
+
+    def against(self, base: Report) -> Report:
+        """Return this report, knowing the scores before adaptation.
+
+        Args:
+            base: Of the same network without adapters.
+
+        Raises:
+            ValueError: it was measured in another way, or lacks scores.
+        """
+        mine = {**self.facts, 'modalities': self.modalities}
+        its = {**base.facts, 'modalities': base.modalities}
+        for what, value in mine.items():
+            if its.get(what, value) != value:
+                raise ValueError(
+                    f'it and the base differ in {what}: {value!r} and '
+                    f'{its[what]!r}; score both in the same way'
+                )
+        return replace(self, base=base.miou)
 
     @property
     def stack(self) -> Stack:
@@ -196,6 +148,39 @@ class Report:
     def worst(self) -> str:
         """Name of the scored combination with the lowest mIoU."""
         return worst_combination(self.miou)
+
+    @property
+    def won_back(self) -> dict[str, float]:
+        """Share of what each combination lost that adapters won back.
+
+        Empty where the base is not known; without those that lost nothing.
+        """
+        if not self.base:
+            return {}
+        return shares_won_back(self.miou, self.base, self.full)
+
+    @property
+    def mean_won_back(self) -> float | None:
+        """The same of the mean over what misses something.
+
+        None where the base is not known, or nothing was lost.
+        """
+        if not self.base:
+            return None
+        return won_back(self.miou, self.base, self.full)
+
+    @property
+    def pairs(self) -> list[tuple[str, str]]:
+        """Combinations and larger ones, scored on as many images."""
+        images = {c.name: c.images for c in self.combinations}
+        return [
+            (a, b) for a, b in nested_pairs(images) if images[a] == images[b]
+        ]
+
+    @property
+    def worse_pairs(self) -> list[Pair]:
+        """Those of which the larger combination is worse, worst first."""
+        return worse_pairs(self.miou, self.pairs)
 
     @property
     def scope(self) -> str:
@@ -252,10 +237,37 @@ class Report:
             'expected': {str(p): e for p, e in self.expected.items()},
             'scope': self.scope,
             'notes': self.notes,
+            'pairs': {
+                'count': len(self.pairs),
+                'worse': [pair._asdict() for pair in self.worse_pairs],
+            },
         }
+        fields = asdict(self)
+        if self.base:
+            summary['won_back'] = self.won_back
+            summary['mean_won_back'] = self.mean_won_back
+        else:  # as reports were before there was a base
+            del fields['base']
         return json.dumps(
-            {**asdict(self), 'summary': summary}, indent=2, allow_nan=False
+            {**fields, 'summary': summary}, indent=2, allow_nan=False
         )
+
+    @classmethod
+    def read(cls, path: str | Path) -> Report:
+        """Return the report in a file, or in ``report.json`` of a folder.
+
+        Raises:
+            FileNotFoundError: there is none.
+            ValueError: it is something else.
+        """
+        path = Path(path)
+        file = path / REPORT_FILE if path.is_dir() else path
+        if not file.is_file():
+            raise FileNotFoundError(
+                f"no report '{file}'; `mmseg-missing test CONFIG CHECKPOINT "
+                '--out DIR` writes one'
+            )
+        return cls.from_json(file.read_text())
 
     @classmethod
     def from_json(cls, text: str) -> Report:
@@ -272,16 +284,6 @@ class Report:
                 CombinationScores(**_frozen(c)) for c in fields['combinations']
             ]
             return cls(**_frozen(fields))
-
-
-def _check_text(text: str) -> None:
-    """Refuse what would break a table, or move a terminal's cursor."""
-    if not isinstance(text, str) or not text.isprintable():
-        raise ValueError(f'a name must be printable text, got {text!r}')
-
-
-def _by_rule(scores: Tensor) -> dict[str, float]:
-    return {rule: mean_over_classes(scores, rule) for rule in RULES}
 
 
 def _frozen(fields: dict[str, Any]) -> dict[str, Any]:

@@ -8,6 +8,7 @@ require_stack()
 from .analyzer import EvenImages, ModalityAnalyzer, build_probe, networks_of
 from .drift import Drift, SiteDrift
 from .findings import Findings
+from .imputation import Imputation, imputation_tables
 from .placement import CRITERIA, UNITS, Placement
 from .sensitivity import Sensitivity, SiteSensitivity
 from .shapley import interactions, shapley_values
@@ -19,6 +20,7 @@ __all__ = [
     'Drift',
     'EvenImages',
     'Findings',
+    'Imputation',
     'ModalityAnalyzer',
     'Placement',
     'Sensitivity',
@@ -26,6 +28,7 @@ __all__ = [
     'SiteSensitivity',
     'SubsetScores',
     'build_probe',
+    'imputation_tables',
     'interactions',
     'networks_of',
     'shapley_values',

@@ -12,6 +12,7 @@ from torch.utils.data import Dataset
 from ..adapters import AdapterBank, adapted, base_state, load_base
 from ..benchmark.variants import is_wrapped, without_adapter
 from ..evaluation.batches import CompleteImages, image_order
+from ..models.adapting import first_entry
 from .drift import Drift
 from .sensitivity import Sensitivity
 from .subsets import SubsetScores
@@ -182,7 +183,7 @@ def build_probe(
         'sites': sites and list(sites),
         'combinations': combinations and list(combinations),
     }
-    majors = (given.get('adapter') or {}).get('batch_major')
+    majors = (first_entry(given.get('adapter')) or {}).get('batch_major')
     if majors:
         adapter['batch_major'] = majors
     if is_wrapped(model):

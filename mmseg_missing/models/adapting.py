@@ -15,11 +15,14 @@ from ..values import listed
 from ..values import part as checked_part
 from .utils.building import build_part
 
+# Keys of `model.adapter` that go for the whole network.
+ONCE = ('combinations', 'rows', 'batch_major')
+
 
 @MODELS.register_module()
 def AdaptedBackbone(
     backbone: Mapping[str, Any],
-    adapter: Mapping[str, Any],
+    adapter: Mapping[str, Any] | Sequence[Mapping[str, Any]],
     stack: Sequence[Modality | Mapping[str, Any]],
 ) -> nn.Module:
     """Build a backbone, freeze it and hang adapters on it.
@@ -45,27 +48,52 @@ def AdaptedBackbone(
 def attach_from_config(
     root: nn.Module,
     stack: Stack,
-    adapter: Mapping[str, Any],
+    adapter: Mapping[str, Any] | Sequence[Mapping[str, Any]],
     within: Sequence[str] = (),
 ) -> None:
     """Attach adapters as ``dict(type=..., sites=..., ...)`` says.
 
+    Of a list of such dicts the first says what is said once for a network
+    (:data:`ONCE`).
+
     Raises:
+        TypeError: an entry of another kind than adapters take.
         ValueError: an unknown method or key, or what ``attach`` raises.
     """
-    if not isinstance(adapter, Mapping):
+    entries = [dict(entry) for entry in _entries(adapter)]
+    once = {key: entries[0].pop(key) for key in ONCE if key in entries[0]}
+    _check_types(once)
+    for entry in entries:
+        _check_entry(entry, entry is entries[0])
+    majors = [*once.pop('batch_major', ()), *declared_batch_major(root)]
+    declare_channel_dims(root)
+    attach(root, stack, entries, within=within, batch_major=majors, **once)
+
+
+def first_entry(adapter: Any) -> Any:
+    """Return the entry of `model.adapter` that has the keys of ``ONCE``."""
+    return adapter[0] if isinstance(adapter, (list, tuple)) else adapter
+
+
+def _entries(adapter: Any) -> Sequence[Mapping[str, Any]]:
+    entries = adapter if isinstance(adapter, (list, tuple)) else [adapter]
+    if not entries or not all(isinstance(e, Mapping) for e in entries):
         raise ValueError(
-            "`model.adapter` takes a dict such as dict(type='ScaleShift'), "
-            f'got {adapter!r}'
+            "`model.adapter` takes a dict such as dict(type='ScaleShift'), or "
+            f'a list of them, got {adapter!r}'
         )
-    settings = dict(adapter)
-    given = settings.pop('type', 'ScaleShift')
+    return entries
+
+
+def _check_entry(entry: dict[str, Any], is_first: bool) -> None:
+    """Find the method of an entry, in place, and check its keys."""
+    given = entry.get('type', 'ScaleShift')
     method = _find_method(given) if isinstance(given, str) else given
     if not (isinstance(method, type) and issubclass(method, Adapter)):
         METHODS.module_dict.find('model.adapter.type', given)
-    known = {'sites', 'combinations', 'rows', 'batch_major'}
-    known.update(method_options(method))
-    strange = sorted(set(settings) - known)
+    entry['type'] = method
+    known = {'sites', *method_options(method)}
+    strange = sorted(set(entry) - known - {'type'})
     if strange:
         owners = ''.join(
             f'; {other.__name__} has `{key}`'
@@ -73,17 +101,14 @@ def attach_from_config(
             for other in METHODS.module_dict.values()
             if key in method_options(other)
         )
+        if not is_first and set(strange) & {*ONCE}:
+            owners += f'; {", ".join(ONCE)} stand in the first of the list'
+        known |= {*ONCE} if is_first else set()
         raise ValueError(
             f'unknown keys {strange} in `model.adapter`; {method.__name__} '
             f'takes type, {", ".join(sorted(known))}{owners}'
         )
-    _check_types(settings)
-    majors = [
-        *settings.pop('batch_major', ()),
-        *declared_batch_major(root),
-    ]
-    declare_channel_dims(root)
-    attach(root, stack, method, within=within, batch_major=majors, **settings)
+    _check_types(entry)
 
 
 def thaw_parts(segmentor: nn.Module, trainable: Any, teacher: Any) -> None:
@@ -121,7 +146,7 @@ def _find_method(name: str) -> Any:
 
 
 def _check_types(settings: Mapping[str, Any]) -> None:
-    """Check the keys that every method takes."""
+    """Check the keys that go with every method."""
     for name, is_optional in (
         ('sites', True),
         ('combinations', True),

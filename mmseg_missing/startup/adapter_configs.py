@@ -5,12 +5,13 @@ What a file says of itself is not trusted.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from mmengine.config import Config
 
 from ..adapters import METHODS, exactly, is_name, method_options
+from ..models.adapting import first_entry
 
 # By what a file predicts: the key of `model`, and who may do it.
 PREDICTORS = {
@@ -34,13 +35,18 @@ def has_adapter(cfg: Config) -> bool:
 def adapter_config(cfg: Config) -> Any:
     """Return `model.adapter` or `model.backbone.adapter`; an empty one is one.
 
-    None: there are no adapters.
+    Of several methods the first, which says what goes for all. None: there
+    are no adapters.
     """
     adapter = cfg.model.get('adapter')
-    return cfg.model.backbone.get('adapter') if adapter is None else adapter
+    return first_entry(
+        cfg.model.backbone.get('adapter') if adapter is None else adapter
+    )
 
 
-def adapter_of(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def adapter_of(
+    found: Sequence[Mapping[str, Any]],
+) -> dict[str, Any] | list[dict[str, Any]]:
     """Return the `model.adapter` that takes files with this metadata.
 
     What they say is not trusted: of the methods only those of this package
@@ -50,19 +56,28 @@ def adapter_of(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         ValueError: a file that needs the config it was trained with.
     """
     first = found[0]
-    _check_method(first['method'], first.get('options', {}))
+    one = [first['method'], first.get('options', {})]
+    methods = first.get('methods', [one])
+    for name, options in methods:
+        _check_method(name, options)
     if first.get('root'):
         raise ValueError(
             f'this file adapts {first["root"]!r} alone; give the config that '
             'it was trained with'
         )
-    return {
-        'type': first['method'],
-        **first.get('options', {}),
-        'sites': {name: width for name, _, width in first['sites']},
-        'batch_major': [exactly(n) for n in first.get('batch_major', ())],
-        **rows_of(found),
-    }
+    names = [name for name, *_ in first['sites']]
+    shares = first.get('shares', [[width] for *_, width in first['sites']])
+    entries = [
+        {
+            'type': name,
+            **options,
+            'sites': {site: n for site, n in zip(names, numbers) if n},
+        }
+        for (name, options), numbers in zip(methods, zip(*shares))
+    ]
+    majors = [exactly(n) for n in first.get('batch_major', ())]
+    entries[0].update(batch_major=majors, **rows_of(found))
+    return entries if 'methods' in first else entries[0]
 
 
 def rows_of(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -125,9 +140,12 @@ def predictors_of(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 def _check_predictors(configs: Mapping[str, Any]) -> None:
     for name, config in configs.items():
         _, kinds = PREDICTORS.get(name, ('', ()))
-        sizes = {k: v for k, v in config.items() if k != 'type'}
+        sizes = {k: v for k, v in config.items() if k not in ('type', 'holes')}
+        holes = config.get('holes', {})
         if (
             config.get('type') not in kinds
+            or not isinstance(holes, dict)
+            or not _is_finite(holes.values())
             or set(sizes) - {'rank', 'prompts', 'scale', 'hidden', 'widths'}
             or not all(map(_is_size, sizes.values()))
         ):
@@ -173,5 +191,5 @@ def check_folded(meta: Mapping[str, Any]) -> None:
         )
 
 
-def _is_finite(numbers: Sequence[Any]) -> bool:
+def _is_finite(numbers: Iterable[Any]) -> bool:
     return all(type(n) in (int, float) and abs(n) < 2**63 for n in numbers)

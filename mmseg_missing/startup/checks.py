@@ -119,6 +119,23 @@ def check_kinds(cfg: Config) -> None:
             require(cfg, f'model.test_cfg.{key}')
 
 
+def check_can_be_written(cfg: Config) -> None:
+    """Refuse a network in a config that a run writes down.
+
+    Raises:
+        ValueError: `model.fill` holds something that can only be called.
+    """
+    for key in ('model.fill', 'model.module.fill'):
+        fill = _found(cfg, key)
+        for name, value in fill.items() if isinstance(fill, Mapping) else ():
+            if callable(value):
+                raise ValueError(
+                    f'`{key}.{name}` is a {type(value).__name__}, and this '
+                    'run writes its config down; register what builds it in '
+                    "MODELS, and set dict(type='...')"
+                )
+
+
 _WORDS: dict[type, str] = {Mapping: 'dict', str: 'text', bool: 'True or False'}
 
 

@@ -48,6 +48,9 @@ def keep_modalities(cfg: Config, combination: str) -> None:
     channels = backbone.get('in_channels')
     if isinstance(channels, Sequence) and _count(channels) == len(stack):
         backbone.in_channels = _kept(channels, iter(keep))
+    sources = backbone.get('streams_from')
+    if sources:
+        backbone.streams_from = [s for s, kept in zip(sources, keep) if kept]
 
 
 def _count(channels: Sequence[int | Sequence[int]]) -> int:
@@ -71,6 +74,9 @@ def _cut(node: Any, names: list[str]) -> None:
         for key, value in node.items():
             if key in STACK_KEYS and isinstance(value, MutableSequence):
                 node[key] = [m for m in value if _name(m) in names]
+            elif key == 'absence' and isinstance(value, MutableMapping):
+                kept = {'seed', *names}
+                node[key] = {k: v for k, v in value.items() if k in kept}
             else:
                 _cut(value, names)
     elif isinstance(node, (MutableSequence, tuple)):

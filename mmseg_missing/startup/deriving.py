@@ -126,8 +126,8 @@ def _set_length(cfg: Config, epochs: int | None) -> None:
 def _forget_pretrained(node: Any) -> None:
     """Leave out weights that the base replaces, in place."""
     if isinstance(node, MutableMapping):
-        for key in ('init_cfg', 'pretrained'):
-            if key == 'pretrained' and node.get(key):
+        for key in ('init_cfg', 'pretrained', 'streams_from'):
+            if key != 'init_cfg' and node.get(key):
                 node[key] = None
             if key == 'init_cfg' and _is_pretrained(node.get(key)):
                 node[key] = None

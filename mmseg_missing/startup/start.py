@@ -169,13 +169,19 @@ def _short(value: Any) -> str:
 def adapter_share(network: nn.Module) -> str:
     """Say how large the adapters of a network are beside it."""
     base = count_base(network)
-    widths = {
-        name: root.adapters.rows.width for name, root in adapted(network)
-    }
     return '; '.join(
-        f'adapters{f" of {name}" if name else ""}: {width:,} numbers for a '
-        f'combination, {width / base:.2%} of the network ({base:,} parameters)'
-        for name, width in widths.items()
+        f'adapters{f" of {name}" if name else ""}: {_share(root, base)}'
+        for name, root in adapted(network)
+    )
+
+
+def _share(root: nn.Module, base: int) -> str:
+    numbers = root.adapters.num_parameters
+    shared = numbers - root.adapters.rows.width
+    predict = f' ({shared:,} of them predict what is absent)' if shared else ''
+    return (
+        f'{numbers:,} numbers for a combination{predict}, '
+        f'{numbers / base:.2%} of the network ({base:,} parameters)'
     )
 
 

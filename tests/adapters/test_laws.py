@@ -10,6 +10,11 @@ from mmseg_missing.adapters import (
     METHODS,
     ROW_MODES,
     Adapter,
+    LowRank,
+    NormTuning,
+    Scale,
+    ScaleShift,
+    Shift,
     attach,
     fold,
     load_adapter,
@@ -53,13 +58,24 @@ LAYERS = {
     'channel-first norm c=w': (lambda: ChannelFirstNorm(7), (7, 5, 7)),
 }
 
+# Of several methods each modulates what the one before gave.
+HYBRIDS = [
+    (ScaleShift, LowRank),
+    (LowRank, ScaleShift),
+    (Shift, NormTuning),
+]
+
 on_every_layer = pytest.mark.parametrize(
-    ('method', 'kind'),
+    ('methods', 'kind'),
     [
-        pytest.param(method, kind, id=f'{method.__name__}, {kind}')
-        for method in METHODS.values()
+        pytest.param(
+            methods,
+            kind,
+            id=f'{"+".join(m.__name__ for m in methods)}, {kind}',
+        )
+        for methods in [(method,) for method in METHODS.values()] + HYBRIDS
         for kind, (make, _) in LAYERS.items()
-        if method.takes(make())
+        if all(method.takes(make()) for method in methods)
     ],
 )
 with_every_row_mode = pytest.mark.parametrize('rows', ROW_MODES)
@@ -80,21 +96,26 @@ class Host(nn.Module):
         return self.layer(x)
 
 
-def hang(network, stack, method, rows='table'):
+def hang(network, stack, methods, rows='table'):
     """Attach with the options that a layer this small needs."""
-    options = {'rank': 2} if method.__name__ == 'LowRank' else {}
+    entries = []
+    for method in methods:
+        entry = {'type': method}
+        if method is LowRank:
+            entry['rank'] = 2
+        if method.default_sites is not Adapter.default_sites:
+            entry['sites'] = ['layer']
+        entries.append(entry)
     dtype = next(network.parameters()).dtype
-    if method.default_sites is not Adapter.default_sites:
-        options['sites'] = ['layer']
-    attach(network, stack, method, rows=rows, **options)
+    attach(network, stack, entries, rows=rows)
     network.adapters.to(dtype)
 
 
-def make(kind, stack, method, dtype=torch.float32, rows='table'):
+def make(kind, stack, methods, dtype=torch.float32, rows='table'):
     """Return a base, the same with adapters, and a batch for them."""
     base = Host(kind).to(dtype).eval().requires_grad_(False)
     network = copy.deepcopy(base)
-    hang(network, stack, method, rows)
+    hang(network, stack, methods, rows)
     generator = torch.Generator().manual_seed(1)
     shape = (len(PRESENT), *LAYERS[kind][1])
     return base, network, torch.randn(shape, generator=generator).to(dtype)
@@ -106,8 +127,8 @@ def run(network, x, present):
 
 
 @on_every_layer
-def test_identity_at_start(kind, stack, method):
-    base, network, x = make(kind, stack, method)
+def test_identity_at_start(kind, stack, methods):
+    base, network, x = make(kind, stack, methods)
     network.adapters.samples_seen += 1
     for present in (FULL, RGB, DEPTH):
         y = run(network, x, [present] * len(x))
@@ -118,9 +139,9 @@ def test_identity_at_start(kind, stack, method):
 @pytest.mark.parametrize('autocast', [False, True])
 @on_every_layer
 def test_all_present_is_the_base_bit_for_bit(
-    kind, stack, method, train_rows, autocast, layout
+    kind, stack, methods, train_rows, autocast, layout
 ):
-    base, network, x = make(kind, stack, method)
+    base, network, x = make(kind, stack, methods)
     if x.ndim == 4:
         x = x.contiguous(memory_format=getattr(torch, layout))
     train_rows(network.adapters)
@@ -143,9 +164,9 @@ def test_all_present_is_the_base_bit_for_bit(
 
 @on_every_layer
 def test_mixed_batch_equals_its_samples_one_by_one(
-    kind, stack, method, train_rows
+    kind, stack, methods, train_rows
 ):
-    _, network, x = make(kind, stack, method, torch.float64)
+    _, network, x = make(kind, stack, methods, torch.float64)
     train_rows(network.adapters)
     mixed = run(network, x, PRESENT)
     for i, present in enumerate(PRESENT):
@@ -155,8 +176,8 @@ def test_mixed_batch_equals_its_samples_one_by_one(
 
 @pytest.mark.parametrize('optimizer', ['AdamW', 'SGD'])
 @on_every_layer
-def test_only_drawn_rows_learn(kind, stack, method, optimizer):
-    _, network, x = make(kind, stack, method)
+def test_only_drawn_rows_learn(kind, stack, methods, optimizer):
+    _, network, x = make(kind, stack, methods)
     bank = network.adapters
     settings = {
         'AdamW': {'lr': 0.1, 'weight_decay': 0.1},
@@ -188,8 +209,8 @@ def test_only_drawn_rows_learn(kind, stack, method, optimizer):
 
 
 @on_every_layer
-def test_train_mode_leaves_buffers_alone(kind, stack, method):
-    base, network, x = make(kind, stack, method)
+def test_train_mode_leaves_buffers_alone(kind, stack, methods):
+    base, network, x = make(kind, stack, methods)
     assert network.train() is network
     assert network.adapters.training and not network.layer.training
     y = run(network, x, [FULL] * len(x))
@@ -200,16 +221,16 @@ def test_train_mode_leaves_buffers_alone(kind, stack, method):
 
 @pytest.mark.parametrize('present', [FULL, RGB, DEPTH])
 @on_every_layer
-def test_folded_equals_unfolded(kind, stack, method, train_rows, present):
-    base, network, x = make(kind, stack, method, torch.float64)
+def test_folded_equals_unfolded(kind, stack, methods, train_rows, present):
+    base, network, x = make(kind, stack, methods, torch.float64)
     train_rows(network.adapters)
     y = run(network, x, [present] * len(x))
-    if method.unfoldable:
+    if any(method.unfoldable for method in methods):
         with pytest.raises(ValueError, match='cannot be folded: a bottlen'):
             fold(network, stack.names_of(torch.tensor([present]))[0])
         return
     gained = fold(network, stack.names_of(torch.tensor([present]))[0])
-    needs_bias = method.__name__ not in ('Scale', 'LowRank')
+    needs_bias = bool(set(methods) - {Scale, LowRank})
     assert gained == ['layer'] * (base.layer.bias is None and needs_bias)
     assert not hasattr(network, 'adapters') and not network.layer._modules
     assert not network.layer._forward_hooks
@@ -219,8 +240,8 @@ def test_folded_equals_unfolded(kind, stack, method, train_rows, present):
 
 
 @on_every_layer
-def test_deepcopy_is_independent(kind, stack, method, train_rows):
-    _, network, x = make(kind, stack, method)
+def test_deepcopy_is_independent(kind, stack, methods, train_rows):
+    _, network, x = make(kind, stack, methods)
     train_rows(network.adapters)
     twin = copy.deepcopy(network)
     y = run(network, x, PRESENT)
@@ -233,18 +254,18 @@ def test_deepcopy_is_independent(kind, stack, method, train_rows):
 
 
 @on_every_layer
-def test_save_and_load(kind, stack, method, train_rows, tmp_path):
-    base, network, x = make(kind, stack, method)
+def test_save_and_load(kind, stack, methods, train_rows, tmp_path):
+    base, network, x = make(kind, stack, methods)
     train_rows(network.adapters)
     save_adapter(network, tmp_path / 'adapter.safetensors')
-    hang(base, stack, method)
+    hang(base, stack, methods)
     load_adapter(base, tmp_path / 'adapter.safetensors')
     assert torch.equal(run(base, x, PRESENT), run(network, x, PRESENT))
 
 
 @on_every_layer
-def test_state_dict(kind, stack, method, train_rows):
-    base, network, x = make(kind, stack, method)
+def test_state_dict(kind, stack, methods, train_rows):
+    base, network, x = make(kind, stack, methods)
     keys = set(base.state_dict())
     train_rows(network.adapters)
     state = network.state_dict()
@@ -254,16 +275,16 @@ def test_state_dict(kind, stack, method, train_rows):
         'adapters.rows.anchor',
         'adapters.samples_seen',
     }
-    hang(base, stack, method)
+    hang(base, stack, methods)
     base.load_state_dict(state)
     assert torch.equal(run(base, x, PRESENT), run(network, x, PRESENT))
 
 
 @with_every_row_mode
 @on_every_layer
-def test_row_modes(kind, stack, method, rows, train_rows):
+def test_row_modes(kind, stack, methods, rows, train_rows):
     """Identity at start; full is the base, whatever was learnt; mixing."""
-    base, network, x = make(kind, stack, method, torch.float64, rows)
+    base, network, x = make(kind, stack, methods, torch.float64, rows)
     network.adapters.samples_seen += 1
     assert torch.equal(run(network, x, PRESENT), base(x))
     train_rows(network.adapters)
@@ -276,9 +297,9 @@ def test_row_modes(kind, stack, method, rows, train_rows):
 
 @with_every_row_mode
 @on_every_layer
-def test_row_modes_learn(kind, stack, method, rows):
+def test_row_modes_learn(kind, stack, methods, rows):
     """A step moves what was drawn, and nothing that is of the base."""
-    base, network, x = make(kind, stack, method, torch.float64, rows)
+    base, network, x = make(kind, stack, methods, torch.float64, rows)
     optimizer = torch.optim.SGD(network.parameters(), 1e-3)
     for _ in range(2):
         network.train()
@@ -301,11 +322,11 @@ def test_row_modes_learn(kind, stack, method, rows):
 @with_every_row_mode
 @on_every_layer
 def test_row_modes_save_and_load(
-    kind, stack, method, rows, train_rows, tmp_path
+    kind, stack, methods, rows, train_rows, tmp_path
 ):
-    base, network, x = make(kind, stack, method, rows=rows)
+    base, network, x = make(kind, stack, methods, rows=rows)
     train_rows(network.adapters)
     save_adapter(network, tmp_path / 'adapter.safetensors')
-    hang(base, stack, method, rows)
+    hang(base, stack, methods, rows)
     load_adapter(base, tmp_path / 'adapter.safetensors')
     assert torch.equal(run(base, x, PRESENT), run(network, x, PRESENT))

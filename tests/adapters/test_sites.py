@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from mmseg_missing.adapters import attach, find_sites
+from mmseg_missing.adapters import Bias, attach, find_sites, fold
 
 ALL = ['stem', 'norm', 'body.0', 'tokens', 'head']
 BOTH, RGB = (True, True), (True, False)
@@ -63,6 +63,18 @@ def test_no_substring_and_no_silent_miss(make_network, pattern):
         find_sites(network, ['stem', pattern])
     assert repr(pattern) in str(error.value)
     assert '`model.adapter.sites`' in str(error.value)
+
+
+def test_biases_that_are_there(make_network, stack, x, train_rows):
+    network = make_network()
+    bank = train_rows(attach(network, stack, Bias))
+    assert names(bank.sites) == [name for name in ALL if name != 'stem']
+    with bank.told([RGB, RGB]):
+        expected = network(x)
+    assert fold(network, 'rgb') == []
+    torch.testing.assert_close(network(x), expected)
+    with pytest.raises(ValueError, match="'stem' matched no layer"):
+        attach(make_network(), stack, Bias, sites=['stem'])
 
 
 @pytest.mark.parametrize(

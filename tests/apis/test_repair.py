@@ -49,7 +49,7 @@ def test_files_and_scores(repaired, files, tmp_path):
     assert repaired.before.miou[full] == repaired.after.miou[full]
     assert repaired.before.miou['rgb'] != repaired.after.miou['rgb']
     lines = (work / 'table.md').read_text().splitlines()
-    assert lines[2] == '| present | base | repaired | gain |'
+    assert lines[2] == '| present | base | repaired | gain | won back |'
     assert len(lines) == 2 + 2 + 7 + 2
     assert f'{repaired.after.mean:.2f}' in (work / 'table.txt').read_text()
     assert 'One run of 2 epochs' in repaired.summary
@@ -296,11 +296,11 @@ def test_verdict():
     before = report(rgb_depth=80.0, rgb=40.0, depth=20.0)
     after = report(rgb_depth=80.0, rgb=39.0, depth=60.0)
     assert repair_rows(before, after)[1:] == [
-        ['rgb+depth', '80.00', '80.00', '+0.00'],
-        ['rgb', '40.00', '39.00', '-1.00'],
-        ['depth', '20.00', '60.00', '+40.00'],
-        ['mean of 2 incomplete', '30.00', '49.50', '+19.50'],
-        ['mean of 3', '46.67', '59.67', '+13.00'],
+        ['rgb+depth', '80.00', '80.00', '+0.00', ''],
+        ['rgb', '40.00', '39.00', '-1.00', '-0.03'],  # of 40 points
+        ['depth', '20.00', '60.00', '+40.00', '0.67'],  # of 60
+        ['mean of 2 incomplete', '30.00', '49.50', '+19.50', '0.39'],
+        ['mean of 3', '46.67', '59.67', '+13.00', ''],
     ]
     said = verdict(before, after)
     assert 'has 80.00 mIoU, as before' in said

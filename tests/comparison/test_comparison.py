@@ -13,7 +13,7 @@ from mmseg_missing.comparison import (
     find_runs,
     write_comparison,
 )
-from mmseg_missing.comparison.render import tradeoff_chart
+from mmseg_missing.comparison.render import comparison_markdown, tradeoff_chart
 from mmseg_missing.evaluation import CombinationScores, Cost, Report
 
 FULL = 'rgb+depth'
@@ -335,6 +335,70 @@ def test_files_and_tables(example, tmp_path):
         assert text in page and text in comparison_table(example)
     image = (tmp_path / 'out' / 'comparison.png').read_bytes()
     assert image.startswith(b'\x89PNG')
+
+
+def test_what_was_won_back(example):
+    (method,) = example.methods
+    # Lost: 40 with RGB alone, 60 with depth alone; won: 15 + 24, 17 + 28.
+    assert method.won_back.values == pytest.approx((0.39, 0.45))
+    assert method.shares['rgb'].values == pytest.approx((15 / 40, 17 / 40))
+    assert method.shares['depth'].values == pytest.approx((24 / 60, 28 / 60))
+    assert example.base.won_back.mean == 0
+    assert example.dedicated.won_back.mean == pytest.approx(0.5)
+    assert 'won back: share of what' in example.settings
+    found = json.loads(example.to_json())['methods'][1]
+    assert found['won_back']['values'] == pytest.approx([0.39, 0.45])
+    assert found['shares']['rgb']['mean'] == pytest.approx(0.4)
+    assert '| rgb | 0.400 ± 0.035 | 0.500 |' in comparison_markdown(
+        example, ''
+    )
+
+
+def test_won_back_needs_no_dedicated_networks_but_a_base(write):
+    seeds = find_runs([write('ssf', SEEDS[0])])
+    base = find_base(write('network', BASE))
+    (method,) = compare(seeds, base).methods
+    assert method.won_back.mean == pytest.approx(0.39)
+    assert method.recovered is None
+    alone = compare(seeds)
+    assert alone.methods[0].won_back is None
+    assert alone.methods[0].shares == {}
+    assert (
+        '| won back |' not in comparison_markdown(alone, '').split('\n\n')[2]
+    )
+    lost_nothing = write('same', dict.fromkeys(BASE, 50.0))
+    (method,) = compare(seeds, find_base(lost_nothing)).methods
+    assert method.won_back is None and method.shares == {}
+
+
+def test_the_worst_and_where_more_is_worse(write):
+    """Seed by seed for the count, by means for the names."""
+    seeds = (
+        {FULL: 80.0, 'rgb': 84.0, 'depth': 83.0},
+        {FULL: 80.0, 'rgb': 78.0, 'depth': 85.0},
+    )
+    folders = [write(f'ssf-seed{k}', miou) for k, miou in enumerate(seeds)]
+    found = compare(find_runs([*folders, write('other', BASE)]))
+    ssf, other = found.methods
+    assert found.pairs == 2 and ssf.worse_pairs.values == (2, 1)
+    assert ssf.worst_pair == (FULL, 'depth', 4.0)
+    assert (ssf.worst_name, other.worst_name) == (FULL, 'depth')
+    assert other.worse_pairs.mean == 0 and other.worst_pair is None
+    page = comparison_markdown(found, '')
+    assert (
+        '| method | worst combination | more is worse (of 2 pairs) |' in page
+    )
+    assert '| other | depth | 0 | - |' in page
+    assert f'| ssf | {FULL} | 1.5 ± 0.707 | {FULL} 4.00 below depth |' in page
+    pair = json.loads(found.to_json())['methods'][0]['worst_pair']
+    assert pair == {'larger': FULL, 'smaller': 'depth', 'loss': 4.0}
+
+
+def test_reports_that_know_their_base(write):
+    """They are read, and compared with the base that is given."""
+    known = write('ssf', SEEDS[0], base=BASE)
+    found = compare(find_runs([known]), find_base(write('network', BASE)))
+    assert found.methods[0].won_back.mean == pytest.approx(0.39)
 
 
 def test_fills_that_differ_are_named(write):

@@ -2,6 +2,7 @@
 
 import os
 import random
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -115,14 +116,15 @@ def save_and_load(rank, folder):
     np.random.seed(rank)
     torch.manual_seed(rank)
     hook, checkpoint = RandomStateHook(), {}
-    hook.before_checkpoint(None)
+    runner = SimpleNamespace(model=None)
+    hook.before_checkpoint(runner)
     if rank == 0:
-        hook.before_save_checkpoint(None, checkpoint)
+        hook.before_save_checkpoint(runner, checkpoint)
         torch.save(checkpoint, f'{folder}/states.pth')
     expected = draw()
     dist.barrier()
     checkpoint = torch.load(f'{folder}/states.pth', weights_only=True)
-    hook.after_load_checkpoint(None, checkpoint)
+    hook.after_load_checkpoint(runner, checkpoint)
     set_random_state(hook._resumed)
     assert draw() == expected
     (one, two) = checkpoint['random_states']

@@ -3,6 +3,8 @@
 import pytest
 import torch
 
+from mmseg_missing.sampling import WeightedSampler
+
 RANDOM = {'type': 'RandomStateHook'}
 
 
@@ -78,6 +80,45 @@ def test_validation_does_not_disturb_training(make_runner, loop):
         make_runner(folder='without', validate=False, **settings)
     )
     assert_same(expected, found)
+
+
+# Sharp enough that the next draw mostly follows the losses.
+WEIGHTED = {'type': 'weighted', 'floor': 0.1, 'temperature': 0.01}
+
+
+@pytest.fixture
+def listening(base):
+    """Keywords of ``make_runner``: a sampler that draws what lost most."""
+    joining = {'type': 'AdapterCheckpointHook', 'base': base}
+    return {
+        'hooks': [RANDOM, joining],
+        'adapter': {'type': 'ScaleShift'},
+        'sampler': WEIGHTED,
+    }
+
+
+@pytest.mark.parametrize('loop', ['epoch', 'iter'])
+def test_a_sampler_that_listens(make_runner, listening, loop):
+    assert_same(*run(make_runner, 4, loop=loop, iters=9, **listening))
+
+
+def test_what_a_sampler_heard_matters(make_runner, listening, monkeypatch):
+    """Without it a resumed run draws, and learns, something else."""
+    monkeypatch.setattr(WeightedSampler, 'load_state_dict', lambda *_: None)
+    expected, found = run(make_runner, 4, iters=9, **listening)
+    with pytest.raises(AssertionError):
+        assert_same(expected, found)
+
+
+def test_a_new_run_does_not_know_what_another_heard(
+    make_runner, listening, tmp_path
+):
+    make_runner(folder='one', **listening).train()
+    runner = make_runner(folder='two', iters=1, **listening)
+    runner._load_from = str(tmp_path / 'one' / 'iter_6.pth')
+    runner.train()
+    known = runner.model.sampler.state_dict()['loss'].isfinite()
+    assert 1 <= known.sum() <= 2  # a step shows two samples
 
 
 def test_resuming_a_run_that_saved_no_states(make_runner):

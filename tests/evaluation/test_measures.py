@@ -5,7 +5,10 @@ import pytest
 from mmseg_missing.evaluation import (
     expected_miou,
     mean_miou,
+    nested_pairs,
     recovered_fraction,
+    won_back,
+    worse_pairs,
     worst_combination,
 )
 from mmseg_missing.evaluation.measures import (
@@ -14,6 +17,7 @@ from mmseg_missing.evaluation.measures import (
     failing,
     named_stack,
     scope,
+    shares_won_back,
 )
 
 MIOU = {'rgb+depth': 60.0, 'rgb': 40.0, 'depth': 20.0}
@@ -63,6 +67,43 @@ def test_recovered_fraction_refuses():
         recovered_fraction({'rgb': 1}, MIOU, {'rgb': 50, 'depth': 30})
     with pytest.raises(ValueError, match=r'gap of -1\.00'):
         recovered_fraction(MIOU, MIOU, {'rgb': 39})
+
+
+ADAPTED = {'rgb+depth': 60.0, 'rgb': 48.0, 'depth': 50.0}
+
+
+def test_won_back_is_the_share_of_what_was_lost():
+    # Lost: 20 with RGB alone, 40 with depth alone; won: 8 and 30.
+    shares = shares_won_back(ADAPTED, MIOU, 'rgb+depth')
+    assert shares == pytest.approx({'rgb': 8 / 20, 'depth': 30 / 40})
+    # Of the means 30 and 49: (49 - 30) / (60 - 30).
+    assert won_back(ADAPTED, MIOU, 'rgb+depth') == pytest.approx(19 / 30)
+    assert won_back(MIOU, MIOU, 'rgb+depth') == 0
+    assert won_back(ADAPTED, MIOU, 'rgb+depth', ['depth']) == 0.75
+
+
+def test_what_cannot_be_won_back():
+    with pytest.raises(ValueError, match=r'no mIoU of rgb\+depth'):
+        won_back({'rgb': 1.0}, {'rgb': 1.0}, 'rgb+depth')
+    better = {**MIOU, 'rgb': 61.0}
+    assert won_back(better, better, 'rgb+depth', ['rgb']) is None
+    assert shares_won_back(ADAPTED, better, 'rgb+depth') == {'depth': 0.75}
+
+
+def test_pairs_of_which_the_larger_is_worse():
+    miou = {'a+b+c': 9.0, 'a+b': 5.0, 'b+c': 8.0, 'a': 7.0, 'b': 8.5}
+    pairs = nested_pairs(miou)
+    assert pairs == [
+        *(('a+b+c', name) for name in ('a+b', 'b+c', 'a', 'b')),
+        *(('a+b', 'a'), ('a+b', 'b'), ('b+c', 'b')),
+    ]
+    assert worse_pairs(miou, pairs) == [
+        ('a+b', 'b', 3.5),
+        ('a+b', 'a', 2.0),
+        ('b+c', 'b', 0.5),
+    ]
+    assert worse_pairs(MIOU, nested_pairs(MIOU)) == []
+    assert nested_pairs(['ab+c', 'a', 'b']) == []  # names, not letters
 
 
 # rgb and aolp are one camera's.

@@ -175,3 +175,45 @@ def test_samples_scored_twice():
     scored.process(None, [HALF, HALF])
     with pytest.raises(ValueError, match='round_up=False'):
         scored.evaluate(1)
+
+
+def evaluated(folder=None, **options):
+    scored = make_metric(out_dir=folder and str(folder), **options)
+    full = {**GOOD, 'combination': 'rgb+depth'}
+    scored.process(None, [HALF, full])
+    return scored, scored.evaluate(1)
+
+
+def test_a_known_base(tmp_path):
+    """The half that was wrong with RGB alone, against a base all wrong."""
+    base = make_metric(out_dir=str(tmp_path))
+    wrong = sample([[1, 1], [0, 0]], [[0, 0], [1, 1]], combination='rgb')
+    base.process(None, [wrong, GOOD])
+    base.evaluate(1)
+    scored, results = evaluated(tmp_path / 'after', base=str(tmp_path))
+    assert results['won_back'] == pytest.approx(350 / 6 / 100)
+    assert scored.report.won_back == {'rgb': results['won_back']}
+    assert Report.read(tmp_path / 'after') == scored.report
+    assert scored.gives('won_back') and not base.gives('won_back')
+    assert 'won_back' not in evaluated()[1]
+
+
+def test_a_base_of_other_images_loses_no_scores(tmp_path, monkeypatch):
+    base = make_metric(out_dir=str(tmp_path))
+    base.process(None, [HALF, HALF, GOOD])
+    base.evaluate(2)
+    logged = []
+    monkeypatch.setattr(metric, 'print_log', lambda s, **_: logged.append(s))
+    _, results = evaluated(base=str(tmp_path))
+    assert results['mIoU/rgb+depth'] == 100 and 'won_back' not in results
+    assert any('not known: it and the base differ in' in s for s in logged)
+
+
+def test_a_base_that_cannot_be_read(tmp_path):
+    with pytest.raises(FileNotFoundError, match='no report'):
+        make_metric(base=str(tmp_path))
+    with pytest.raises(TypeError, match=r'`test_evaluator\.base` takes a pa'):
+        make_metric(base=3)
+    evaluated(tmp_path)
+    with pytest.raises(ValueError, match=r"rule 'mmseg', not by 'cmnext'"):
+        make_metric(base=str(tmp_path), iou_rule='cmnext')

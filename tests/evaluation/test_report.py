@@ -239,3 +239,95 @@ def test_notes_below_the_table():
     assert make_report().notes == (NO_CAT,)
     every = CombinationScores.from_matrix('rgb', 5, torch.eye(3).long())
     assert replace(report, combinations=(every,)).notes == ()
+
+
+def test_more_sensors_that_score_worse():
+    better = {'rgb+depth': 50.0, 'rgb': 60.0, 'depth': 40.0}
+    report = replace(make_report(), combinations=scored(better))
+    said = (
+        'more sensors score worse in 1 of 2 pairs of combinations, most with '
+        'rgb+depth (50.00) against rgb (60.00)'
+    )
+    assert said in summary_table(report)
+    found = json.loads(report.to_json())['summary']['pairs']
+    worst = {'larger': 'rgb+depth', 'smaller': 'rgb', 'loss': 10.0}
+    assert found == {'count': 2, 'worse': [worst]}
+    rows = list(csv.DictReader(csv_table(report).splitlines()))
+    assert [row['worse_than'] for row in rows] == ['rgb', '', '']
+    assert 'worse in 0 of 2 pairs' in summary_table(make_report())
+    assert 'pairs' not in summary_table(make_report(['rgb']))
+
+
+def test_pairs_are_of_the_same_images():
+    """RGB alone was scored on more images, which may be easier."""
+    full, rgb, depth = make_report().combinations
+    more = replace(rgb, images=9)
+    report = replace(make_report(), combinations=(full, more, depth))
+    assert report.pairs == [('rgb+depth', 'depth')]
+
+
+BASE = {'rgb+depth': 60.0, 'rgb': 40.0, 'depth': 20.0}
+ADAPTED = {'rgb+depth': 60.0, 'rgb': 48.0, 'depth': 50.0}
+
+
+def with_base(**changes):
+    base, adapted = (
+        replace(make_report(), combinations=scored(miou))
+        for miou in (BASE, ADAPTED)
+    )
+    return adapted.against(replace(base, **changes))
+
+
+def test_what_was_won_back():
+    report = with_base()
+    assert report.won_back == pytest.approx({'rgb': 0.4, 'depth': 0.75})
+    assert report.mean_won_back == pytest.approx(19 / 30)
+    lines = summary_table(report).splitlines()
+    assert lines[3].endswith('won back |') and max(map(len, lines)) < 80
+    cells = {line.split('|')[1].strip(): line for line in lines if '|' in line}
+    assert cells['depth'].endswith('|     0.75 |')
+    assert cells['rgb+depth'].endswith('|          |')
+    assert cells['mean of 2 incomplete'].endswith('|     0.63 |')
+    assert cells['worst (rgb)'].endswith('|     0.40 |')
+    rows = list(csv.DictReader(csv_table(report).splitlines()))
+    assert [row['won_back'] for row in rows] == ['', '0.4000', '0.7500']
+    summary = json.loads(report.to_json())['summary']
+    assert summary['won_back'] == report.won_back
+    assert summary['mean_won_back'] == report.mean_won_back
+    assert Report.from_json(report.to_json()) == report
+
+
+def test_a_report_without_a_base_is_as_it_was():
+    report = make_report()
+    assert report.won_back == {} and report.mean_won_back is None
+    assert 'base' not in json.loads(report.to_json())
+    assert 'won' not in report.to_json() + csv_table(report)
+    assert 'won' not in summary_table(report)
+
+
+@pytest.mark.parametrize(
+    ('changes', 'words'),
+    [
+        ({'rule': 'cmnext'}, "in rule: 'mmseg' and 'cmnext'"),
+        ({'split': 'val'}, "in split: 'test' and 'val'"),
+        ({'combinations': scored({'rgb': 1.0})}, r'no mIoU of depth, rgb\+d'),
+    ],
+)
+def test_a_base_that_was_scored_otherwise(changes, words):
+    with pytest.raises(ValueError, match=words):
+        with_base(**changes)
+
+
+def test_a_base_that_lost_nothing():
+    same = replace(make_report(), combinations=scored(dict.fromkeys(BASE, 5)))
+    report = same.against(same)
+    assert report.won_back == {} and report.mean_won_back is None
+    assert 'won back' in summary_table(report)
+
+
+def test_reading_a_report(tmp_path):
+    write_report(make_report(), tmp_path)
+    for path in (tmp_path, tmp_path / 'report.json'):
+        assert Report.read(path) == make_report()
+    with pytest.raises(FileNotFoundError, match=r'no report .*--out DIR'):
+        Report.read(tmp_path / 'none')

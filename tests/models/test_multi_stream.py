@@ -220,3 +220,77 @@ def test_wrong_number_of_channels_names_the_key():
     model = MultiStreamBackbone(RESNET, [3, 1])
     with pytest.raises(ValueError, match='expects 4 channels, got 6'):
         model(torch.randn(2, 6, 64, 64))
+
+
+class TestStreamsFrom:
+    """Streams that start from networks of one modality each."""
+
+    @pytest.fixture
+    def saved(self, tmp_path):
+        """A function that saves a network's backbone as training does."""
+
+        def saved(name, backbone):
+            state = backbone.state_dict()
+            state = {f'backbone.{key}': value for key, value in state.items()}
+            state['decode_head.conv.weight'] = torch.zeros(1)
+            path = tmp_path / f'{name}.pth'
+            torch.save({'state_dict': state, 'meta': {}}, path)
+            return str(path)
+
+        return saved
+
+    def test_they_are_those_streams(self, saved):
+        rgb = _eval(MultiStreamBackbone(RESNET, [3]))
+        depth = _eval(MultiStreamBackbone(RESNET, [1]))
+        paths = [saved('rgb', rgb), saved('depth', depth)]
+        model = MultiStreamBackbone(RESNET, [3, 1], streams_from=paths)
+        model = _eval(model)
+        x = torch.randn(2, 4, 64, 64)
+        levels = model.stream_levels(x)
+        for found, alone, image in zip(
+            levels, (rgb, depth), x.split([3, 1], 1)
+        ):
+            for a, b in zip(found, alone.stream_levels(image)[0]):
+                assert torch.equal(a, b)
+
+    def test_plain_networks_and_none_at_all(self, saved):
+        plain = MODELS.build(RESNET)
+        sources = [saved('plain', plain), None]
+        model = MultiStreamBackbone(RESNET, [3, 1], streams_from=sources)
+        _eval(model)
+        state = model.streams[0].state_dict()
+        torch.testing.assert_close(state, plain.state_dict(), rtol=0, atol=0)
+
+    def test_frozen_ones_stay_as_they_start(self):
+        model = MultiStreamBackbone(
+            RESNET, [3, 1], {'type': 'ConcatFusion'}, frozen_streams=True
+        )
+        before = copy.deepcopy(model.streams.state_dict())
+        assert model.train() is model
+        levels = model(torch.randn(2, 4, 64, 64))
+        sum(level.square().sum() for level in levels).backward()
+        learns = {n for n, p in model.named_parameters() if p.grad is not None}
+        assert learns
+        assert all(name.startswith('fusions.') for name in learns)
+        state = model.streams.state_dict()
+        torch.testing.assert_close(state, before, rtol=0, atol=0)
+
+    def test_bad_input(self, saved):
+        key = r'backbone\.streams_from'
+
+        def start(*sources):
+            _eval(MultiStreamBackbone(RESNET, [3, 1], streams_from=sources))
+
+        one = saved('rgb', MultiStreamBackbone(RESNET, [3]))
+        with pytest.raises(ValueError, match=f'{key}` takes one checkpoint'):
+            start(one)
+        with pytest.raises(FileNotFoundError, match=f'no checkpoint .*{key}'):
+            start(one, 'nowhere.pth')
+        both = saved('both', MultiStreamBackbone(RESNET, [3, 1]))
+        with pytest.raises(ValueError, match=f'has several streams; `{key}'):
+            start(both, None)
+        with pytest.raises(ValueError, match=f'{key}.*no base.*shape'):
+            start(None, one)
+        other = saved('mit', MultiStreamBackbone(BACKBONES['mit'], [3]))
+        with pytest.raises(ValueError, match=f'{key}.*no base of this'):
+            start(other, None)

@@ -146,6 +146,21 @@ def test_share_of_this_network(load):
     )
 
 
+def test_share_counts_what_predicts(load):
+    model = build(load('tiny-imputer'))
+    base = sum(p.numel() for p in build(load('tiny-streams')).parameters())
+    learnt = (p for p in model.parameters() if p.requires_grad)
+    rows = {*model.adapters.rows.parameters()}
+    shared = sum(p.numel() for p in learnt if p not in rows)
+    total = model.adapters.rows.width + shared
+    assert shared > 0
+    assert adapter_share(model) == (
+        f'adapters: {total:,} numbers for a combination ({shared:,} of them '
+        f'predict what is absent), {100 * total / base:.2f}% of the network '
+        f'({base:,} parameters)'
+    )
+
+
 def test_classes_that_are_never_predicted(load):
     """The biases of the head decide what is; nothing else changes."""
     cfg = load('tiny-ssf')

@@ -75,7 +75,8 @@ def as_it_is(text, **style):
 def trained(run, folder, configs):
     """A base and its adapters, from two iterations each.
 
-    The base comes from a process of its own, as users start it.
+    The base comes from a process of its own, as users start it. Whoever
+    trains it again spoils the files of all others.
     """
     subprocess.run(
         [sys.executable, TOOLS / 'train.py', configs / 'tiny.py'],
@@ -85,13 +86,16 @@ def trained(run, folder, configs):
     )
     run('train.py', configs / 'tiny-ssf.py')
     work = folder / 'work_dirs'
-    return SimpleNamespace(
+    base = work / 'tiny/epoch_1.pth'
+    before = base.read_bytes()
+    yield SimpleNamespace(
         config=configs / 'tiny.py',
         adapted_config=configs / 'tiny-ssf.py',
-        base=work / 'tiny/epoch_1.pth',
+        base=base,
         joined=work / 'tiny-ssf/epoch_1.pth',
         adapter=work / 'tiny-ssf/adapter.safetensors',
     )
+    assert base.read_bytes() == before
 
 
 @pytest.fixture(scope='session')

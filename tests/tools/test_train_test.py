@@ -5,6 +5,7 @@ import torch
 
 from mmseg_missing.adapters import read_adapter
 from mmseg_missing.engine.checkpoints import read_state
+from mmseg_missing.evaluation import write_report
 
 EVERY = (
     'rgb+depth+thermal',
@@ -93,6 +94,27 @@ def derive(trained, tmp_path):
         return path
 
     return derive
+
+
+def test_what_was_won_back(trained, score, run, refused, tmp_path):
+    before = score(trained.config, trained.base)
+    work = tmp_path / 'base'
+    write_report(before, work / 'test')
+    files = trained.config, trained.base, '--adapter', trained.adapter
+    report = score(*files, '--base', work)
+    full = EVERY[0]
+    lost, won = (
+        sum(more[name] - before.miou[name] for name in report.miou)
+        for more in (dict.fromkeys(EVERY, before.miou[full]), report.miou)
+    )
+    assert report.base == before.miou
+    assert report.mean_won_back == (
+        pytest.approx(won / lost) if lost > 0 else None
+    )
+    line = refused('test.py', *files, '--base', tmp_path / 'none')
+    assert 'no work folder' in line
+    line = refused('test.py', *files, '--base', work, '--protocol', 'NM')
+    assert '--base says what was won back' in line
 
 
 TWO = """

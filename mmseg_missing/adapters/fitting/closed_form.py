@@ -90,7 +90,8 @@ class MomentsFit:
                 "; set `model.adapter.type` to 'ScaleShift'"
             )
         self._run, self._names = run, (bank.stack.full, combination)
-        self._rule = best_shift if bank.method is Shift else best_affine
+        is_shift = issubclass(bank.method, Shift)
+        self._rule = best_shift if is_shift else best_affine
         self._watched = PairedMoments(root, bank.sites, self._correct)
 
     def see(self, batch: Any) -> None:

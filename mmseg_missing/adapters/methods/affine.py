@@ -29,16 +29,16 @@ from ..adapter import FRESH, Call
 SMALLEST_SCALE = 1e-3
 
 
-def keep_invertible(numbers: Tensor, identity: Tensor) -> Tensor:
+def keep_invertible(numbers: Tensor, scales: Tensor) -> Tensor:
     """Return the numbers with every scale at least ``SMALLEST_SCALE``.
 
     Args:
         numbers: (n, width).
-        identity: (width,), 1 for scales and 0 for all else.
+        scales: (width,), 1 for scales and 0 for all else.
 
     The gradient passes as if nothing was done, so a scale can grow again.
     """
-    return _KeepInvertible.apply(numbers, SMALLEST_SCALE * identity)
+    return _KeepInvertible.apply(numbers, SMALLEST_SCALE * scales)
 
 
 class _KeepInvertible(torch.autograd.Function):
@@ -87,7 +87,7 @@ def affine(
         return torch.addcmul(shift, x, scale)
     # Autograd cannot cheaply overwrite what is a view of something else.
     in_place = call.is_free and not x._is_view()
-    if call.inputs is not None and is_frozen_norm(call):
+    if call.is_first and call.inputs is not None and is_frozen_norm(call):
         inputs = call.inputs.detach()
         return _NormAffine.apply(x, scale, shift, in_place, inputs, call.layer)
     if not is_kept:

@@ -121,6 +121,10 @@ class LowRank(Adapter):
             [bound * (2 * a - 1), torch.zeros(self.shape[0] * self.rank)]
         )
 
+    def width(self) -> int:
+        """Return how many numbers that is."""
+        return (self.parts * self.columns + self.shape[0]) * self.rank
+
     def modulate(self, x: Tensor, numbers: Tensor, call: Call) -> Tensor:
         """Return x + alpha / rank * B A inputs; x itself where B = 0."""
         if call.inputs is None:

@@ -1,4 +1,4 @@
-"""Scale and shift of features (SSF), and either of them alone."""
+"""Scale and shift of features (SSF), either of them alone, and biases."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _NormBase
 
 from ..adapter import Adapter, Call
-from .affine import add, affine, as_channels, keep_invertible
+from .affine import add, affine, as_channels
 
 
 class ScaleShift(Adapter):
@@ -21,12 +21,14 @@ class ScaleShift(Adapter):
     modalities Reza et al., arXiv:2310.03986.
     """
 
-    admit = staticmethod(keep_invertible)
-
     def identity(self) -> Tensor:
         """Return (2 * C,): ones for the scale, zeros for the shift."""
         c = self.site.num_features
         return torch.cat([torch.ones(c), torch.zeros(c)])
+
+    def scales(self) -> Tensor:
+        """Return (2 * C,): the first half."""
+        return self.identity()
 
     def modulate(self, x: Tensor, numbers: Tensor, call: Call) -> Tensor:
         """Return scale * x + shift, ``torch.equal`` to x at the identity."""
@@ -53,11 +55,13 @@ class Scale(Adapter):
     Source: Reza et al., arXiv:2310.03986, supplement ("scale only").
     """
 
-    admit = staticmethod(keep_invertible)
-
     def identity(self) -> Tensor:
         """Return (C,): ones."""
         return torch.ones(self.site.num_features)
+
+    def scales(self) -> Tensor:
+        """Return (C,): all of them."""
+        return self.identity()
 
     def modulate(self, x: Tensor, numbers: Tensor, call: Call) -> Tensor:
         """Return scale * x, ``torch.equal`` to x at the identity."""
@@ -73,11 +77,10 @@ class Scale(Adapter):
 class Shift(Adapter):
     """y = x + shift, one number per channel.
 
-    BitFit learns the biases that are there; this is a bias after every
-    site, those without one included. Training keeps nothing for backward.
+    A bias behind every site, those that have none included. Training keeps
+    nothing for backward.
 
-    Source: Ben Zaken et al., BitFit, ACL 2022, arXiv:2106.10199; for
-    missing modalities Reza et al., arXiv:2310.03986.
+    Source: Reza et al., arXiv:2310.03986, supplement ("shift only").
     """
 
     def identity(self) -> Tensor:
@@ -92,6 +95,22 @@ class Shift(Adapter):
     def fold(self, layer: nn.Module, numbers: Tensor) -> None:
         """Let the layer's bias contain this adapter; it may gain one."""
         shift_layer(layer, numbers.to(layer.weight))
+
+
+class Bias(Shift):
+    """Another bias in the place of each one that is there (BitFit).
+
+    As :class:`Shift`, but layers without a bias are no sites, so folding
+    adds no bias to the network.
+
+    Source: Ben Zaken et al., BitFit, ACL 2022, arXiv:2106.10199; for
+    missing modalities Reza et al., arXiv:2310.03986.
+    """
+
+    @classmethod
+    def takes(cls, layer: nn.Module) -> bool:
+        """Take layers that have a bias."""
+        return getattr(layer, 'bias', None) is not None
 
 
 class NormTuning(ScaleShift):

@@ -38,7 +38,8 @@ class SampleCheck:
         labelled: whether it comes with a label.
         size: (H, W) in pixels; None where the files do not agree.
         statistics: of every modality that could be read, in its unit.
-        absent: modalities without a file, where the pipeline allows it.
+        absent: modalities without a file, where the pipeline allows it, or
+            by the data set's `absence`.
         label_pixels: (256,) number of pixels per label value after loading,
             255 = ignored; None without a label that could be read.
         problems: a sentence for each file that is not as it should be.
@@ -153,7 +154,10 @@ class _Part(Dataset):
         if 'modalities' in info:  # made, not read
             check.name = f'sample {index}'
             check.labelled = info.get('labelled', True)
-            arrays, label = info['modalities'], info['gt_seg_map']
+            check.absent = [*info.get('absent', ())]
+            arrays, label = dict(info['modalities']), info['gt_seg_map']
+            for modality in check.absent:
+                del arrays[modality]
             label = label if check.labelled else None
             data = {name: [array] for name, array in arrays.items()}
         else:
@@ -208,6 +212,9 @@ class _Part(Dataset):
         """Return what can be read; write down what cannot."""
         arrays = {}
         for name, load in self.load_alone.items():
+            if name in info.get('absent', ()):
+                check.absent.append(name)
+                continue
             try:
                 array = load(dict(info))['modalities'][name]
                 arrays[name] = _without_holes(array)

@@ -28,6 +28,7 @@ class LoadModalities(BaseTransform):
     8-bit files with scale 1 stay uint8, all else becomes float32.
     ``file_format.py`` has all keys. A path may be a list of several, whose
     channels are stacked; a file that holds several modalities is read once.
+    What ``results['absent']`` names is not present, whatever there is.
 
     Args:
         modalities: the stack.
@@ -56,9 +57,11 @@ class LoadModalities(BaseTransform):
     def transform(self, results: dict) -> dict:
         """Add ``modalities``, ``present``, ``img_shape`` and ``ori_shape``."""
         place = cache(lambda file: located(file, self.backend_args))
+        absent = results.get('absent', ())
         files = {
             m.name: [place(f) for f in self._files(results, m.name)]
             for m in self.stack
+            if m.name not in absent
         }
         self._check_there(files)
         formats = results.get('modality_formats', {})
@@ -74,8 +77,7 @@ class LoadModalities(BaseTransform):
                 self.declared,
             )
             for m in self.stack
-            if self.absent_file == 'error'
-            or (files[m.name] and all(f.is_file() for f in files[m.name]))
+            if m.name in files and self._is_there(files[m.name])
         }
         height, width = _common_size(arrays, files)
         results['modalities'] = {
@@ -87,6 +89,11 @@ class LoadModalities(BaseTransform):
         results['present'] = {m.name: m.name in arrays for m in self.stack}
         results['img_shape'] = results['ori_shape'] = (height, width)
         return results
+
+    def _is_there(self, files: Sequence[File]) -> bool:
+        if self.absent_file == 'error':
+            return True  # or reading says so
+        return bool(files) and all(file.is_file() for file in files)
 
     def _files(self, results: dict, name: str) -> list[str]:
         if name not in results['modality_paths']:

@@ -62,7 +62,7 @@ class FrozenBaseCheckHook(Hook):
                 for site in root.adapters.sites
                 if root.get_submodule(site.name) not in self._fired
             ]
-            _report_silent(silent, root.adapters.is_named)
+            _report_silent(silent, root.adapters.named)
 
     def before_checkpoint(self, runner: Runner) -> None:
         """Compare the fingerprint before something is written."""
@@ -81,11 +81,13 @@ class FrozenBaseCheckHook(Hook):
             return {n: fingerprint(root) for n, root in self._roots.items()}
 
 
-def _report_silent(silent: list[str], is_named: bool) -> None:
+def _report_silent(silent: list[str], named: frozenset[str]) -> None:
     """Raise for silent sites that the user named, list others."""
+    wanted = [name for name in silent if name in named]
+    silent = wanted or silent
     if not silent:
         return
     message = f'{len(silent)} adapter sites never fire, {silent[:3]} first'
-    if is_named:
+    if wanted:
         raise ValueError(f'{message}; check `model.adapter.sites`')
     print_log(f'{message}; they stay at the identity', logger='current')

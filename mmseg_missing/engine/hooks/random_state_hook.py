@@ -15,6 +15,9 @@ from mmengine.logging import print_log
 from mmengine.runner import EpochBasedTrainLoop, Runner
 from mmseg.registry import HOOKS
 
+from ...sampling import Sampler
+from ..network import unwrapped
+
 
 @HOOKS.register_module()
 class RandomStateHook(Hook):
@@ -25,6 +28,9 @@ class RandomStateHook(Hook):
     matter on which side of it a run stops. Exact with loaders in the main
     process (``num_workers=0``); workers start anew.
 
+    What a sampler heard (``model.sampler`` of type ``weighted``), which is the
+    same in every process, is kept as well.
+
     Several processes need ``AtomicCheckpointHook``, which lets them give
     their states; MMEngine's own hook asks the first one only.
     """
@@ -34,6 +40,7 @@ class RandomStateHook(Hook):
     def __init__(self) -> None:
         self._gathered: list[dict] | None = None
         self._resumed: dict | None = None
+        self._heard: dict | None = None
         self._before_val: dict | None = None
 
     def before_checkpoint(self, runner: Runner) -> None:
@@ -44,9 +51,13 @@ class RandomStateHook(Hook):
         """Put the states of Python, NumPy and torch into the checkpoint."""
         states = self._gathered or [self._training_state()]
         checkpoint['random_states'], self._gathered = states, None
+        sampler = _sampler(runner)
+        if sampler is not None and sampler.listens:
+            checkpoint['sampler'] = sampler.state_dict()
 
     def after_load_checkpoint(self, runner: Runner, checkpoint: dict) -> None:
         """Keep the state for the moment when training goes on."""
+        self._heard = checkpoint.get('sampler')
         states = checkpoint.get('random_states', [])
         if len(states) == get_world_size():
             self._resumed = states[get_rank()]
@@ -62,7 +73,8 @@ class RandomStateHook(Hook):
     def before_train(self, runner: Runner) -> None:
         """Restore as soon as the first new batch is about to be loaded."""
         if runner.iter == 0:  # `load_from` begins a run with its own seed
-            self._resumed = None
+            self._resumed = self._heard = None
+        self._resume_sampler(runner)
         state, loop = self._resumed, runner.train_loop
         if state is None or isinstance(loop, EpochBasedTrainLoop):
             return
@@ -89,8 +101,29 @@ class RandomStateHook(Hook):
             set_random_state(self._before_val)
             self._before_val = None
 
+    def _resume_sampler(self, runner: Runner) -> None:
+        """Let a sampler that listens know what the run before heard."""
+        sampler, heard = _sampler(runner), self._heard
+        if sampler is None or not (sampler.listens and runner.iter):
+            return
+        if heard is not None:
+            sampler.load_state_dict(heard)
+            return
+        print_log(
+            'the checkpoint does not hold what `model.sampler` heard: it '
+            'begins anew, other than in a run without a stop',
+            logger='current',
+            level=logging.WARNING,
+        )
+
     def _training_state(self) -> dict[str, Any]:
         return self._before_val or get_random_state()
+
+
+def _sampler(runner: Runner) -> Sampler | None:
+    """Return what draws combinations, if the network has one."""
+    sampler = getattr(unwrapped(runner.model), 'sampler', None)
+    return sampler if isinstance(sampler, Sampler) else None
 
 
 class _RestoringIterator:

@@ -9,11 +9,12 @@ from mmseg.registry import MODELS
 from torch import Tensor, nn
 
 from ...context import told_to
-from ...values import first_line, listed, naming, part, whole
+from ...values import first_line, flag, listed, naming, part, whole
 from ..utils.building import build_part
 from ..utils.constant_streams import ConstantStreams
 from ..utils.first_conv import fit_first_conv, fitted_loading
 from ..utils.split import checked_channels
+from ..utils.stream_weights import checked_sources, load_stream
 
 
 @MODELS.register_module()
@@ -35,6 +36,11 @@ class MultiStreamBackbone(BaseModule):
         pretrained_streams: Streams that load the pretrained weights named in
             ``backbone``; the others start like an untrained backbone.
             Default: all.
+        streams_from: Per stream the checkpoint of a network of its modality
+            alone, from whose stream it starts, or None: as ``backbone``
+            says. Default: all do.
+        frozen_streams: Whether the streams stay as they start and the fusion
+            alone learns.
         init_cfg: Initialisation of the whole, see mmengine.
 
     Attributes:
@@ -50,6 +56,8 @@ class MultiStreamBackbone(BaseModule):
         in_channels: Sequence[int],
         fusion: dict | None = None,
         pretrained_streams: Sequence[int] | None = None,
+        streams_from: Sequence[str | None] | None = None,
+        frozen_streams: bool = False,
         init_cfg: dict | list[dict] | None = None,
     ) -> None:
         super().__init__(init_cfg)
@@ -60,6 +68,10 @@ class MultiStreamBackbone(BaseModule):
             build_part('backbone.backbone', cfg) for cfg in cfgs
         )
         self._stems = list(map(fit_first_conv, self.streams, channels))
+        self.streams_from = checked_sources(streams_from, len(channels))
+        self.frozen_streams = flag('backbone.frozen_streams', frozen_streams)
+        if frozen_streams:
+            self.streams.requires_grad_(False).eval()
         levels = list(map(level_channels, self.streams, channels))
         self.out_channels = levels[0]
         key = 'backbone.fusion'
@@ -80,6 +92,16 @@ class MultiStreamBackbone(BaseModule):
         pairs = zip(self.streams, self._stems, strict=True)
         with fitted_loading(s.get_submodule(stem) for s, stem in pairs):
             super().init_weights()
+        for stream, path in zip(self.streams, self.streams_from):
+            if path is not None:
+                load_stream(stream, path)
+
+    def train(self, mode: bool = True) -> BaseModule:
+        """Set the mode; frozen streams stay in that of evaluation."""
+        super().train(mode)
+        if self.frozen_streams:
+            self.streams.eval()
+        return self
 
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         """Return the fused levels.
@@ -106,10 +128,18 @@ class MultiStreamBackbone(BaseModule):
         """Return the levels of one stream."""
         return levels_of(self.constant.run([self.streams[m]], [m], image))
 
-    def stream_levels(self, x: Tensor) -> list[Sequence[Tensor]]:
-        """Return the levels of every stream, before fusion."""
+    def stream_levels(
+        self, x: Tensor, streams: Sequence[int] | None = None
+    ) -> list[Sequence[Tensor]]:
+        """Return the levels of streams, before fusion.
+
+        Args:
+            x: (n, sum of ``in_channels``, h, w).
+            streams: Positions; default: all.
+        """
         images = split_images(x, self.in_channels)
-        return [self._stream(m, image) for m, image in enumerate(images)]
+        chosen = range(len(images)) if streams is None else streams
+        return [self._stream(m, images[m]) for m in chosen]
 
 
 def split_images(x: Tensor, in_channels: list[int]) -> tuple[Tensor, ...]:

@@ -1,6 +1,7 @@
 """What absent modalities would have shown, predicted from the others."""
 
-from .feature_imputer import FeatureImputer
+from .embedding_loss import EmbeddingLoss
+from .feature_imputer import FeatureImputer, Hidden
 from .generators import (
     ConvGenerator,
     FillGenerator,
@@ -10,8 +11,10 @@ from .generators import (
 
 __all__ = [
     'ConvGenerator',
+    'EmbeddingLoss',
     'FeatureImputer',
     'FillGenerator',
+    'Hidden',
     'LinearGenerator',
     'UNetGenerator',
 ]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 import torch
 import torch.nn.functional as F
@@ -10,8 +11,11 @@ from mmseg.registry import MODELS
 from torch import Tensor, nn
 
 from ...adapters.bank import version_of
+from ...context import told_to
 from ...present import keys
 from ...values import whole
+from ..utils.side_losses import ask_for_loss
+from .embedding_loss import EmbeddingLoss, sampled
 
 # Cells per axis to which a map is pooled before prompts read it.
 GRID = 16
@@ -84,6 +88,11 @@ class LevelImputer(nn.Module):
         bias = self.bias[m] * self.std[m] + self.mean[m]
         return F.conv2d(code, leave[:, :, None, None].to(code), bias.to(code))
 
+    def standardised(self, x: Tensor, m: int) -> Tensor:
+        """Return features (n, c, h, w) of a stream at mean 0, deviation 1."""
+        mean, std = self.mean[m, :, None, None], self.std[m, :, None, None]
+        return (x - mean) / std
+
     def _prompted(self, code: Tensor, m: int) -> Tensor:
         """Return what the prompts of a target give each position."""
         assert self.prompts is not None
@@ -125,6 +134,18 @@ class LevelImputer(nn.Module):
         self.leave[:, :, :k] = leave.to(self.leave)
 
 
+class Hidden(NamedTuple):
+    """Features that samples have and a student is not shown.
+
+    Args:
+        rows: (k,) which samples of the batch.
+        levels: (k, c, h, w) each, of the frozen base.
+    """
+
+    rows: Tensor
+    levels: Sequence[Tensor]
+
+
 @MODELS.register_module()
 class FeatureImputer(nn.Module):
     """Predicts the features of absent streams, level by level.
@@ -139,6 +160,10 @@ class FeatureImputer(nn.Module):
         num_streams: Modalities.
         rank: Width of the code at each level, at most its channels.
         prompts: Read-only prompts per target and level; 0: none.
+        loss: ``dict(invariance=1.0, variance=0.0, covariance=0.0)``: it also
+            learns from what samples have and the student is not shown, see
+            :class:`~mmseg_missing.models.imputers.EmbeddingLoss`. Default:
+            from the labels alone.
 
     Source: after Kim and Kim, ECCV 2024, arXiv:2407.12616, whose abstract
     was known, not its formulas: a predictor in feature space, driven by
@@ -153,8 +178,10 @@ class FeatureImputer(nn.Module):
         num_streams: int,
         rank: int = 8,
         prompts: int = 4,
+        loss: Mapping[str, float] | None = None,
     ) -> None:
         super().__init__()
+        self.loss = EmbeddingLoss.parse(loss)
         self.rank = whole('model.imputer.rank', rank, 1)
         self.prompts = whole('model.imputer.prompts', prompts, 0)
         self.levels = nn.ModuleList(
@@ -178,6 +205,8 @@ class FeatureImputer(nn.Module):
     ) -> list[list[Tensor]]:
         """Return all streams, the absent ones predicted.
 
+        Told :class:`Hidden` features, it asks for the loss against them.
+
         Args:
             streams: Levels (n, c, h, w) per stream, None for one that no
                 sample has.
@@ -186,6 +215,7 @@ class FeatureImputer(nn.Module):
         first = next(levels for levels in streams if levels is not None)
         there = present.to(first[0].device)
         is_lacking = [not all(flags) for flags in zip(*keys(present))]
+        hidden: Mapping[int, Hidden] = told_to(self, {})
         filled: list[list[Tensor]] = [[] for _ in streams]
         for number, level in enumerate(self.levels):
             known = [None if s is None else s[number] for s in streams]
@@ -193,6 +223,9 @@ class FeatureImputer(nn.Module):
             for m, x in enumerate(known):
                 if code is not None and is_lacking[m]:
                     found, keep = level.decode(code, m), there[:, m]
+                    if m in hidden:
+                        loss = self._loss(number, m, found, hidden[m])
+                        ask_for_loss('loss_imputer', loss / len(hidden))
                     x = (
                         found
                         if x is None
@@ -201,3 +234,12 @@ class FeatureImputer(nn.Module):
                 assert x is not None
                 filled[m].append(x)
         return filled
+
+    def _loss(
+        self, number: int, m: int, found: Tensor, hidden: Hidden
+    ) -> Tensor:
+        """Return how far predictions of one level and stream are off."""
+        assert self.loss is not None
+        level, (rows, true) = self.levels[number], hidden
+        pair = found[rows].float(), true[number].float()
+        return self.loss(*sampled([level.standardised(x, m) for x in pair]))

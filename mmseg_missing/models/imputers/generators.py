@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import torch
 import torch.nn.functional as F
@@ -10,7 +11,8 @@ from mmseg.registry import MODELS
 from torch import Tensor, nn
 
 from ...modality import Stack
-from ...values import listed, real, whole
+from ...present import keys
+from ...values import listed, real, settings, whole
 
 # Of what is added to the usual fill, in standard deviations.
 SCALE = 3.0
@@ -24,22 +26,54 @@ class FillGenerator(nn.Module):
     bit; each sample is seen by itself; nothing of an absent modality is
     read. All are predicted at once, so never from a prediction.
 
+    With ``holes`` a modality that is there is completed where nothing was
+    measured: such pixels count as absent, are added to as they are and are
+    not read. That changes the full input as well: the network is the base
+    bit for bit where nothing is absent and no pixel is a hole.
+
     Args:
         stack: The modalities.
         scale: s, the largest step away from the fill, in the space after
             normalisation.
+        holes: By modality the value of a pixel without measurement, in the
+            unit that the data set delivers, in all channels: 0 of a depth
+            camera; the mean where ``nodata`` of a format took it out.
+            Default: none is completed.
 
     Attributes:
         targets: Names of the modalities that are predicted; all at first.
 
+    Raises:
+        TypeError: a value of another kind.
+        ValueError: one that cannot be, or a hole of no modality.
+
     Source: after GeomPrompt's residual input, shared by all combinations.
     """
 
-    def __init__(self, stack: Stack, scale: float = SCALE) -> None:
+    def __init__(
+        self,
+        stack: Stack,
+        scale: float = SCALE,
+        holes: Mapping[str, float] | None = None,
+    ) -> None:
         super().__init__()
-        self.channels = [m.channels for m in stack]
-        self.names = self.targets = stack.names
+        self.stack, self.targets = stack, stack.names
+        self.channels = stack.in_channels
         self.scale = real('model.generator.scale', scale, above=0)
+        self.holes = _checked_holes(stack, holes or {})
+        # NaN is like no value, so what declares none has none.
+        values = torch.full((stack.num_channels,), torch.nan)
+        for name, value in self.holes.items():
+            mean, std = map(torch.tensor, (stack[name].mean, stack[name].std))
+            values[stack.slices[name]] = (value - mean) / std
+        self.register_buffer('_hole', values[:, None, None], persistent=False)
+
+    def has_work(self, present: Tensor) -> bool:
+        """Say whether something of samples (n, M) is, or may be, predicted."""
+        targets = [self.stack.index(name) for name in self.targets]
+        return bool(self.holes) or not all(
+            flags[m] for flags in keys(present) for m in targets
+        )
 
     def forward(self, filled: Tensor, present: Tensor) -> Tensor:
         """Return inputs whose absent modalities are predicted.
@@ -51,37 +85,57 @@ class FillGenerator(nn.Module):
         Returns:
             (n, sum C, h, w), a new tensor.
         """
-        present = present.to(filled.device)
-        there = self._by_channel(present)[:, :, None, None]
-        seen = torch.where(there, filled, filled.new_zeros(()))
-        raw = self.predict(seen, present.to(filled.dtype))
+        present = present.to(filled.device)[:, :, None, None]
+        there = present
+        if self.holes:
+            there = present & ~self._holes_of(filled)  # (n, M, h, w)
+        seen = torch.where(
+            self._by_channel(there), filled, filled.new_zeros(())
+        )
+        planes = there.to(filled.dtype).expand(-1, -1, *filled.shape[2:])
+        raw = self.predict(seen, planes)
         step = self.scale * raw.to(filled.dtype).tanh()
-        others = [[name not in self.targets for name in self.names]]
-        stays = present | torch.tensor(others, device=present.device)
-        keep = self._by_channel(stays)[:, :, None, None]
+        others = [name not in self.targets for name in self.stack.names]
+        others = torch.tensor(others, device=filled.device)[:, None, None]
+        keep = self._by_channel(there | (others & ~present))
         return torch.where(keep, filled, filled + step)
 
-    def _by_channel(self, present: Tensor) -> Tensor:
-        """Return (n, sum C) from (n, M)."""
-        repeats = torch.tensor(self.channels, device=present.device)
-        return present.repeat_interleave(
+    def _holes_of(self, filled: Tensor) -> Tensor:
+        """Return where each modality has a hole, (n, M, h, w) bool."""
+        same = torch.isclose(filled, self._hole.to(filled), atol=1e-6)
+        parts = same.split(self.channels, dim=1)
+        return torch.cat([part.all(1, keepdim=True) for part in parts], 1)
+
+    def _by_channel(self, there: Tensor) -> Tensor:
+        """Return (n, sum C, ...) from (n, M, ...)."""
+        repeats = torch.tensor(self.channels, device=there.device)
+        return there.repeat_interleave(
             repeats, 1, output_size=sum(self.channels)
         )
 
-    def predict(self, seen: Tensor, present: Tensor) -> Tensor:
+    def predict(self, seen: Tensor, there: Tensor) -> Tensor:
         """Return (n, sum C, h, w), zero at first.
 
         Args:
             seen: (n, sum C, h, w), zero where absent.
-            present: (n, M), 0 or 1.
+            there: (n, M, h, w), 0 or 1: who is there, pixel by pixel.
         """
         raise NotImplementedError
 
 
-def with_planes(seen: Tensor, present: Tensor) -> Tensor:
-    """Return the inputs and who is there as constant planes."""
-    planes = present[:, :, None, None].expand(-1, -1, *seen.shape[2:])
-    return torch.cat([seen, planes], 1)  # (n, sum C + M, h, w)
+def _checked_holes(stack: Stack, holes: Any) -> dict[str, float]:
+    key = 'model.generator.holes'
+    values = {
+        name: real(f'{key}.{name}', value)
+        for name, value in settings(key, holes).items()
+    }
+    strange = sorted(set(values) - set(stack.names))
+    if strange:
+        raise ValueError(
+            f'unknown modality {strange[0]!r} in `{key}`; this stack has '
+            f'{stack.full}'
+        )
+    return values
 
 
 def start_at_zero(conv: nn.Conv2d) -> nn.Conv2d:
@@ -96,8 +150,13 @@ def start_at_zero(conv: nn.Conv2d) -> nn.Conv2d:
 class LinearGenerator(FillGenerator):
     """One linear map of colours per target; a constant per source."""
 
-    def __init__(self, stack: Stack, scale: float = SCALE) -> None:
-        super().__init__(stack, scale)
+    def __init__(
+        self,
+        stack: Stack,
+        scale: float = SCALE,
+        holes: Mapping[str, float] | None = None,
+    ) -> None:
+        super().__init__(stack, scale, holes)
         wide = sum(self.channels) + len(stack)
         self.maps = nn.ModuleList(
             start_at_zero(nn.Conv2d(wide - c - 1, c, 1, bias=False))
@@ -110,10 +169,10 @@ class LinearGenerator(FillGenerator):
             own = {*range(start, start + c), sum(self.channels) + m}
             self.others.append([i for i in range(wide) if i not in own])
 
-    def predict(self, seen: Tensor, present: Tensor) -> Tensor:
+    def predict(self, seen: Tensor, there: Tensor) -> Tensor:
         """See :class:`FillGenerator`."""
-        x = with_planes(seen, present)
-        x = x / present.sum(1).clamp_min(1)[:, None, None, None]
+        x = torch.cat([seen, there], 1)
+        x = x / there.sum(1, keepdim=True).clamp_min(1)
         pairs = zip(self.maps, self.others)
         return torch.cat([m(x[:, others]) for m, others in pairs], 1)
 
@@ -126,20 +185,25 @@ class ConvGenerator(FillGenerator):
         stack: The modalities.
         scale: See :class:`FillGenerator`.
         hidden: Channels in between.
+        holes: See :class:`FillGenerator`.
     """
 
     def __init__(
-        self, stack: Stack, scale: float = SCALE, hidden: int = 16
+        self,
+        stack: Stack,
+        scale: float = SCALE,
+        hidden: int = 16,
+        holes: Mapping[str, float] | None = None,
     ) -> None:
-        super().__init__(stack, scale)
+        super().__init__(stack, scale, holes)
         self.hidden = whole('model.generator.hidden', hidden, 1)
         total = sum(self.channels)
         self.encode = nn.Conv2d(total + len(stack), hidden, 3, padding=1)
         self.decode = start_at_zero(nn.Conv2d(hidden, total, 3, padding=1))
 
-    def predict(self, seen: Tensor, present: Tensor) -> Tensor:
+    def predict(self, seen: Tensor, there: Tensor) -> Tensor:
         """See :class:`FillGenerator`."""
-        return self.decode(F.relu(self.encode(with_planes(seen, present))))
+        return self.decode(F.relu(self.encode(torch.cat([seen, there], 1))))
 
 
 @MODELS.register_module()
@@ -150,6 +214,7 @@ class UNetGenerator(FillGenerator):
         stack: The modalities.
         scale: See :class:`FillGenerator`.
         widths: Channels of the stages.
+        holes: See :class:`FillGenerator`.
     """
 
     def __init__(
@@ -157,8 +222,9 @@ class UNetGenerator(FillGenerator):
         stack: Stack,
         scale: float = SCALE,
         widths: Sequence[int] = (16, 32, 64),
+        holes: Mapping[str, float] | None = None,
     ) -> None:
-        super().__init__(stack, scale)
+        super().__init__(stack, scale, holes)
         key = 'model.generator.widths'
         self.widths = [whole(key, w, 1) for w in listed(key, widths)]
         if len(self.widths) != 3:
@@ -175,9 +241,9 @@ class UNetGenerator(FillGenerator):
             nn.Conv2d(first + inner[0], total, 3, padding=1)
         )
 
-    def predict(self, seen: Tensor, present: Tensor) -> Tensor:
+    def predict(self, seen: Tensor, there: Tensor) -> Tensor:
         """See :class:`FillGenerator`."""
-        image = x = with_planes(seen, present)
+        image = x = torch.cat([seen, there], 1)  # (n, sum C + M, h, w)
         maps = []
         for conv, lateral in zip(self.down, self.lateral):
             x = F.relu(conv(x))

@@ -8,6 +8,7 @@ from .distillation import (
     Output,
     TeacherLoss,
 )
+from .per_sample import hearing_samples, tell_samples
 
 __all__ = [
     'ChannelWiseKL',
@@ -15,5 +16,7 @@ __all__ = [
     'LogitKL',
     'Output',
     'TeacherLoss',
+    'hearing_samples',
     'mend_cross_entropy',
+    'tell_samples',
 ]

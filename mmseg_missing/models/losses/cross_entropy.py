@@ -14,8 +14,10 @@ from mmseg.models.losses.cross_entropy_loss import (
     binary_cross_entropy as binary,
 )
 from mmseg.models.losses.cross_entropy_loss import cross_entropy as softmax
+from mmseg.models.losses.utils import weight_reduce_loss
 from torch import Tensor, nn
 
+from .per_sample import tell_samples
 from .ranks import mean_over_ranks
 
 
@@ -51,16 +53,10 @@ def cross_entropy(
         elif avg_non_ignore:
             count -= (label == ignore_index).sum().item()
         avg_factor = mean_over_ranks(count, pred.device)
-    return softmax(
-        pred,
-        label,
-        weight,
-        class_weight,
-        reduction,
-        avg_factor,
-        ignore_index,
-        avg_non_ignore,
+    each = softmax(
+        pred, label, weight, class_weight, 'none', None, ignore_index
     )
+    return _reduced(each, label, ignore_index, reduction, avg_factor)
 
 
 def binary_cross_entropy(
@@ -83,13 +79,28 @@ def binary_cross_entropy(
         avg_factor = mean_over_ranks(valid * pred.shape[1], pred.device)
     if class_weight is not None:
         class_weight = class_weight.view(-1, 1, 1)  # of (n, c, h, w)
-    return binary(
-        pred,
-        label,
-        weight,
-        reduction,
-        avg_factor,
-        class_weight,
-        ignore_index,
-        avg_non_ignore,
+    each = binary(
+        pred, label, weight, 'none', None, class_weight, ignore_index
     )
+    return _reduced(each, label, ignore_index, reduction, avg_factor)
+
+
+def _reduced(
+    each: Tensor,
+    label: Tensor,
+    ignore_index: int,
+    reduction: str,
+    avg_factor: float | None,
+) -> Tensor:
+    """Return the loss of all pixels, and tell what samples lost.
+
+    Args:
+        each: Of every pixel, (n, h, w) or one per class too.
+        label: (n, h, w).
+        ignore_index: Of pixels without a class.
+        reduction: As MMSegmentation's.
+        avg_factor: Divisor of a mean.
+    """
+    if reduction == 'mean':
+        tell_samples(each, label != ignore_index)
+    return weight_reduce_loss(each, None, reduction, avg_factor)

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from ...adapters import adapted, add_biases, drop_norms
 from ...context import telling
-from ...fill import fill_absent, parse_fill
+from ...fill import fill_absent, parse_fill, usual
 from ...modality import Modality, Stack
 from ...present import keys, of_samples
 from ...recomputing import recompute_flagged
@@ -20,7 +20,7 @@ from ...sampling import Sampler, build_sampler
 from ...values import naming
 from ..adapting import attach_from_config, thaw_parts
 from ..imputers import FeatureImputer, FillGenerator
-from ..losses import Output, mend_cross_entropy
+from ..losses import Output, hearing_samples, mend_cross_entropy
 from ..utils.constant_streams import ConstantStreams
 from ..utils.side_losses import collecting_losses
 from .head_checks import check_heads
@@ -31,6 +31,8 @@ from .predicting import (
     add_folded,
     add_generator,
     add_imputer,
+    build_networks,
+    comparing,
     find_predictor,
 )
 from .small_images import explaining_sizes
@@ -65,15 +67,21 @@ class MissingModalityMixin:
             what they learn.
         fill: What stands in for an absent modality; see
             :func:`mmseg_missing.fill.fill_absent`. ``learned`` vectors
-            train with the adapters and lie in their file.
+            train with the adapters and lie in their file. A network,
+            ``dict(depth=dict(type='MyDepthNet', ...))`` or any callable, is
+            frozen and no part of this one: no checkpoint, no file holds it;
+            see :mod:`mmseg_missing.external`.
         adapter: ``dict(type='ScaleShift', sites=None, combinations=None)``:
             freeze the whole network and adapt it; further keys as in
-            :func:`mmseg_missing.adapters.attach`.
-        generator: What predicts modalities whose fill is ``predicted``:
-            ``linear``, ``conv`` (default), ``unet``, or a dict such as
-            ``dict(type='ConvGenerator', hidden=16)``. Needs ``adapter``.
-        imputer: ``dict(type='FeatureImputer', rank=8)``: predict the
-            features of absent streams, which then do not run; see
+            :func:`mmseg_missing.adapters.attach`. A list of such dicts:
+            several methods at one network.
+        generator: What predicts modalities whose fill is ``predicted`` or
+            ``predicted:<fill>``: ``linear``, ``conv`` (default), ``unet``, or
+            a dict such as ``dict(type='ConvGenerator', hidden=16)``. With
+            ``holes=dict(depth=0.0)`` it completes what is there in part
+            too. Needs ``adapter``.
+        imputer: ``dict(type='FeatureImputer', rank=8, loss=None)``: predict
+            the features of absent streams, which then do not run; see
             :class:`~mmseg_missing.models.imputers.FeatureImputer`. Needs
             ``adapter``.
         folded: ``dict(combination=..., biases=[...], norms=[...],
@@ -105,8 +113,8 @@ class MissingModalityMixin:
         *args: Any,
         stack: Sequence[Modality | Mapping[str, Any]],
         sampler: str | Mapping[str, Any] | None = None,
-        fill: str | Mapping[str, str] = 'zero',
-        adapter: Mapping[str, Any] | None = None,
+        fill: str | Mapping[str, Any] = 'zero',
+        adapter: Mapping[str, Any] | Sequence[Mapping] | None = None,
         generator: str | Mapping[str, Any] | None = None,
         imputer: Mapping[str, Any] | None = None,
         folded: Mapping[str, Any] | None = None,
@@ -131,6 +139,8 @@ class MissingModalityMixin:
         mend_cross_entropy(self)
         self.stack = stack
         self.fill = parse_fill(stack, fill)
+        # Not registered: networks of others belong to no checkpoint.
+        self._networks = build_networks(self.fill, fill)
         self.folded: str | None = None
         self._only: Tensor | None = None
         self._folded_fill: Mapping[str, Any] = {}
@@ -204,7 +214,8 @@ class MissingModalityMixin:
 
     def _learn_fill(self) -> None:
         """Let the bank learn the vectors of ``learned`` fills."""
-        names = [n for n, kind in self.fill.items() if kind == 'learned']
+        fills = self.fill.items()
+        names = [n for n, fill in fills if usual(fill) == 'learned']
         if names and self._banks:
             self._banks[0].learn_fill(names)
         elif set(names) - set(self._folded_fill):
@@ -244,8 +255,10 @@ class MissingModalityMixin:
         present = self.sampler.draw(there, step, get_rank())
         teacher = self._ask_teacher(inputs, there, metas)
         with (
+            comparing(self, self._banks, inputs, there, present),
             self._seeing(inputs, present, metas) as filled,
             collecting_losses() as side_losses,
+            hearing_samples(self.sampler.listens) as heard,
         ):
             if teacher is None:
                 losses = super().loss(filled, data_samples)
@@ -253,11 +266,20 @@ class MissingModalityMixin:
                 losses = student_losses(self, filled, data_samples, teacher)
         losses.update(side_losses)
         if is_step:
-            self.drawn = present
-            counts = self.steps.add(present, inputs.device)
-            for bank in self._banks:
-                bank.samples_seen += bank.rows_of(counts)
+            lost = heard.of(losses, len(inputs)) if heard else None
+            self._end_step(present, inputs.device, lost)
         return losses
+
+    def _end_step(
+        self, present: Tensor, device: torch.device, lost: Tensor | None
+    ) -> None:
+        """Keep what this step showed; let the sampler hear what it lost."""
+        self.drawn = present
+        counts = self.steps.add(present, device, lost)
+        if self.steps.losses is not None:
+            self.sampler.heard(self.steps.losses)
+        for bank in self._banks:
+            bank.samples_seen += bank.rows_of(counts)
 
     @torch.no_grad()
     def _ask_teacher(
@@ -333,12 +355,14 @@ class MissingModalityMixin:
         """
         seeds = [m.get('sample_idx', i) for i, m in enumerate(metas)]
         learned = {} if bare else self._learned(present)
+        fill = {**self.fill, **self._networks}
         filled = fill_absent(
-            inputs, present, self.stack, self.fill, seeds or None, learned
+            inputs, present, self.stack, fill, seeds or None, learned
         )
         is_whole = bare or all(map(all, keys(present)))
-        if not is_whole and self.generator is not None:
-            filled = self.generator(filled, present)
+        generator = None if bare else self.generator
+        if generator is not None and generator.has_work(present):
+            filled = generator(filled, present)
         with ExitStack() as blocks:
             for part in self._listeners:
                 blocks.enter_context(part.told(present))

@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
+import torch
 from mmengine.model import BaseModule
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
 from ...adapters import AdapterBank
+from ...context import telling
+from ...external import EXTERNAL, Network, check_network
+from ...fill import is_predicted, usual
 from ...present import keys
-from ...values import naming, settings
-from ..imputers import FeatureImputer, FillGenerator
+from ...values import naming, part, settings
+from ..imputers import FeatureImputer, FillGenerator, Hidden
 
 INPUT, FEATURES = 'input', 'features'  # names of predictors
 # Short names of generators.
@@ -62,23 +67,24 @@ def add_generator(
             trains and whose file keeps it.
     """
     targets = _targets(segmentor)
-    if config is not None and not targets:
+    is_asked = targets or config is not None
+    if not is_asked or find_predictor(segmentor, banks, INPUT) is not None:
+        return
+    generator = build_generator(segmentor, config)
+    if not targets and not generator.holes:
         raise ValueError(
             "`model.generator` predicts modalities whose fill is 'predicted'; "
             "set `model.fill='predicted'`, or leave it out"
         )
-    if not targets or find_predictor(segmentor, banks, INPUT) is not None:
-        return
     if not banks:
         raise ValueError(
-            f"fill 'predicted' of {targets} learns with the adapters; set "
-            '`model.adapter`, or another `model.fill`'
+            'what predicts learns with the adapters; set `model.adapter`, or '
+            'another `model.fill` and no `model.generator`'
         )
-    generator = build_generator(segmentor, config)
     sizes = {
         key: getattr(generator, key)
-        for key in ('scale', 'hidden', 'widths')
-        if hasattr(generator, key)
+        for key in ('scale', 'hidden', 'widths', 'holes')
+        if getattr(generator, key, None)
     }
     stated = {'type': type(generator).__name__, **sizes}
     banks[0].predict(INPUT, generator, stated)
@@ -91,7 +97,12 @@ def build_generator(
     given = 'conv' if config is None else config
     if isinstance(given, str):
         given = {'type': GENERATORS.get(given, given)}
-    given = settings('model.generator', given)
+    given = part('model.generator', given)
+    if 'stack' in given:
+        raise ValueError(
+            '`model.generator` is built for `model.stack`; leave its `stack` '
+            'out'
+        )
     with naming('model.generator'):
         generator = MODELS.build({**given, 'stack': segmentor.stack})
     if not isinstance(generator, FillGenerator):
@@ -99,13 +110,52 @@ def build_generator(
             f'`model.generator` takes {", ".join(GENERATORS)}, or a dict of a '
             f'FillGenerator, got {config!r}'
         )
+    if generator.stack != segmentor.stack:
+        raise ValueError(
+            f'`model.generator` {type(generator).__name__} is for '
+            f'{generator.stack.full}, `model.stack` has '
+            f'{segmentor.stack.full}; let it pass on the stack that it gets'
+        )
     generator.targets = _targets(segmentor)
     return generator
 
 
 def _targets(segmentor: nn.Module) -> tuple[str, ...]:
-    fill = segmentor.fill.items()
-    return tuple(name for name, kind in fill if kind == 'predicted')
+    return tuple(n for n, fill in segmentor.fill.items() if is_predicted(fill))
+
+
+def build_networks(
+    words: Mapping[str, str], fill: str | Mapping[str, Any]
+) -> dict[str, Network]:
+    """Return the networks of somebody's own that fill modalities, frozen.
+
+    Args:
+        words: The fill of each modality.
+        fill: As in a config: dicts that ``MODELS`` builds, or callables.
+
+    Raises:
+        ValueError: one that is named and not there, or cannot be built.
+    """
+    names = [name for name, word in words.items() if usual(word) == EXTERNAL]
+    return {
+        name: _build_network(
+            name, fill[name] if isinstance(fill, Mapping) else fill
+        )
+        for name in names
+    }
+
+
+def _build_network(name: str, given: Any) -> Network:
+    key, network = f'model.fill.{name}', given
+    if isinstance(given, Mapping):
+        with naming(key):
+            network = MODELS.build(part(key, given))
+    check_network(name, network)
+    if isinstance(network, nn.Module):
+        if isinstance(given, Mapping) and isinstance(network, BaseModule):
+            network.init_weights()  # as `init_cfg` says; no Runner comes by
+        network.requires_grad_(False).eval()
+    return network
 
 
 def build_imputer(
@@ -124,14 +174,23 @@ def build_imputer(
             '`MultiStreamBackbone`, or leave `model.imputer` out and set '
             "`model.fill='predicted'`"
         )
-    with naming('model.imputer'):
-        return MODELS.build(
-            {
-                **config,
-                'channels': stream_channels(backbone),
-                'num_streams': len(segmentor.stack),
-            }
+    own = {
+        'channels': stream_channels(backbone),
+        'num_streams': len(segmentor.stack),
+    }
+    if set(own) & set(config):
+        raise ValueError(
+            '`model.imputer` gets `channels` and `num_streams` of the '
+            f'streams, got {config!r}; leave them out'
         )
+    with naming('model.imputer'):
+        imputer = MODELS.build({**config, **own})
+    if not isinstance(imputer, FeatureImputer):
+        raise ValueError(
+            '`model.imputer` takes a dict of a FeatureImputer, got '
+            f'{config["type"]}'
+        )
+    return imputer
 
 
 def add_folded(
@@ -193,3 +252,40 @@ class Imputing:
         used = enumerate(map(any, zip(*keys(self.present))))
         streams = [run(m) if is_used else None for m, is_used in used]
         return self.imputer(streams, self.present)
+
+
+@contextmanager
+def comparing(
+    segmentor: nn.Module,
+    banks: Sequence[AdapterBank],
+    inputs: Tensor,
+    there: Tensor,
+    shown: Tensor,
+) -> Iterator[None]:
+    """Tell an imputer with a loss what a step hides from the student.
+
+    Never what a sample lacks itself.
+
+    Args:
+        segmentor: With or without an imputer.
+        banks: Of its adapters.
+        inputs: (n, sum C, h, w), normalised.
+        there: (n, M) bool on the CPU, what the samples have.
+        shown: (n, M) bool, what of it the student sees.
+    """
+    imputer = segmentor.imputer
+    if imputer is None or imputer.loss is None or not imputer.is_fitted:
+        yield
+        return
+    hidden: dict[int, Hidden] = {}
+    with ExitStack() as blocks, torch.no_grad():
+        for bank in banks:
+            blocks.enter_context(bank.bypassed())
+        for m, is_hidden in enumerate((there & ~shown).T):
+            if not is_hidden.any():
+                continue
+            rows = is_hidden.nonzero()[:, 0].to(inputs.device)
+            [levels] = segmentor.backbone.stream_levels(inputs[rows], [m])
+            hidden[m] = Hidden(rows, levels)
+    with telling({imputer: hidden}):
+        yield

@@ -24,11 +24,14 @@ class StepCounter:
     Attributes:
         counts: (2^M,) int64, the samples of all ranks that showed each
             combination, see :func:`mmseg_missing.present.count`.
+        losses: (2^M,) float64 on the CPU, the mean loss of those that showed
+            it in the last step; NaN where none did. None: nobody asked.
     """
 
     def __init__(self, stack: Stack) -> None:
         self.stack = stack
         self.counts = torch.zeros(1 << len(stack), dtype=torch.long)
+        self.losses: Tensor | None = None
         self._iteration: int | None = None
         self._step = -1
 
@@ -48,18 +51,32 @@ class StepCounter:
         self._iteration = iteration
         return self._step
 
-    def add(self, present: Tensor, device: torch.device) -> Tensor:
-        """Count what all ranks showed in this step.
+    def add(
+        self,
+        present: Tensor,
+        device: torch.device,
+        losses: Tensor | None = None,
+    ) -> Tensor:
+        """Count what all ranks showed in this step, and what it lost.
 
         Args:
             present: (n, M) bool, of this rank.
             device: Where ranks meet.
+            losses: (n,), of this rank's samples; one that is not finite does
+                not count. None: nobody asks for :attr:`losses`.
 
         Returns:
             (2^M,) int64, of this step.
         """
         counts = count(present).to(device)
-        all_reduce(counts)
+        if losses is None:
+            all_reduce(counts)
+        else:
+            # As one table, which costs ranks no further meeting.
+            table = torch.stack([counts.double(), *_sums(present, losses)])
+            all_reduce(table)
+            counts = table[0].long()
+            self.losses = (table[2] / table[1]).cpu()  # 0 / 0 is NaN
         self.counts = self.counts.to(device) + counts
         return counts
 
@@ -69,3 +86,13 @@ class StepCounter:
         names = self.stack.subsets()
         found = self.counts[places(self.stack.present(names))].tolist()
         return {name: number for name, number in zip(names, found) if number}
+
+
+def _sums(present: Tensor, losses: Tensor) -> tuple[Tensor, Tensor]:
+    """Return numbers and sums of finite losses, (2^M,) each, float64."""
+    is_finite = losses.isfinite()
+    losses = losses.double().where(is_finite, losses.new_zeros(()).double())
+    where = places(present).to(losses.device)
+    zeros = losses.new_zeros(1 << present.shape[1])
+    number = zeros.index_add(0, where, is_finite.double())
+    return number, zeros.index_add(0, where, losses)

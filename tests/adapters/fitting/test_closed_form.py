@@ -7,6 +7,7 @@ import torch
 from torch import nn
 
 from mmseg_missing.adapters import (
+    Bias,
     LowRank,
     NormTuning,
     ScaleShift,
@@ -160,8 +161,12 @@ class TestMoments:
 
             assert torch.equal(scale, torch.full_like(scale, bound))
 
-    def test_a_shift_alone(self, base, stack, batches):
-        hang(base, stack, Shift, sites=['conv1', 'bn2'])
+    @pytest.mark.parametrize(
+        ('method', 'sites'),
+        [(Shift, ['conv1', 'bn2']), (Bias, ['conv2', 'last'])],
+    )
+    def test_a_shift_alone(self, base, stack, batches, method, sites):
+        hang(base, stack, method, sites=sites)
         fit(base, filled(stack), batches[:1])
         with PairedMoments(base, base.adapters.sites) as watched:
             runner(base, filled(stack))(batches[0], [FULL, 'depth'])

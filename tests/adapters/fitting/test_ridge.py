@@ -53,3 +53,39 @@ def test_a_channel_that_never_changes():
 def test_nothing_seen():
     with pytest.raises(ValueError, match='complete samples'):
         StreamMoments(torch.Generator()).statistics(2)
+
+
+def test_images_that_lack_a_stream_count_for_the_others():
+    torch.manual_seed(0)
+    x, y, z = maps = list(torch.randn(3, 6, 2, 5, 7) + 1)
+    y += 2 * x
+    z -= y
+    every = seen(maps).statistics(3)
+    present = torch.ones(9, 3, dtype=torch.bool)
+    present[6, 0] = present[7, 1] = present[8, :2] = False
+    longer = [torch.cat([m, m[:3]]) for m in maps]
+    for m, stream in enumerate(longer):
+        stream[~present[:, m]] = float('nan')
+    moments = StreamMoments(torch.Generator())
+    moments.see(longer, present)
+    mean, std, correlation = moments.statistics(3)
+    for m, rows in ((0, [*range(6), 7]), (1, [*range(6), 6])):
+        flat = longer[m][rows].movedim(1, 0).flatten(1).double()
+        torch.testing.assert_close(mean[m], flat.mean(1))
+        torch.testing.assert_close(std[m], flat.std(1, correction=0))
+    # Streams 0 and 1 are together in the first six alone.
+    scale = torch.outer(every[1][0], every[1][1])
+    mine = torch.outer(std[0], std[1])
+    torch.testing.assert_close(
+        correlation[:2, 2:4] * mine, every[2][:2, 2:4] * scale
+    )
+
+
+def test_a_stream_without_company():
+    moments = StreamMoments(torch.Generator())
+    maps = list(torch.randn(3, 2, 2, 5, 7))
+    moments.see(
+        maps, torch.tensor([[True, True, False], [False, False, True]])
+    )
+    with pytest.raises(ValueError, match=r'lower `absence` of the data set'):
+        moments.statistics(3)
