@@ -115,7 +115,7 @@ def test_a_file_names_what_it_lacks(
         ),
         ({'fill': 'near'}, "fill 'near' for 'rgb'.*copy:<modality>.*, far"),
         ({'adapter': {'type': 'Levl'}}, "method 'Levl'.*Bottleneck, Level"),
-        ({'adapter': {'rows': 'sharde'}}, "row mode 'sharde'.*experts, shared"),
+        ({'adapter': {'rows': 'sharde'}}, "mode 'sharde'.*experts, shared"),
         ({'adapter': {'rank': 2}}, "keys .'rank'.*Level takes type"),
     ],
 )
@@ -164,7 +164,7 @@ def test_a_fault_in_a_pipeline(config):
     after = TRANSFORMS.build({**step, 'severity': 5})(results)
     lost = (after['modalities']['rgb'] == 0).all((0, 2)).mean()
     assert 0.2 < lost < 0.6
-    with pytest.raises(ValueError, match=r"fault 'stripe'.*rain, stripes"):
+    with pytest.raises(ValueError, match=r"fault 'stripe'.*rain.*, stripes"):
         TRANSFORMS.build({**step, 'fault': 'stripe'})
 
 

@@ -367,7 +367,14 @@ def test_predicted_inputs_that_nobody_sees_are_refused():
 
 
 @pytest.mark.parametrize(
-    'value', [{'residual': 1}, {'rank': 0}, {'prompts': -1}, {'rnk': 2}, {'type': 'SumFusion'}]
+    'value',
+    [
+        {'residual': 1},
+        {'rank': 0},
+        {'prompts': -1},
+        {'rnk': 2},
+        {'type': 'SumFusion'},
+    ],
 )
 def test_bad_values_are_named(value):
     with pytest.raises((TypeError, ValueError), match=r'model\.imputer'):
