@@ -1,4 +1,4 @@
-"""Measure how well ill sensors are found, and when dropping them pays.
+"""Measure how ill sensors are found, and if dropping pays.
 
 Every fault on every modality: how often it is found, and the mIoU where all
 sensors are trusted, and where what looks ill is dropped.

@@ -78,9 +78,9 @@ def parser() -> argparse.ArgumentParser:
         '--protocol',
         choices=PROTOCOLS,
         default='EMM',
-        help='EMM (default): modalities are missing; RMM: their values are, '
-        'by chance; RMM-blocks: in blocks; NM: noise; faults: each on each '
-        'modality',
+        metavar='NAME',
+        help='EMM (default): modalities are missing; RMM: their values, by '
+        'chance; RMM-blocks: in blocks; NM: noise; faults: of each modality',
     )
     parser.add_argument(
         '--faults',
@@ -101,9 +101,9 @@ def parser() -> argparse.ArgumentParser:
         '--policy',
         choices=POLICIES,
         default='trust',
-        help='trust (default): believe every sensor; drop: treat one that '
-        'looks ill as missing, by what `fit --by monitor` added to the '
-        'adapter file',
+        metavar='NAME',
+        help='trust (default); drop: what looks ill counts as missing, by '
+        'what `fit --by monitor` added to the adapter file',
     )
     parser.add_argument('--tta', action='store_true', help='multi-scale, flip')
     parser.add_argument(

@@ -35,6 +35,7 @@ class FaultScore:
         modality: Which suffers it.
         severity: 1 to 5.
         detected: Images on which the monitor found this modality not whole.
+        dropped: Images on which it found it harmful.
         trust: MIoU where every sensor is believed.
         drop: MIoU where what the monitor found is dropped.
     """
@@ -43,6 +44,7 @@ class FaultScore:
     modality: str
     severity: int
     detected: float
+    dropped: float
     trust: float
     drop: float
 
@@ -103,10 +105,11 @@ class Detection:
             f'drop {self.drop:.2f}'
         )
         table = plain_table(['fault', *severities, 'break-even'])
-        table.title = 'by severity: found, mIoU of trust / of drop'
+        table.title = 'by severity: found, dropped; mIoU of trust / of drop'
         cells = {
             (row.fault, row.modality, row.severity): (
-                f'{row.detected:.0f}, {row.trust:.1f} / {row.drop:.1f}'
+                f'{row.detected:.0f}, {row.dropped:.0f}; '
+                f'{row.trust:.1f} / {row.drop:.1f}'
             )
             for row in self.faults
         }
@@ -173,9 +176,10 @@ def detect(
     for failure in failures:
         spoilt = failure.spoil_loader(dataloader)['dataset']
         found = scorer.look(DATASETS.build(spoilt), failure.modality)
-        detected = found.bad[network.stack.index(failure.modality)]
+        index = network.stack.index(failure.modality)
+        rates = found.bad[index], found.dropped[index]
         fields = failure.fault, failure.modality, failure.severity
-        rows.append(FaultScore(*fields, detected, found.trust, found.drop))
+        rows.append(FaultScore(*fields, *rates, found.trust, found.drop))
     names = network.stack.names
     return Detection(
         clean.images,
@@ -193,6 +197,7 @@ class _Found:
 
     images: int
     bad: list[float]
+    dropped: list[float]
     trust: float
     drop: float
 
@@ -221,18 +226,21 @@ class _Scorer:
         """Return what is found on a data set; None: it is the clean one."""
         chosen = image_order(len(dataset), 0)[: self.images]
         sums = dict.fromkeys(('trust', 'drop'), torch.zeros(()))
-        bad, seen = torch.zeros(len(self.network.stack)), 0
+        bad, lost = torch.zeros(2, len(self.network.stack))
+        seen = 0
         for batch in CompleteImages(dataset, chosen, self.batch_size):
             batch = self.network.data_preprocessor(batch, False)
             inputs, samples = batch['inputs'], batch['data_samples']
             full = torch.ones(len(inputs), len(bad), dtype=torch.bool)
             verdict = self.monitor(inputs, full)
+            kept = drop(full, verdict)
             bad += (verdict.states != WHOLE).sum(0)
+            lost += (~kept).sum(0)
             trusted = [*self._matrices(inputs, samples, full)]
             if modality is None:
                 self._keep_lacking(inputs, samples, seen)
             dropped = self._dropped(
-                inputs, samples, drop(full, verdict), trusted, modality, seen
+                inputs, samples, kept, trusted, modality, seen
             )
             sums['trust'] = sums['trust'] + sum(trusted)
             sums['drop'] = sums['drop'] + sum(dropped)
@@ -242,7 +250,8 @@ class _Scorer:
                 'no test image has every modality, so no fault can be judged'
             )
         scores = {k: class_iou(v).nanmean().item() for k, v in sums.items()}
-        return _Found(seen, (100 * bad / seen).tolist(), **scores)
+        rates = ((100 * each / seen).tolist() for each in (bad, lost))
+        return _Found(seen, *rates, **scores)
 
     def without(self) -> dict[str, float]:
         """Return the mIoU without each modality."""

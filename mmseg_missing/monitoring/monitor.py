@@ -37,6 +37,9 @@ QUANTILE = 0.999
 LEAST_SATURATED, LEAST_OUTSIDE, LEAST_DISPLACED = 0.02, 0.01, 0.5
 # Covariances of few images are pulled this far towards independence.
 SHRINKAGE = 0.05
+# Dropping pays where what the network sees is this many limits away; found on
+# 24 scenes with faults (docs/sensors.md).
+TOLERANCE = 2.0
 FOLDS = 5
 
 
@@ -50,12 +53,14 @@ class Verdict:
         scores: (n, M); above 1 is worse than clean images are, 1e6 and more
             where nothing has to be measured.
         causes: (n, M) places in :data:`CAUSES`: what the score rests on.
+        harmful: (n, M) bool, whether the network is better off without it.
     """
 
     names: tuple[str, ...]
     states: Tensor
     scores: Tensor
     causes: Tensor
+    harmful: Tensor
 
     def words(self) -> list[dict[str, str]]:
         """Return, for each sample, a phrase per modality."""
@@ -84,7 +89,10 @@ class SensorMonitor:
     for what does.
 
     A constant image or one with a value that is not finite is ``absent``;
-    one that equals its predecessor, or is beyond a limit, ``degraded``.
+    one that equals its predecessor, or is beyond a limit, ``degraded``. Many
+    faults that are found at once do a network little harm. ``harmful`` is
+    what is absent or frozen, or whose features (the picture, without a stem)
+    are :data:`TOLERANCE` limits away.
 
     Args:
         stack: The modalities.
@@ -204,7 +212,11 @@ class SensorMonitor:
 
     @torch.no_grad()
     def __call__(
-        self, inputs: Tensor, present: Tensor, previous: Tensor | None = None
+        self,
+        inputs: Tensor,
+        present: Tensor,
+        previous: Tensor | None = None,
+        is_quick: bool = False,
     ) -> Verdict:
         """Judge a batch.
 
@@ -213,8 +225,9 @@ class SensorMonitor:
                 anything.
             present: (n, M) bool on the CPU.
             previous: The inputs before these, of the same sensors.
+            is_quick: Look only at what is ``harmful``.
         """
-        seen = _look(inputs, self.stack, self.stems, self.clean)
+        seen = _look(inputs, self.stack, self.stems, self.clean, is_quick)
         low, high = seen['low'], seen['high']
         broken = ~(low.isfinite() & high.isfinite())
         alive = low != high
@@ -222,16 +235,21 @@ class SensorMonitor:
         if previous is not None and previous.shape == inputs.shape:
             changed = (inputs != previous).flatten(2).any(2).cpu()
         flags = torch.stack((changed, alive, broken), 2)
-        table = torch.stack((seen['stuck'], seen['outside']), 2)
+        none = torch.zeros_like(low)
+        table = torch.stack(
+            [seen.get(k, none) for k in ('stuck', 'outside')], 2
+        )
         table = self._over_channels(torch.cat((table, flags.float()), 2))
         is_moving, is_alive, is_broken = table[..., 2:].bool().unbind(2)
         certain = (~is_moving, ~is_alive, is_broken, ~present)
         usable = present & is_alive & ~is_broken
+        far = self._distances(seen)
+        pairs = seen.get('pairs', torch.zeros(1)) / self._pairs
         measured = torch.cat(
             (
-                self._distances(seen),
+                far,
                 table[..., :2] / self._shares,
-                _blamed(seen['pairs'] / self._pairs, usable)[..., None],
+                _blamed(pairs, usable)[..., None],
             ),
             2,
         ).nan_to_num(0.0, MOST)
@@ -239,11 +257,20 @@ class SensorMonitor:
         numbers = torch.cat((measured.clamp(max=MOST), known), 2)
         scores, causes = numbers.max(2)
         states = WHOLE - (scores > 1).long() - (scores > CERTAIN[0]).long()
-        return Verdict(self.stack.names, states, scores, causes)
+        names = self.stack.names
+        is_seen = torch.tensor([name in self.stems for name in names])
+        off = torch.where(is_seen, far[..., 0], far[..., 1])
+        harmful = (off > TOLERANCE) | (scores >= CERTAIN[0])
+        return Verdict(names, states, scores, causes, harmful)
 
     def _distances(self, seen: Mapping[str, Tensor]) -> Tensor:
         """Return features and pictures over their limits, (n, M, 2)."""
-        numbers = torch.cat([seen[key] for key in self._keys], 1)
+        n, usual = len(seen['low']), self.clean
+        parts = [
+            seen[key] if key in seen else usual[f'{key}.mean'].expand(n, -1)
+            for key in self._keys
+        ]
+        numbers = torch.cat(parts, 1)
         z = (numbers - self._mean) / self._std
         found = (z @ self._inverse) * z
         # What is not finite shall not spread to other modalities.
@@ -265,20 +292,24 @@ def _look(
     stack: Stack,
     stems: Mapping[str, Stem],
     clean: Mapping[str, Tensor] | None = None,
+    is_quick: bool = False,
 ) -> dict[str, Tensor]:
-    """Return all numbers of a batch on the CPU, (n, ...) each."""
+    """Return the numbers of a batch on the CPU, (n, ...) each."""
     flat = x.flatten(2)
     low, high = flat.amin(2), flat.amax(2)
     # Without clean images yet, everything lies inside.
     inside = clean or {'low': low.amin(0), 'high': high.amax(0)}
-    stuck, outside = shares(x, (low, high), (inside['low'], inside['high']))
-    numbers = {'low': low, 'high': high, 'stuck': stuck, 'outside': outside}
-    pictures = picture_numbers(x)
-    for name, part in stack.slices.items():
-        numbers[f'{name}.picture'] = pictures[:, part].flatten(1)
+    numbers = {'low': low, 'high': high}
     for name, features in feature_numbers(x, stack, stems).items():
         numbers[f'{name}.features'] = features
-    numbers['pairs'] = displacements(x, stack)
+    if not is_quick or len(stems) < len(stack):
+        pictures = picture_numbers(x)
+        for name, part in stack.slices.items():
+            numbers[f'{name}.picture'] = pictures[:, part].flatten(1)
+    if not is_quick:
+        ends = inside['low'], inside['high']
+        numbers['stuck'], numbers['outside'] = shares(x, (low, high), ends)
+        numbers['pairs'] = displacements(x, stack)
     # One copy, because a device is waited for.
     widths = [value.shape[1] for value in numbers.values()]
     values = torch.cat([v.float() for v in numbers.values()], 1).cpu()

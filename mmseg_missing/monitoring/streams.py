@@ -8,14 +8,14 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from .monitor import ABSENT, DEGRADED, RETURNING, WHOLE, Verdict
+from .monitor import ABSENT, DEGRADED, RETURNING, Verdict
 
 
 class Stream:
     """What is remembered of one rig of sensors between frames.
 
-    A sensor goes off after 2 bad frames of 3, and on again after 5 good
-    ones in a row. One that gives nothing, or nothing that can be used, is
+    A sensor goes off after 2 harmful frames of 3, and on again after 5
+    good ones in a row. One that gives nothing, or nothing that can be used, is
     off at once.
 
     Args:
@@ -47,28 +47,28 @@ class Stream:
             verdict: Of one sample.
         """
         self.verdict = verdict
-        states = verdict.states[0].tolist()
+        bad = verdict.harmful[0].tolist()
+        lost = (verdict.states[0] == ABSENT).tolist()
         if not self._bad:
-            self._bad = [deque(maxlen=self._window) for _ in states]
-            self._good = [self._on] * len(states)
-        is_off = torch.tensor([[*map(self._step, range(len(states)), states)]])
-        is_on = ~is_off & (verdict.states == DEGRADED)
-        is_returning = is_off & (verdict.states == WHOLE)
+            self._bad = [deque(maxlen=self._window) for _ in bad]
+            self._good = [self._on] * len(bad)
+        steps = map(self._step, range(len(bad)), bad, lost)
+        is_off = torch.tensor([list(steps)])
+        is_returning = is_off & ~verdict.harmful
         return replace(
             verdict,
-            states=verdict.states.masked_fill(is_on, WHOLE).masked_fill(
-                is_returning, DEGRADED
-            ),
+            states=verdict.states.masked_fill(is_returning, DEGRADED),
             causes=verdict.causes.masked_fill(is_returning, RETURNING),
+            harmful=is_off,
         )
 
-    def _step(self, index: int, state: int) -> bool:
+    def _step(self, index: int, is_bad: bool, is_lost: bool) -> bool:
         """Remember a sensor's frame, and say whether it is off."""
-        bad, is_bad = self._bad[index], state != WHOLE
+        bad = self._bad[index]
         bad.append(is_bad)
         is_off = self._good[index] < self._on
         if not is_bad:
             self._good[index] += 1
-        elif is_off or state == ABSENT or sum(bad) >= self._needed:
+        elif is_off or is_lost or sum(bad) >= self._needed:
             self._good[index] = 0
         return self._good[index] < self._on

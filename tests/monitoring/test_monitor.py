@@ -1,5 +1,7 @@
 """Verdicts on images of a toy network, and what each check promises."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from torch import nn
@@ -194,7 +196,7 @@ def test_what_is_missing_is_not_looked_at(monitor):
 
 def test_drop_keeps_the_best_of_bad_sensors(monitor):
     x = scenes(2, 77)
-    x[0, 3] += 5 * torch.randn(H, W)
+    x[0, 3] += 9 * torch.randn(H, W)
     x[1] += torch.randn(6, H, W)
     x[1, 3] += 50 * torch.randn(H, W)
     x[1, 4:] = 2.0
@@ -207,6 +209,21 @@ def test_drop_keeps_the_best_of_bad_sensors(monitor):
         ValueError, match=r'no sensor .*rgb, depth, event hold'
     ):
         drop(present, monitor(x, present))
+
+
+def test_harmful_is_what_the_network_sees_far_off(monitor):
+    """Little noise is found at once, and does little."""
+    little, much = (
+        spoilt(lambda x, by=by: x + by * torch.randn(x.shape))
+        for by in (0.3, 9.0)
+    )
+    present = FULL.expand(3, -1)
+    for x, is_harmful in ((little, False), (much, True)):
+        verdict = monitor(x, present)
+        assert {STATES[s] for s in verdict.states[:, 1]} == {'degraded'}
+        assert verdict.harmful[:, 1].tolist() == [is_harmful] * 3
+        quick = monitor(x, present, is_quick=True)
+        assert torch.equal(quick.harmful, verdict.harmful)
 
 
 def test_other_numbers_are_refused(monitor):
@@ -230,18 +247,17 @@ def test_larger_images_are_looked_at_in_part(net):
     assert {row[1] for row in judge(monitor, moved)} == {'degraded'}
 
 
-def steps(monitor, states):
+def steps(monitor, frames):
     """What a stream makes of frames: w(hole), d(egraded), a(bsent)."""
     stream, found = Stream(), ''
     verdict = monitor(scenes(1, 77), FULL)
-    for letter in states:
-        state = 'adw'.index(letter)
-        given = torch.tensor([[state, 2, 2]])
-        settled = stream.settle(
-            type(verdict)(verdict.names, given, verdict.scores, verdict.causes)
-        )
+    for letter in frames:
+        states = torch.tensor([['adw'.index(letter), 2, 2]])
+        given = replace(verdict, states=states, harmful=states < 2)
+        settled = stream.settle(given)
+        assert not settled.harmful[0, 1:].any()
         assert settled.states[0, 1:].tolist() == [2, 2]
-        found += 'adw'[settled.states[0, 0]]
+        found += '-w'[not settled.harmful[0, 0]]
     return found
 
 
@@ -249,11 +265,11 @@ def steps(monitor, states):
     ('frames', 'expected'),
     [
         ('wwdwww', 'wwwwww'),  # one bad frame is forgiven
-        ('wwddww', 'wwwddd'),
-        ('wdwdwwwwwww', 'wwwdddddwww'),  # two of three; five good ones
-        ('wwddwwwwdwwwwww', 'wwwddddddddddww'),
-        ('wwddwwwwww', 'wwwdddddww'),
-        ('wwawwwwww', 'wwaddddww'),  # a lost driver at once
+        ('wwddww', 'www---'),
+        ('wdwdwwwwwww', 'www-----www'),  # two of three; five good ones
+        ('wwddwwwwdwwwwww', 'www----------ww'),
+        ('wwddwwwwww', 'www-----ww'),
+        ('wwawwwwww', 'ww-----ww'),  # a lost driver at once
         ('dwwdww', 'wwwwww'),
     ],
 )
