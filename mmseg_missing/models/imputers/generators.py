@@ -61,12 +61,14 @@ class FillGenerator(nn.Module):
         self.channels = stack.in_channels
         self.scale = real('model.generator.scale', scale, above=0)
         self.holes = _checked_holes(stack, {} if holes is None else holes)
-        # NaN is like no value, so what declares none has none.
-        values = torch.full((stack.num_channels,), torch.nan)
+        values = torch.zeros(stack.num_channels, 1, 1)
+        declared = torch.zeros_like(values, dtype=torch.bool)
         for name, value in self.holes.items():
             mean, std = map(torch.tensor, (stack[name].mean, stack[name].std))
-            values[stack.slices[name]] = (value - mean) / std
-        self.register_buffer('_hole', values[:, None, None], persistent=False)
+            values[stack.slices[name], 0, 0] = (value - mean) / std
+            declared[stack.slices[name]] = True
+        self.register_buffer('_hole', values, persistent=False)
+        self.register_buffer('_declared', declared, persistent=False)
 
     def has_work(self, present: Tensor) -> bool:
         """Say whether something of samples (n, M) is, or may be, predicted."""
@@ -109,6 +111,7 @@ class FillGenerator(nn.Module):
     def _holes_of(self, filled: Tensor) -> Tensor:
         """Return where each modality has a hole, (n, M, h, w) bool."""
         same = torch.isclose(filled, self._hole.to(filled), atol=1e-6)
+        same = same & self._declared
         parts = same.split(self.channels, dim=1)
         return torch.cat([part.all(1, keepdim=True) for part in parts], 1)
 
