@@ -217,6 +217,12 @@ class Plan:
         if budget is not None:
             shared = self.bank.num_parameters - self.bank.rows.width
             room = int(budget * count_base(self.network)) - shared
+            if room <= 0:
+                raise ValueError(
+                    f'--budget {budget:.2%} is used up by the {shared:,} '
+                    'numbers that predict what is absent; give more, or '
+                    '--fill zero'
+                )
             self.room = room if room < self.bank.rows.width else None
 
     def _build(self, found: Mapping[str, Any]) -> Any:

@@ -134,7 +134,7 @@ def fit_imputer(
     ((_, root),) = adapted(model)
     with root.adapters.bypassed():
         for batch in Images(dataset, chosen, batch_size):
-            batch = model.data_preprocessor(batch, False)
+            batch = model.data_preprocessor(batch, True)
             inputs, samples = batch['inputs'], batch['data_samples']
             metas = [sample.metainfo for sample in samples]
             present = of_samples(metas, model.stack)

@@ -154,6 +154,7 @@ def test_some_combinations_within_a_budget(files, tmp_path):
         combinations=['depth', 'rgb'],
         budget=0.005,
         epochs=1,
+        fill='zero',
         options={'randomness.seed': 3},
     )
     assert set(repaired.after.miou) == {'rgb+depth+thermal', 'rgb', 'depth'}
@@ -174,10 +175,24 @@ def test_some_combinations_within_a_budget(files, tmp_path):
 def test_a_budget_for_everything_needs_no_places(files, tmp_path):
     plan = plan_repair(TINY, files.base, tmp_path / 'work', budget=0.5)
     assert plan.room is None
-    plan = plan_repair(TINY, files.base, tmp_path / 'work', budget=0.01)
+    fill = {'fill': 'zero'}
+    plan = plan_repair(
+        TINY, files.base, tmp_path / 'work', budget=0.01, **fill
+    )
     assert plan.room == 1830
     assert '1,830 numbers at most' in dict(plan.facts())['budget']
     assert not (tmp_path / 'work').exists()
+
+
+def test_a_budget_is_also_for_what_predicts(files):
+    shared = plan_repair(TINY, files.base).bank.num_parameters
+    shared -= plan_repair(TINY, files.base, fill='zero').bank.num_parameters
+    assert shared > 0
+    plan = plan_repair(TINY, files.base, budget=0.02)
+    bare = plan_repair(TINY, files.base, budget=0.02, fill='zero')
+    assert plan.room == bare.room - shared
+    with pytest.raises(ValueError, match=f'{shared:,} numbers that predict'):
+        plan_repair(TINY, files.base, budget=0.001)
 
 
 def test_a_budget_is_of_scale_and_shift(files):

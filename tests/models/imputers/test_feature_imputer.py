@@ -198,6 +198,8 @@ def test_fit_takes_images_that_lack_modalities(network):
             {'inputs': x, 'data_samples': sample}
             for x, sample in zip(images, samples(*flags))
         ]
+        for item in dataset:  # as training pipelines may
+            item['data_samples'].set_metainfo({'flip_direction': 'diagonal'})
         assert fit_imputer(network, dataset, 3, 2) == 6
         state = network.imputer.state_dict()
         return {key: value.clone() for key, value in state.items()}
