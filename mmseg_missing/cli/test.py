@@ -55,13 +55,12 @@ def parser() -> argparse.ArgumentParser:
         '--adapter',
         nargs='+',
         metavar='FILE',
-        help='adapter file (.safetensors); several, for different '
-        'combinations, are joined',
+        help='adapter file (.safetensors); several are joined',
     )
     parser.add_argument(
         '--modalities',
         metavar='NAMES',
-        help='the combination that a dedicated network was trained for',
+        help='what a dedicated network was trained for',
     )
     parser.add_argument(
         '--present',
@@ -102,8 +101,8 @@ def parser() -> argparse.ArgumentParser:
         choices=POLICIES,
         default='trust',
         metavar='NAME',
-        help='trust (default); drop: what looks ill counts as missing, by '
-        'what `fit --by monitor` added to the adapter file',
+        help='trust (default); drop: sensors that are ill count as missing, '
+        'by what `fit --by monitor` found',
     )
     parser.add_argument('--tta', action='store_true', help='multi-scale, flip')
     parser.add_argument(
