@@ -19,7 +19,9 @@ TOP = Path(__file__).parents[1]
 TABLE = 'configs/results.yml'
 ZOO = 'docs/model_zoo.md'
 NOT_RUN = 'not run yet'
-NAME = re.compile(r'(.+?)(?:-(?:ssf|predicted)[a-z-]*)?_\d+xb\d+-(\d+)e_')
+NAME = re.compile(
+    r'(.+?)(?:-(?:ssf|predicted|imputer)[a-z-]*)?_\d+xb\d+-(\d+)e_'
+)
 HEAD = (
     '| config | network | modalities | parameters | adapters, each '
     'combination | mIoU, all | mIoU, missing | published |\n'

@@ -44,7 +44,7 @@ class OnMeta(TorchFunctionMode):
 
 
 def is_adapted(path):
-    return '-ssf' in path.stem or '-predicted' in path.stem
+    return re.search('-(ssf|predicted|imputer)', path.stem) is not None
 
 
 @functools.cache

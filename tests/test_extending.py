@@ -10,7 +10,7 @@ from mmengine.dataset import pseudo_collate
 from mmengine.fileio.backends import backends, prefix_to_backends
 from mmengine.optim import OptimWrapper
 from mmengine.registry import DefaultScope
-from mmseg.registry import DATASETS, TRANSFORMS
+from mmseg.registry import DATASETS, MODELS, TRANSFORMS
 from torch import nn
 
 from mmseg_missing import registry
@@ -26,7 +26,7 @@ PAGE = Path(__file__).parents[1] / 'docs/extending.md'
 TINY = Path(__file__).parent / 'configs/tiny.py'
 TABLES = [
     getattr(registry, name).module_dict for name in sorted(registry.__all__)
-]
+] + [MODELS.module_dict]
 
 
 @pytest.fixture(autouse=True)
@@ -47,7 +47,7 @@ def config(tmp_path, monkeypatch):
     blocks = re.findall(r'```python\n(.*?)```', PAGE.read_text('utf-8'), re.S)
     own = [block for block in blocks if block.startswith('# config')]
     parts = [block for block in blocks if block not in own]
-    assert len(own) == 1 and len(parts) == 7
+    assert len(own) == 1 and len(parts) == 8
     (tmp_path / 'my_parts.py').write_text('\n\n'.join(parts))
     (tmp_path / 'my_base.py').write_text(f'_base_ = {str(TINY)!r}\n')
     (tmp_path / 'own.py').write_text(own[0])
@@ -115,7 +115,7 @@ def test_a_file_names_what_it_lacks(
         ),
         ({'fill': 'near'}, "fill 'near' for 'rgb'.*copy:<modality>.*, far"),
         ({'adapter': {'type': 'Levl'}}, "method 'Levl'.*Bottleneck, Level"),
-        ({'adapter': {'rows': 'sharde'}}, "row mode 'sharde'.*hyper, shared"),
+        ({'adapter': {'rows': 'sharde'}}, "mode 'sharde'.*experts, shared"),
         ({'adapter': {'rank': 2}}, "keys .'rank'.*Level takes type"),
     ],
 )
@@ -146,6 +146,17 @@ def test_a_method_of_the_page_folds(config):
     torch.testing.assert_close(network(x), expected)
 
 
+def test_a_network_of_the_page_fills(config, files):
+    cfg = load_config(config)
+    network = {'type': 'DepthFromColours', 'mean': 2.0, 'std': 4.0}
+    cfg.model.fill = {'depth': network}
+    model = init_model(cfg, files.base)
+    x, present = torch.ones(1, 5, 8, 8), model.stack.present('rgb')
+    with model._seeing(x, present, []) as filled:
+        guess = model._networks['depth'].network(x[:, :3])
+        assert torch.equal(filled[:, 3:4], (guess - 2.0) / 4.0)
+
+
 def test_a_fault_in_a_pipeline(config):
     load_config(config)
     step = {'type': 'CorruptModality', 'fault': 'stripes', 'modality': 'rgb'}
@@ -153,7 +164,7 @@ def test_a_fault_in_a_pipeline(config):
     after = TRANSFORMS.build({**step, 'severity': 5})(results)
     lost = (after['modalities']['rgb'] == 0).all((0, 2)).mean()
     assert 0.2 < lost < 0.6
-    with pytest.raises(ValueError, match=r"fault 'stripe'.*rain, stripes"):
+    with pytest.raises(ValueError, match=r"fault 'stripe'.*rain.*, stripes"):
         TRANSFORMS.build({**step, 'fault': 'stripe'})
 
 

@@ -75,6 +75,19 @@ def test_any_callable(inputs):
     assert torch.equal(found[1, 4], inputs[1, 0])
 
 
+def test_mixed_precision_ends_at_its_door(inputs):
+    network = nn.Conv2d(3, 1, 1)
+    with torch.autocast('cpu', torch.bfloat16):
+        found = fill_absent(
+            inputs,
+            PRESENT,
+            STACK,
+            {'depth': lambda seen: network(seen['rgb'])},
+        )
+    with torch.no_grad():
+        assert torch.equal(found[:1, 3:4], network(inputs[:1, :3]))
+
+
 @pytest.mark.parametrize(
     ('answer', 'words'),
     [

@@ -1,4 +1,4 @@
-# python tools/train.py configs/imputer/late-fusion_small_1xb8-12e_scenes-rgbdtn-64x96.py
+# mmseg-missing train configs/imputer/late-fusion_small_1xb8-12e_scenes-rgbdtn-64x96.py
 # Result: not run yet
 _base_ = '../multi_stream/multi-stream_small_1xb8-12e_scenes-rgbdtn-64x96.py'
 # Encoders that were trained apart, one per sensor, and stay as they are; they

@@ -1,16 +1,6 @@
 # mmseg-missing train configs/multi_stream/two-stream_efficientnet-lite0-predicted_1xb8-20e_nyuv2-13-rgbd-96x128.py
 # Result: not run yet
 _base_ = 'two-stream_efficientnet-lite0-ssf_1xb8-20e_nyuv2-13-rgbd-96x128.py'
-# Predicted inputs and features, paid for by the wide layers of the last two
-# stages: in all no more numbers than scale and shift alone.
-sites = [
-    r'.*\.(stem|project)\.bn',
-    r'.*stages\.[0-4]\.\d\.depthwise\.bn',
-    r'.*fusions.*',
-]
-model = dict(
-    adapter=dict(sites=sites),
-    fill='predicted',
-    generator='conv',
-    imputer=dict(type='FeatureImputer', rank=8),
-)
+# What two convolutions make of the sensors that are there, shared by all
+# combinations: less than 0.04 % of the parameters.
+model = dict(fill='predicted', generator='conv')

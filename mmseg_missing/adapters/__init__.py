@@ -39,7 +39,14 @@ from .methods import (
     ScaleShift,
     Shift,
 )
-from .rows import ROW_MODES, AdditiveRows, HyperRows, Rows, TableRows
+from .rows import (
+    ROW_MODES,
+    AdditiveRows,
+    ExpertRows,
+    HyperRows,
+    Rows,
+    TableRows,
+)
 from .sites import Site, exactly, find_sites, is_name, read_sites
 
 __all__ = [
@@ -50,6 +57,7 @@ __all__ = [
     'AdditiveRows',
     'Bias',
     'Bottleneck',
+    'ExpertRows',
     'Hybrid',
     'HyperRows',
     'LowRank',

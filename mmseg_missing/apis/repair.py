@@ -18,7 +18,7 @@ from ..engine.checkpoints import read_checkpoint
 from ..evaluation import Report, check_writable
 from ..evaluation.render import pair_lines
 from ..startup.checks import check_kinds
-from ..startup.deriving import check_repairable, derive
+from ..startup.deriving import check_repairable, default_fill, derive
 from ..startup.plan import (
     build_data,
     build_network,
@@ -113,6 +113,7 @@ def plan_repair(
     teacher: bool = False,
     init: str | Path | None = None,
     rows: str | None = None,
+    fill: str | None = None,
     options: Mapping[str, Any] | None = None,
 ) -> Plan:
     """Look at everything that a repair needs, and train nothing.
@@ -132,6 +133,8 @@ def plan_repair(
         init: ``moments``, or the adapter file to start from.
         rows: ``table``, ``additive`` or ``hyper``; default: as the adapter
             chooses.
+        fill: What stands in for what is absent; default: ``predicted`` where
+            the base has ``zero``, else as in the base.
         options: Keys of the derived config to override.
 
     Raises:
@@ -157,7 +160,10 @@ def plan_repair(
                 f'--combinations {" ".join(combinations)} names nothing that '
                 f'misses a part of {stack.full}'
             )
-    cfg = derive(base, checkpoint, names, epochs, teacher, init, rows)
+    cfg = derive(
+        *(base, checkpoint, names, epochs, teacher, init, rows),
+        fill=fill or default_fill(base),
+    )
     cfg.merge_from_dict(dict(options or {}))
     check_kinds(cfg)
     check_training(cfg)
@@ -209,7 +215,8 @@ class Plan:
         self.bank = root.adapters
         self.room = None
         if budget is not None:
-            room = int(budget * count_base(self.network))
+            shared = self.bank.num_parameters - self.bank.rows.width
+            room = int(budget * count_base(self.network)) - shared
             self.room = room if room < self.bank.rows.width else None
 
     def _build(self, found: Mapping[str, Any]) -> Any:

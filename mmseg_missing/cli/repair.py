@@ -69,8 +69,13 @@ def parser() -> argparse.ArgumentParser:
     )
     add(
         '--rows',
-        choices=['table', 'additive', 'hyper'],
+        choices=['table', 'additive', 'experts', 'hyper'],
         help='default: additive from three modalities on',
+    )
+    add(
+        '--fill',
+        help='what stands in for what is absent: zero, black, predicted ...; '
+        "default: predicted where the base has zero, else the base's",
     )
     add(
         '--init',
@@ -103,6 +108,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         args.teacher,
         args.init,
         args.rows,
+        args.fill,
         args.cfg_options,
     )
     if args.dry_run:

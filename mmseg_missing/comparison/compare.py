@@ -1,4 +1,4 @@
-"""From finished runs, which may stand in one table, to a comparison."""
+"""From finished runs to a comparison."""
 
 from __future__ import annotations
 
@@ -14,16 +14,15 @@ from ..evaluation.measures import (
     mean_miou,
     nested_pairs,
     recovered_fraction,
-    sensor_groups,
     shares_won_back,
     won_back,
     worse_pairs,
     worst_combination,
 )
-from ..evaluation.report import Report
 from ..modality import Stack
+from .checks import check_alike, check_dedicated, check_scored
 from .comparison import MEASURES, MISSING_RATE, Comparison, Method, Stat
-from .runs import BASE, DEDICATED, Part, Run
+from .runs import BASE, DEDICATED, Run
 
 Scores = Mapping[str, float]
 NOTHING = Stat((0.0,))
@@ -67,7 +66,7 @@ def compare(
         pretrained=pretrained,
         goal=_goal(dedicated, full, pretrained),
         size=_base_size(given, runs),
-        pairs=_pairs({name: images[name] for name in names}),
+        pairs=nested_pairs({name: images[name] for name in names}),
     )
     return Comparison(
         modalities=largest.modalities,
@@ -192,11 +191,6 @@ def _stats(names: Sequence[str], seeds: Sequence[Scores]) -> dict[str, Stat]:
     return {name: Stat(values) for name, values in found.items() if values}
 
 
-def _pairs(images: Mapping[str, int]) -> list[tuple[str, str]]:
-    """Return nested combinations that were scored on as many images."""
-    return [(a, b) for a, b in nested_pairs(images) if images[a] == images[b]]
-
-
 def _completed(run: Run, full: str, pretrained: Scores) -> Scores:
     """Return a run's scores; the base serves what needs no repair."""
     if run.is_split and full in pretrained:
@@ -236,66 +230,6 @@ def _in_order(names: Sequence[str], stack: Stack | None) -> tuple[str, ...]:
     return tuple(name for name in stack.subsets() if name in names)
 
 
-def check_alike(parts: Sequence[Part]) -> dict[str, int]:
-    """Return the images of every combination, the same for all parts.
-
-    Raises:
-        ValueError: reports by different rules, of different splits, classes,
-            modalities or images.
-    """
-    seen: dict[str, tuple[Any, Part]] = {}
-    widest = max(parts, key=lambda part: len(part.report.modalities))
-    stack = widest.report.modalities
-    for part in parts:
-        for what, mine in _facts(part.report).items():
-            its, other = seen.setdefault(what, (mine, part))
-            if mine != its:
-                _refuse(part, other, what, *_where(mine, its))
-        known = [name for name in stack if name in part.report.modalities]
-        if tuple(known) != part.report.modalities:
-            _refuse(part, widest, 'modalities', part.report.modalities, stack)
-        mine, its = (_sensors(p.report, known) for p in (part, widest))
-        if mine != its:
-            _refuse(part, widest, 'modalities by sensor', mine, its)
-    scores = (c for part in parts for c in part.report.combinations)
-    return {c.name: c.images for c in scores}
-
-
-def check_dedicated(dedicated: Sequence[Run], full: str) -> None:
-    """Refuse networks that know all modalities.
-
-    Raises:
-        ValueError: there is one.
-    """
-    for part in (part for run in dedicated for part in run.parts):
-        if part.combination == full:
-            raise ValueError(
-                f'{part.folder!r} is no dedicated network: it knows all of '
-                f'{full}; train one with --modalities'
-            )
-
-
-def check_scored(
-    runs: Sequence[Run], scores: Sequence[Mapping[str, float]]
-) -> list[str]:
-    """Return the combinations that all runs have a score for.
-
-    Raises:
-        ValueError: a run lacks one that another has.
-    """
-    everything = list(dict.fromkeys(name for miou in scores for name in miou))
-    for run, miou in zip(runs, scores, strict=True):
-        lacking = [name for name in everything if name not in miou]
-        if lacking:
-            raise ValueError(
-                f'{run.name!r} has no mIoU of {", ".join(lacking)}, another '
-                'run has; score all on the same combinations (mmseg-missing '
-                'test --present)'
-                + ('; --base gives the full one' if run.is_split else '')
-            )
-    return everything
-
-
 def group_seeds(runs: Sequence[Run]) -> list[list[Run]]:
     """Return the seeds of each method, in the order the methods came.
 
@@ -321,34 +255,3 @@ def group_seeds(runs: Sequence[Run]) -> list[list[Run]]:
         sorted(seeds.values(), key=lambda run: (run.seed is None, run.seed))
         for seeds in methods.values()
     ]
-
-
-def _facts(report: Report) -> dict[str, Any]:
-    """Return what has to be the same wherever it is known."""
-    images = {f'images of {c.name}': c.images for c in report.combinations}
-    keys = ('rule', 'split', 'condition', 'classes')
-    return {**{key: getattr(report, key) for key in keys}, **images}
-
-
-def _sensors(report: Report, names: Sequence[str]) -> list[str]:
-    """Return which of ``names`` fail together, such as ``aolp+dolp``."""
-    if not names:
-        return []
-    return sensor_groups(Stack([m for m in report.stack if m.name in names]))
-
-
-def _where(mine: Any, other: Any) -> tuple[Any, Any]:
-    """Shorten two lists of classes to what differs."""
-    if not isinstance(mine, tuple):
-        return mine, other
-    if len(mine) != len(other):
-        return len(mine), len(other)
-    return next((a, b) for a, b in zip(mine, other, strict=True) if a != b)
-
-
-def _refuse(part: Part, other: Part, what: str, mine: Any, its: Any) -> None:
-    raise ValueError(
-        f'{part.folder!r} cannot be compared with {other.folder!r}: {what} '
-        f'{mine!r} and {its!r}; score both in the same way (mmseg-missing '
-        'test)'
-    )

@@ -148,7 +148,8 @@ def fit_imputer(
         mean, std, correlation = found.statistics(num_streams)
         level.mean.copy_(mean)
         level.std.copy_(std)
-        level.start(ridge_maps(correlation, num_streams))
+        if not model.imputer.residual:  # which starts at nothing
+            level.start(ridge_maps(correlation, num_streams))
         for tensor in level.state_dict().values():
             broadcast(tensor)
     model.imputer.fitted.fill_(1.0)

@@ -223,14 +223,23 @@ class Pair(NamedTuple):
     loss: float
 
 
-def nested_pairs(names: Collection[str]) -> list[tuple[str, str]]:
+def nested_pairs(images: Mapping[str, int]) -> list[tuple[str, str]]:
     """Return all (larger, smaller) of which one holds the other.
 
-    >>> nested_pairs(['rgb+depth', 'rgb', 'depth'])
+    Args:
+        images: How many each combination was scored on. Others are not
+            compared, which may be easier.
+
+    >>> nested_pairs({'rgb+depth': 9, 'rgb': 9, 'depth': 9})
     [('rgb+depth', 'rgb'), ('rgb+depth', 'depth')]
     """
-    parts = {name: set(name.split('+')) for name in names}
-    return [(a, b) for a in names for b in names if parts[a] > parts[b]]
+    parts = {name: set(name.split('+')) for name in images}
+    return [
+        (larger, smaller)
+        for larger in images
+        for smaller in images
+        if parts[larger] > parts[smaller] and images[larger] == images[smaller]
+    ]
 
 
 def worse_pairs(

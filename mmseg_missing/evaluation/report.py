@@ -172,10 +172,7 @@ class Report:
     @property
     def pairs(self) -> list[tuple[str, str]]:
         """Combinations and larger ones, scored on as many images."""
-        images = {c.name: c.images for c in self.combinations}
-        return [
-            (a, b) for a, b in nested_pairs(images) if images[a] == images[b]
-        ]
+        return nested_pairs({c.name: c.images for c in self.combinations})
 
     @property
     def worse_pairs(self) -> list[Pair]:

@@ -140,10 +140,12 @@ def predictors_of(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 def _check_predictors(configs: Mapping[str, Any]) -> None:
     for name, config in configs.items():
         _, kinds = PREDICTORS.get(name, ('', ()))
-        sizes = {k: v for k, v in config.items() if k not in ('type', 'holes')}
+        words = ('type', 'holes', 'residual')
+        sizes = {k: v for k, v in config.items() if k not in words}
         holes = config.get('holes', {})
         if (
             config.get('type') not in kinds
+            or config.get('residual', True) is not True
             or not isinstance(holes, dict)
             or not _is_finite(holes.values())
             or set(sizes) - {'rank', 'prompts', 'scale', 'hidden', 'widths'}

@@ -52,6 +52,7 @@ def derive(
     init: str | Path | None = None,
     rows: str | None = None,
     sites: str | None = None,
+    fill: str | None = None,
 ) -> Config:
     """Return the config that trains adapters on a base.
 
@@ -67,6 +68,7 @@ def derive(
         init: Where rows start, see ``AdapterCheckpointHook``.
         rows: Row mode.
         sites: File of the sites; default: all.
+        fill: What stands in for what is absent; default: as in the base.
 
     Raises:
         ValueError: epochs for a schedule in iterations.
@@ -87,14 +89,28 @@ def derive(
     cfg.model.sampler = 'round_robin'
     cfg.model.teacher = [{'type': 'LogitKL'}] if teacher else None
     _forget_pretrained(cfg.model)
+    if fill is not None:
+        cfg.model.fill = fill
     optimizer = {'type': 'AdamW', **small.optim_wrapper.optimizer}
+    rates = deepcopy(small.optim_wrapper.paramwise_cfg.custom_keys)
     if rows == 'hyper':
         optimizer['lr'] *= HYPER_RATE
+        rates.predictors.lr_mult /= HYPER_RATE
     cfg.optim_wrapper.optimizer = optimizer
-    cfg.optim_wrapper.paramwise_cfg = None
+    cfg.optim_wrapper.paramwise_cfg = {'custom_keys': rates}
     cfg.param_scheduler = deepcopy(small.param_scheduler)
     _set_length(cfg, epochs)
     return cfg
+
+
+def default_fill(cfg: Config) -> str | None:
+    """Return what stands in for what is absent if nobody says.
+
+    Two convolutions that see the sensors that are there, where the base has
+    zero: docs/results/predicted.md has what they are worth, and cost. None:
+    as in the base.
+    """
+    return 'predicted' if cfg.model.get('fill') in (None, 'zero') else None
 
 
 def default_epochs(of_base: int) -> int:

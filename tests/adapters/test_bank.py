@@ -205,6 +205,10 @@ def test_checkpoints_do_not_depend_on_their_order(
             r'rows\.hidden` must be at',
         ),
         (
+            {'rows': {'type': 'experts', 'experts': 0}},
+            r'rows\.experts` must be at',
+        ),
+        (
             {'combinations': 'rgb'},
             r'`model\.adapter\.combinations` takes a li',
         ),
@@ -347,7 +351,7 @@ def test_being_told_costs_little(make_network):
     assert quickest(lambda: bank.count(present)) < 1e-3
 
 
-@pytest.mark.parametrize('rows', ['table', 'additive', 'hyper'])
+@pytest.mark.parametrize('rows', ['table', 'additive', 'hyper', 'experts'])
 def test_eight_different_rows_are_few_passes_over_memory(rows):
     """It was 40 times what it takes to write them, and is about 15."""
     stack, network = many(8), nn.Module()

@@ -135,7 +135,7 @@ def test_the_umask_says_who_may_read(network, tmp_path):
     assert modes['a.safetensors'] == modes['plain']
 
 
-@pytest.mark.parametrize('rows', ['table', 'additive', 'hyper'])
+@pytest.mark.parametrize('rows', ['table', 'additive', 'hyper', 'experts'])
 def test_loading_brings_all_rows_or_none(
     make_network, stack, train_rows, rows, tmp_path, x
 ):
@@ -159,7 +159,7 @@ def test_loading_brings_all_rows_or_none(
             depth = network(x)
         with networks[0].adapters.told([DEPTH, DEPTH]):
             assert torch.equal(depth, networks[0](x))
-    if rows != 'hyper':  # whose rows are all one network's
+    if rows in ('table', 'additive'):  # others share all numbers
         with networks[1].adapters.told([RGB, RGB]):
             assert torch.equal(networks[1](x), make_network()(x))
 
@@ -491,6 +491,7 @@ def test_old_files_with_patterns(make_network, stack, train_rows, path):
     [
         {'rows': 'hyper', 'row_options': {'rank': 200_000}},
         {'rows': 'hyper', 'row_options': {'rank': 2**62, 'hidden': 2**62}},
+        {'rows': 'experts', 'row_options': {'experts': 4000}},
         {'row_options': {'rank': 3}},
         {'sites': [['stem', 'Conv2d', 2**40]]},
         {'sites': [['stem', 'Conv2d', 52], ['stem', 'Conv2d', 52]]},

@@ -149,7 +149,7 @@ def test_what_cannot_be_folded_says_so(make):
     check_hooks(network)
 
 
-@pytest.mark.parametrize('rows', ['table', 'additive', 'hyper'])
+@pytest.mark.parametrize('rows', ['table', 'additive', 'hyper', 'experts'])
 def test_one_file(make, x, rows, tmp_path):
     path = tmp_path / 'a.safetensors'
     network, other = make(rows=rows), make(rows=rows, seed=5)

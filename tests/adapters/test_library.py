@@ -72,7 +72,7 @@ def test_joining_leaves_no_learned_fill(learnt, fresh):
         load_adapters(fresh, [path])
 
 
-@pytest.mark.parametrize('rows', ['additive', 'hyper'])
+@pytest.mark.parametrize('rows', ['additive', 'hyper', 'experts'])
 def test_rows_of_any_mode_become_a_table(learnt, fresh, x, rows):
     network, path = learnt('a', rows=rows)
     load_adapters(fresh, [path])
@@ -99,7 +99,7 @@ def test_additive_rows_of_combinations_that_were_never_drawn(
     torch.testing.assert_close(rows['c+d'], rows[seen[0]] + rows[seen[1]])
 
 
-@pytest.mark.parametrize('rows', ['table', 'additive', 'hyper'])
+@pytest.mark.parametrize('rows', ['table', 'additive', 'hyper', 'experts'])
 def test_one_combination_alone(learnt, fresh, x, rows, tmp_path):
     network, _ = learnt('all', rows=rows)
     path = tmp_path / 'depth.safetensors'

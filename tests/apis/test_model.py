@@ -183,7 +183,7 @@ def test_samples_seen_travel(load, files):
     assert model.adapters.samples_seen.tolist() == list(seen.values())
 
 
-@pytest.mark.parametrize('rows', ['table', 'additive', 'hyper'])
+@pytest.mark.parametrize('rows', ['table', 'additive', 'hyper', 'experts'])
 @pytest.mark.parametrize('wrapped', [False, True])
 def test_a_cut_loads_under_the_config_it_comes_from(
     load, files, tmp_path, rows, wrapped

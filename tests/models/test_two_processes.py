@@ -63,7 +63,7 @@ def learn(rank, folder, loss, inputs, samples):
 def make_loss(make_segmentor, make_config, train_rows):
     """Return a function that gives the losses of an adapted network."""
 
-    def make(class_weight=None):
+    def make(class_weight=None, **settings):
         head = make_config('one resnet')['decode_head']
         head.update(dropout_ratio=0.0)
         head['loss_decode']['class_weight'] = class_weight
@@ -73,6 +73,7 @@ def make_loss(make_segmentor, make_config, train_rows):
             teacher=TEACHER,
             decode_head=head,
             auxiliary_head={**AUXILIARY, 'dropout_ratio': 0.0},
+            **settings,
         )
         return Loss(train_rows(model).train())
 
@@ -91,9 +92,27 @@ def samples(make_samples):
 @pytest.mark.parametrize('class_weight', [None, [1.0, 3.0, 0.5]])
 def test_gradients_of_rows(tmp_path, make_loss, samples, class_weight):
     """They were 1 % of the rows' size apart where void pixels differ."""
+    expected = check_processes(tmp_path, make_loss(class_weight), samples)
+    assert {'model.adapters.rows.table.rgb'} < set(expected)
+
+
+@pytest.mark.parametrize('fill', ['predicted', {'depth': 'predicted'}])
+def test_gradients_of_a_generator(tmp_path, make_loss, make_samples, fill):
+    """A process none of whose samples lacks depth uses none, and waits."""
+    loss = make_loss(fill=fill, generator='conv')
+    with torch.no_grad():
+        for parameter in loss.model.generator.parameters():
+            parameter.normal_(0, 0.1)
+    samples = make_samples([RGB, RGB, DEPTH, DEPTH])
+    expected = check_processes(tmp_path, loss, samples)
+    names = {f'model.{n}' for n, _ in loss.model.named_parameters()}
+    assert {n for n in names if '.predictors.' in n} < set(expected)
+
+
+def check_processes(tmp_path, loss, samples):
+    """Return the gradients that two processes and one agree on."""
     generator = torch.Generator().manual_seed(2)
     inputs = torch.randn(4, 4, 32, 64, generator=generator)
-    loss = make_loss(class_weight)
     context = mp.start_processes(
         learn,
         (str(tmp_path), loss, inputs, samples),
@@ -108,10 +127,10 @@ def test_gradients_of_rows(tmp_path, make_loss, samples, class_weight):
             process.kill()
     loss(inputs, samples).backward()
     expected = gradients(loss)
-    assert {'model.adapters.rows.table.rgb'} < set(expected)
     for rank in range(2):
         found = torch.load(tmp_path / f'{rank}.pth')
         for name, gradient in expected.items():
             torch.testing.assert_close(
                 found[name], gradient, rtol=1e-4, atol=1e-5
             )
+    return expected

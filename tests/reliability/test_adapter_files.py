@@ -34,7 +34,7 @@ from mmseg_missing.cli.inspect import facts
 
 CONFIG = Path(__file__).parents[1] / 'configs' / 'tiny.py'
 SECONDS = 2.0
-ROWS = ('table', 'additive', 'hyper')
+ROWS = ('table', 'additive', 'hyper', 'experts')
 
 STRANGE = [
     None,
@@ -294,22 +294,24 @@ def build(cfg):
         return MODELS.build(cfg.model).eval()
 
 
-def adapted_config(rows):
+def adapted_config(rows, is_hybrid):
     cfg = load_config(CONFIG)
-    cfg.model.adapter = {'type': 'ScaleShift', 'rows': rows}
+    scales = {'type': 'ScaleShift', 'rows': rows}
+    low_rank = {'type': 'LowRank', 'rank': 1, 'sites': ['.*proj']}
+    cfg.model.adapter = [scales, low_rank] if is_hybrid else scales
     return cfg
 
 
 class Target:
     """A network, its file, and the numbers that were trained.
 
-    Its method is ScaleShift; ``rows`` is its row mode.
+    Its method is ScaleShift, or that and LowRank; ``rows`` is its row mode.
     """
 
-    def __init__(self, base, rows, folder):
+    def __init__(self, base, rows, folder, is_hybrid=False):
         self.base, self.rows = base, rows
-        self.network = build(adapted_config(rows))
-        self.table = build(adapted_config('table'))
+        self.network = build(adapted_config(rows, is_hybrid))
+        self.table = build(adapted_config('table', is_hybrid))
         for network in (self.network, self.table):
             load_base(network, base, 'base')
         bank = self.network.adapters
@@ -417,8 +419,11 @@ def outcome(try_it, path):
 
 def fuzz(base, folder, outcomes, count, seed=0):
     """Try ``count`` changed files of each row mode at every door."""
-    for rows in ROWS:
-        target = Target(base, rows, folder)
+    for rows, is_hybrid in [
+        *((rows, False) for rows in ROWS),
+        ('table', True),
+    ]:
+        target = Target(base, rows, folder, is_hybrid)
         data = target.path.read_bytes()
         metadata, tensors = read_adapter(target.path)
         metadata.pop('sha256')
@@ -434,7 +439,7 @@ def fuzz(base, folder, outcomes, count, seed=0):
         for door in doors:
             assert door(target.path), (rows, door)
         for number in range(count):
-            draw = random.Random(f'{seed} {rows} {number}')
+            draw = random.Random(f'{seed} {rows} {number}{is_hybrid or ""}')
             mutate = draw.choice(MUTATIONS)
             path.write_bytes(
                 mutate(

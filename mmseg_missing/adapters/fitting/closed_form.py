@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from ..bank import AdapterBank
 from ..methods import ScaleShift, Shift
+from ..rows import MixedRows
 from .moments import Moments, PairedMoments
 from .norm_statistics import NormFit
 
@@ -132,10 +133,11 @@ def _combinations(
     bank: AdapterBank, wanted: Sequence[str] | None
 ) -> list[str]:
     """Return the combinations to fit, all of which can be written."""
-    if bank.row_mode == 'hyper':
+    if isinstance(bank.rows, MixedRows):
         raise ValueError(
-            'hyper rows come out of a network and cannot be set; set '
-            "`model.adapter.rows` to 'table' or 'additive'"
+            f'{bank.row_mode} rows are mixed out of vectors that all share '
+            "and cannot be set; set `model.adapter.rows` to 'table' or "
+            "'additive'"
         )
     if wanted is None:
         return _determining(bank)

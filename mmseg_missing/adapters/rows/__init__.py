@@ -6,7 +6,9 @@ from typing import Any
 
 from ...names import Names, a_subclass_of
 from .additive import AdditiveRows
+from .experts import ExpertRows
 from .hyper import HyperRows
+from .mixed import MixedRows
 from .rows import Rows
 from .table import TableRows
 
@@ -14,6 +16,7 @@ ROW_MODES = Names('row mode', *a_subclass_of(Rows))
 ROW_MODES['table'] = TableRows
 ROW_MODES['additive'] = AdditiveRows
 ROW_MODES['hyper'] = HyperRows
+ROW_MODES['experts'] = ExpertRows
 
 
 def parse_rows(rows: str | Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
@@ -48,7 +51,9 @@ def parse_rows(rows: str | Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
 __all__ = [
     'ROW_MODES',
     'AdditiveRows',
+    'ExpertRows',
     'HyperRows',
+    'MixedRows',
     'Rows',
     'TableRows',
     'parse_rows',

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 import torch
 from torch import Tensor, nn
@@ -10,12 +10,12 @@ from torch import Tensor, nn
 from ...modality import Stack
 from ...present import Key
 from ...values import whole
-from .rows import Rows
+from .mixed import MixedRows
 
 MOST = 4096  # of rank and hidden: more would fill memory, not help
 
 
-class HyperRows(Rows):
+class HyperRows(MixedRows):
     """A row is a mix of ``rank`` vectors; a small network mixes.
 
     row = h(present) @ basis / rank, h = W2 gelu(W1 present + b1) + b2, with
@@ -60,13 +60,3 @@ class HyperRows(Rows):
         signs = 2 * self.w1.new_tensor(combinations) - 1
         h = nn.functional.gelu(signs @ self.w1 + self.b1) @ self.w2 + self.b2
         return (h / self.rank) @ self.basis
-
-    def served(self, seen: Tensor, asked: Tensor) -> Tensor:
-        """Say whose missing modalities were missing in training, (n,)."""
-        always = seen.all(0)  # never missing
-        return ~(~asked & always).any(1)
-
-    def stored(self, seen: Collection[str]) -> dict[str, str]:
-        """Return all of the network, if anything was trained."""
-        names = ('w1', 'b1', 'w2', 'b2', 'basis') if seen else ()
-        return {name: name for name in names}

@@ -79,7 +79,10 @@ class EmbeddingLoss:
             found: (p, d) predictions at p positions, standardised.
             true: (p, d), no gradient reaches it.
         """
-        found, true = found.float(), true.detach().float()
+        with torch.autocast(found.device.type, enabled=False):
+            return self._sum(found.float(), true.detach().float())
+
+    def _sum(self, found: Tensor, true: Tensor) -> Tensor:
         loss = self.invariance * F.mse_loss(found, true)
         if self.variance:
             std = (found.var(0, unbiased=False) + EPS).sqrt()

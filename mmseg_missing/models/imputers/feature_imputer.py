@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from ...adapters.bank import version_of
 from ...context import told_to
 from ...present import keys
-from ...values import whole
+from ...values import flag, whole
 from ..utils.side_losses import ask_for_loss
 from .embedding_loss import EmbeddingLoss, sampled
 
@@ -80,12 +80,22 @@ class LevelImputer(nn.Module):
             code.relu(), self.mix.to(code), padding=1, groups=code.shape[1]
         )
 
-    def decode(self, code: Tensor, m: int) -> Tensor:
-        """Return the features (n, c, h, w) of one stream."""
+    def decode(
+        self, code: Tensor, m: int, is_residual: bool = False
+    ) -> Tensor:
+        """Return the features (n, c, h, w) of one stream.
+
+        Args:
+            code: (n, r, h, w).
+            m: The stream.
+            is_residual: Leave its mean out.
+        """
         if self.prompts is not None:
             code = code + self.add[m].to(code) * self._prompted(code, m)
         leave = self.leave[m] * self.std[m, :, None]
-        bias = self.bias[m] * self.std[m] + self.mean[m]
+        bias = self.bias[m] * self.std[m]
+        if not is_residual:
+            bias = bias + self.mean[m]
         return F.conv2d(code, leave[:, :, None, None].to(code), bias.to(code))
 
     def standardised(self, x: Tensor, m: int) -> Tensor:
@@ -160,6 +170,9 @@ class FeatureImputer(nn.Module):
         num_streams: Modalities.
         rank: Width of the code at each level, at most its channels.
         prompts: Read-only prompts per target and level; 0: none.
+        residual: Add to what absent streams make of their fill instead of
+            standing in for them. They run then, it starts as the base, and a
+            predicted fill has something to say.
         loss: ``dict(invariance=1.0, variance=0.0, covariance=0.0)``: it also
             learns from what samples have and the student is not shown, see
             :class:`~mmseg_missing.models.imputers.EmbeddingLoss`. Default:
@@ -178,12 +191,14 @@ class FeatureImputer(nn.Module):
         num_streams: int,
         rank: int = 8,
         prompts: int = 4,
+        residual: bool = False,
         loss: Mapping[str, float] | None = None,
     ) -> None:
         super().__init__()
         self.loss = EmbeddingLoss.parse(loss)
         self.rank = whole('model.imputer.rank', rank, 1)
         self.prompts = whole('model.imputer.prompts', prompts, 0)
+        self.residual = flag('model.imputer.residual', residual)
         self.levels = nn.ModuleList(
             LevelImputer(c, num_streams, min(rank, c), prompts)
             for c in channels
@@ -222,15 +237,15 @@ class FeatureImputer(nn.Module):
             code = level.encode(known, there) if any(is_lacking) else None
             for m, x in enumerate(known):
                 if code is not None and is_lacking[m]:
-                    found, keep = level.decode(code, m), there[:, m]
+                    found = level.decode(code, m, self.residual)
+                    if self.residual:
+                        assert x is not None
+                        found = x + found
                     if m in hidden:
                         loss = self._loss(number, m, found, hidden[m])
                         ask_for_loss('loss_imputer', loss / len(hidden))
-                    x = (
-                        found
-                        if x is None
-                        else torch.where(keep[:, None, None, None], x, found)
-                    )
+                    keep = there[:, m, None, None, None]
+                    x = found if x is None else torch.where(keep, x, found)
                 assert x is not None
                 filled[m].append(x)
         return filled

@@ -60,7 +60,7 @@ class FillGenerator(nn.Module):
         self.stack, self.targets = stack, stack.names
         self.channels = stack.in_channels
         self.scale = real('model.generator.scale', scale, above=0)
-        self.holes = _checked_holes(stack, holes or {})
+        self.holes = _checked_holes(stack, {} if holes is None else holes)
         # NaN is like no value, so what declares none has none.
         values = torch.full((stack.num_channels,), torch.nan)
         for name, value in self.holes.items():
@@ -93,7 +93,13 @@ class FillGenerator(nn.Module):
             self._by_channel(there), filled, filled.new_zeros(())
         )
         planes = there.to(filled.dtype).expand(-1, -1, *filled.shape[2:])
-        raw = self.predict(seen, planes)
+        raw = self.predict(seen, planes).contiguous()
+        if raw.shape != filled.shape:
+            raise ValueError(
+                f'{type(self).__name__} of `model.generator` predicts '
+                f'{tuple(raw.shape)} for inputs {tuple(filled.shape)}; let '
+                'its `predict` return the shape of what it sees'
+            )
         step = self.scale * raw.to(filled.dtype).tanh()
         others = [name not in self.targets for name in self.stack.names]
         others = torch.tensor(others, device=filled.device)[:, None, None]

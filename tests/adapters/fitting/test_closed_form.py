@@ -308,6 +308,7 @@ class TestCombinations:
         ('options', 'asked', 'words'),
         [
             ({'rows': 'hyper'}, None, "`model.adapter.rows` to 'table'"),
+            ({'rows': 'experts'}, None, 'experts rows are mixed out of'),
             ({'method': LowRank, 'rank': 1}, None, 'not a LowRank'),
             ({}, [FULL], 'no rows of their own'),
             ({}, ['lidar'], "unknown modality 'lidar'"),

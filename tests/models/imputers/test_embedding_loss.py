@@ -93,6 +93,15 @@ def test_no_gradient_reaches_the_target():
     assert true.grad is None
 
 
+def test_mixed_precision_does_not_round_it():
+    torch.manual_seed(0)
+    found, true = torch.randn(2, 64, 7)
+    loss = EmbeddingLoss(1, 1, 1)
+    with torch.autocast('cpu', torch.bfloat16):
+        mixed = loss(found, true)
+    assert torch.equal(mixed, loss(found, true))
+
+
 def test_positions_are_the_same_ones():
     x = torch.arange(2.0 * 3 * 40 * 30).view(2, 3, 40, 30)
     one, other = sampled([x, x + 1])

@@ -15,8 +15,10 @@ from mmseg_missing.adapters import (
     start_from,
 )
 from mmseg_missing.adapters.fitting.ridge import StreamMoments, ridge_maps
+from mmseg_missing.engine.fitting import fit_imputer
 from mmseg_missing.models.imputers import FeatureImputer
 from mmseg_missing.models.imputers.feature_imputer import LevelImputer
+from mmseg_missing.startup.adapter_configs import predictors_of
 
 SIZE = (37, 43)
 STACK = [
@@ -150,6 +152,61 @@ def test_only_imputer_and_rows_learn(network):
     assert any('.rows.' in n for n in moved)
 
 
+def test_bitfit_of_the_encoders_learns_beside_it(base):
+    """Biases of present streams and the imputer, nothing else."""
+    sites = [r'backbone\.streams\..*']
+    model = build(
+        adapter={'type': 'Bias', 'sites': sites}, imputer={'rank': 3}
+    )
+    model.load_state_dict(base.state_dict(), strict=False)
+    model.imputer.fitted.fill_(1)
+    biases = {
+        name.rpartition('.')[0]: p.numel()
+        for name, p in base.backbone.streams.named_parameters()
+        if name.endswith('.bias')
+    }
+    assert sum(model.adapters.widths) == sum(biases.values()) > 0
+    assert len(model.adapters.sites) == len(biases)
+    model.train()
+    x = torch.randn(2, 5, *SIZE)
+    out = model(x, samples(SOME, SOME), mode='tensor')
+    out.square().mean().backward()
+    learns = {n for n, p in model.named_parameters() if p.grad is not None}
+    assert {name.split('.')[1] for name in learns} == {'rows', 'predictors'}
+    model.eval()
+    assert torch.equal(run(model, x, ALL, ALL), run(base, x, ALL, ALL))
+
+
+def test_fit_takes_images_that_lack_modalities(network):
+    """They count for what they have; of the rest nothing is seen."""
+
+    def fitted(spoil):
+        torch.manual_seed(0)
+        images = torch.randn(6, 5, *SIZE)
+        flags = [
+            ALL,
+            SOME,
+            (True, True, False),
+            ALL,
+            SOME,
+            (False, True, True),
+        ]
+        if spoil:
+            images[1, 3] = images[4, 3] = images[5, :3] = float('nan')
+            images[2, 4] += 9
+        dataset = [
+            {'inputs': x, 'data_samples': sample}
+            for x, sample in zip(images, samples(*flags))
+        ]
+        assert fit_imputer(network, dataset, 3, 2) == 6
+        state = network.imputer.state_dict()
+        return {key: value.clone() for key, value in state.items()}
+
+    first, other = fitted(False), fitted(True)
+    assert all(torch.equal(first[key], other[key]) for key in first)
+    assert first['levels.0.std'].std() > 0
+
+
 def test_file_keeps_it(moved, base, tmp_path):
     path = tmp_path / 'adapter.safetensors'
     save_adapter(moved, path, {'fill': moved.fill, 'root': ''})
@@ -242,7 +299,83 @@ def test_needs_adapters_and_streams_apart():
         build(backbone=cmnext, imputer={}, adapter={'type': 'ScaleShift'})
 
 
-@pytest.mark.parametrize('value', [{'rank': 0}, {'prompts': -1}, {'rnk': 2}])
+def test_another_stack_is_refused(moved, tmp_path):
+    path = tmp_path / 'adapter.safetensors'
+    save_adapter(moved, path, {'fill': moved.fill, 'root': ''})
+    stack = [*STACK[:2], {'name': 'nir', 'channels': 1}]
+    other = build(
+        stack=stack, adapter={'type': 'ScaleShift'}, imputer={'rank': 3}
+    )
+    with pytest.raises(ValueError, match=r'thermal.*nir'):
+        load_adapter(other, path)
+
+
+@pytest.fixture
+def adding(base):
+    """A residual imputer beside predicted inputs, which both learnt."""
+    torch.manual_seed(0)
+    model = build(
+        adapter={'type': 'ScaleShift'},
+        imputer={'rank': 3, 'residual': True},
+        fill='predicted',
+    )
+    model.load_state_dict(base.state_dict(), strict=False)
+    model.adapters.samples_seen += 1
+    model.imputer.fitted.fill_(1)
+    return model
+
+
+def test_residual_starts_as_the_base_and_moves(base, adding):
+    x = torch.randn(1, 5, *SIZE)
+    for flags in (ALL, SOME, (False, True, False)):
+        assert torch.equal(run(adding, x, flags), run(base, x, flags))
+    before = run(adding, x, SOME)
+    with torch.no_grad():
+        adding.imputer.levels[-1].leave.normal_(0, 0.3)
+    features = run(adding, x, SOME)
+    assert not torch.equal(features, before)
+    with torch.no_grad():
+        adding.generator.decode.weight.normal_()
+    assert not torch.equal(run(adding, x, SOME), features)
+    assert torch.equal(run(adding, x, ALL), run(base, x, ALL))
+
+
+def test_residual_lies_in_the_file(adding, base, tmp_path):
+    with torch.no_grad():
+        adding.imputer.levels[-1].leave.normal_(0, 0.3)
+    path = tmp_path / 'adapter.safetensors'
+    save_adapter(adding, path, {'fill': adding.fill, 'root': ''})
+    metadata, _ = read_adapter(path)
+    predictors = predictors_of([metadata])
+    assert predictors['imputer']['residual'] is True
+    again = build(
+        adapter={'type': 'ScaleShift'}, fill='predicted', **predictors
+    )
+    again.load_state_dict(base.state_dict(), strict=False)
+    load_adapter(again, path)
+    x = torch.randn(1, 5, *SIZE)
+    assert torch.equal(run(again, x, SOME), run(adding, x, SOME))
+
+
+def test_predicted_inputs_that_nobody_sees_are_refused():
+    with pytest.raises(ValueError, match=r'model\.imputer\.residual=True'):
+        build(
+            adapter={'type': 'ScaleShift'},
+            imputer={'rank': 3},
+            fill={'depth': 'predicted'},
+        )
+
+
+@pytest.mark.parametrize(
+    'value',
+    [
+        {'residual': 1},
+        {'rank': 0},
+        {'prompts': -1},
+        {'rnk': 2},
+        {'type': 'SumFusion'},
+    ],
+)
 def test_bad_values_are_named(value):
     with pytest.raises((TypeError, ValueError), match=r'model\.imputer'):
         build(imputer=value, adapter={'type': 'ScaleShift'})
