@@ -71,7 +71,7 @@ def parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         '--fill',
-        help='zero, black, noise, copy:<modality>; default: as trained',
+        help='default: as trained; zero, black, noise, copy:<name>',
     )
     parser.add_argument(
         '--protocol',
@@ -108,7 +108,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument(
         '--out',
         metavar='DIR',
-        help='for report.json, .csv, .png; rmm.json, .. of a protocol',
+        help='for report.json, .csv, .png, or those of a protocol',
     )
     parser.add_argument(
         '--base',
