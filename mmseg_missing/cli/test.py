@@ -55,13 +55,12 @@ def parser() -> argparse.ArgumentParser:
         '--adapter',
         nargs='+',
         metavar='FILE',
-        help='adapter file (.safetensors); several, for different '
-        'combinations, are joined',
+        help='adapter file (.safetensors); several are joined',
     )
     parser.add_argument(
         '--modalities',
         metavar='NAMES',
-        help='the combination that a dedicated network was trained for',
+        help='what a dedicated network was trained for',
     )
     parser.add_argument(
         '--present',
@@ -72,7 +71,7 @@ def parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         '--fill',
-        help='zero, black, noise, copy:<modality>; default: as trained',
+        help='default: as trained; zero, black, noise, copy:<name>',
     )
     parser.add_argument(
         '--protocol',
@@ -102,14 +101,14 @@ def parser() -> argparse.ArgumentParser:
         choices=POLICIES,
         default='trust',
         metavar='NAME',
-        help='trust (default); drop: what looks ill counts as missing, by '
-        'what `fit --by monitor` added to the adapter file',
+        help='trust (default); drop: sensors that are ill count as missing, '
+        'by what `fit --by monitor` found',
     )
     parser.add_argument('--tta', action='store_true', help='multi-scale, flip')
     parser.add_argument(
         '--out',
         metavar='DIR',
-        help='for report.json, .csv, .png; rmm.json, .. of a protocol',
+        help='for report.json, .csv, .png, or those of a protocol',
     )
     parser.add_argument(
         '--base',

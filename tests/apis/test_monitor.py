@@ -13,6 +13,7 @@ from mmseg_missing.apis import Inferencer, init_model
 from mmseg_missing.apis.fit import fit
 from mmseg_missing.apis.model import load_config
 from mmseg_missing.apis.score import score
+from mmseg_missing.corruptions import FAULTS, levels
 from mmseg_missing.evaluation.protocols import Protocol
 from mmseg_missing.monitoring import Stream, load_monitor
 
@@ -78,7 +79,7 @@ def test_an_ill_sensor_is_as_absent(segment, frames):
     for depth in (
         np.full_like(frame['depth'], 2.9),
         np.full_like(frame['depth'], np.nan),
-        frame['depth'] + np.random.default_rng(0).normal(0, 1, (32, 48, 1)),
+        frame['depth'] + np.random.default_rng(0).normal(0, 20, (32, 48, 1)),
     ):
         mask = segment({**frame, 'depth': depth})
         np.testing.assert_array_equal(mask, segment(without))
@@ -100,11 +101,22 @@ def test_a_stream_remembers(segment, frames):
 def scored(load, files, adapter, policy, tmp_path, **options):
     cfg = load('tiny-ssf', work_dir=str(tmp_path), **options)
     cfg.launcher = 'none'
-    protocol = Protocol.parse('faults', NAMES, ['noise'], [5])
+    protocol = Protocol.parse('faults', NAMES, ['dead'], [5])
     return score(cfg, files.base, adapter, protocol=protocol, policy=policy)
 
 
-def test_scores_under_a_policy(load, files, monitored, tmp_path):
+@pytest.fixture
+def dead(monkeypatch):
+    """A fault that leaves nothing but one number."""
+
+    @levels(1, 1, 1, 1, 1, keeps_holes=False)
+    def freeze(image, measured, level, generator):
+        return torch.full_like(image, 2.9)
+
+    monkeypatch.setitem(FAULTS, 'dead', freeze)
+
+
+def test_scores_under_a_policy(load, files, monitored, tmp_path, dead):
     trust, drop = (
         scored(load, files, monitored, policy, tmp_path)
         for policy in ('trust', 'drop')
@@ -114,8 +126,8 @@ def test_scores_under_a_policy(load, files, monitored, tmp_path):
     cfg = load('tiny-ssf', work_dir=str(tmp_path))
     cfg.launcher = 'none'
     absent = score(cfg, files.base, monitored, present=['rgb+thermal'])
-    assert drop.rows['noise on depth'][1] == absent.miou['rgb+thermal']
-    assert trust.rows['noise on depth'][1] != absent.miou['rgb+thermal']
+    assert drop.rows['dead on depth'][1] == absent.miou['rgb+thermal']
+    assert trust.rows['dead on depth'][1] != absent.miou['rgb+thermal']
 
 
 def test_mistakes(load, files, monitored, tmp_path):
