@@ -3,6 +3,7 @@
 # PYTHON=python3.12    another interpreter for new environments
 # TORCH_INDEX=URL      package index of another torch build (CUDA, ROCm, CPU)
 # FRESH=1              the demo repeats its finished stages
+# JOBS=1               processes that run tests; default: one per core
 
 PYTHON ?= python3
 ONEDL := .venv
@@ -11,6 +12,10 @@ OLDEST := .venv-oldest
 WHEELS := ../shared/wheels
 TORCH := $(shell grep '^torch==' requirements/runtime.txt)
 MMCV := $(shell grep '^mmcv==' requirements/openmmlab.txt)
+JOBS ?= auto
+# Files stay together, because tests of a file share what they built. One
+# thread in each process is faster than all of them fighting for the cores.
+PYTEST := bin/python -m pytest -n $(JOBS) --dist loadfile
 PIP := bin/python -m pip install -qq --no-input --disable-pip-version-check
 BUILD := setup.py pyproject.toml mmseg_missing/version.py
 
@@ -35,7 +40,7 @@ demo: $(ONEDL)/.ready
 	@$(ONEDL)/bin/python demo/run_demo.py $(if $(FRESH),--fresh)
 
 test: $(ONEDL)/.ready
-	@$(ONEDL)/bin/python -m pytest
+	@OMP_NUM_THREADS=1 $(ONEDL)/$(PYTEST)
 
 test-slow: $(ONEDL)/.ready
 	@$(ONEDL)/bin/python -m pytest -m 'slow and not gpu'
@@ -44,10 +49,10 @@ test-reliability: $(ONEDL)/.ready
 	@$(ONEDL)/bin/python -m pytest -m 'slow and not gpu' tests/reliability -s
 
 test-openmmlab: $(OPENMMLAB)/.ready
-	@$(OPENMMLAB)/bin/python -m pytest
+	@OMP_NUM_THREADS=1 $(OPENMMLAB)/$(PYTEST)
 
 test-oldest: $(OLDEST)/.ready
-	@$(OLDEST)/bin/python -m pytest
+	@OMP_NUM_THREADS=1 $(OLDEST)/$(PYTEST)
 
 test-peft: $(ONEDL)/.peft
 	@$(ONEDL)/bin/python -m pytest tests/adapters/test_low_rank.py

@@ -19,7 +19,7 @@ TOOLS = [
     'scipy',
     'tifffile>=2025.5.10',
 ]
-TEST = ['pytest>=8', 'setuptools>=77']
+TEST = ['pytest>=8', 'pytest-xdist>=3', 'setuptools>=77']
 
 EXTRAS = {
     'onedl': [
