@@ -89,7 +89,7 @@ def test_wrong_present_is_refused(stack, name, present):
         build_sampler(stack, name).draw(torch.tensor([present]), 0)
 
 
-@pytest.mark.parametrize('name', set(SAMPLERS) - {'full'})
+@pytest.mark.parametrize('name', sorted(set(SAMPLERS) - {'full'}))
 def test_keep(stack, name):
     sampler = build_sampler(stack, {'type': name, 'keep': ['depth']})
     drawn = set(draws(sampler, FULL))
@@ -99,7 +99,7 @@ def test_keep(stack, name):
     assert draws(sampler, (True, False, True), 5)
 
 
-@pytest.mark.parametrize('name', set(SAMPLERS) - {'full'})
+@pytest.mark.parametrize('name', sorted(set(SAMPLERS) - {'full'}))
 def test_modalities_of_one_sensor_fail_together(camera, name):
     drawn = set(draws(build_sampler(camera, name), FULL))
     assert {(d[0], d[2]) for d in drawn} == {(True, True), (False, False)}
@@ -108,7 +108,7 @@ def test_modalities_of_one_sensor_fail_together(camera, name):
     assert alone >= {(True, False, False), (False, True, False)}
 
 
-@pytest.mark.parametrize('name', set(SAMPLERS) - {'full'})
+@pytest.mark.parametrize('name', sorted(set(SAMPLERS) - {'full'}))
 def test_keeping_one_modality_keeps_its_sensor(camera, name):
     sampler = build_sampler(camera, {'type': name, 'keep': ['aolp']})
     assert {(d[0], d[2]) for d in draws(sampler, FULL)} == {(True, True)}
@@ -214,7 +214,7 @@ def test_what_can_be_drawn(stack, camera, satellites):
     assert can_be_drawn(Stack([Modality(n, sensor='x') for n in 'ab'])) == ()
 
 
-@pytest.mark.parametrize('name', set(SAMPLERS) - {'full'})
+@pytest.mark.parametrize('name', sorted(set(SAMPLERS) - {'full'}))
 def test_only_what_is_learned_is_drawn(stack, name):
     sampler = build_sampler(stack, name)
     sampler.allow(['depth', 'rgb+thermal'])
@@ -266,7 +266,7 @@ def test_many_modalities_are_drawn_quickly(name):
     assert min(seconds() for _ in range(20)) < 1e-3
 
 
-@pytest.mark.parametrize('name', set(SAMPLERS) - {'full'})
+@pytest.mark.parametrize('name', sorted(set(SAMPLERS) - {'full'}))
 def test_nothing_else_is_drawn(satellites, name):
     drawn = set(draws(build_sampler(satellites, name), (True,) * 4))
     known = {*satellites.incomplete()}
