@@ -5,6 +5,7 @@ import re
 import signal
 import subprocess
 import sys
+from functools import partial
 
 import pytest
 import torch
@@ -154,12 +155,18 @@ def test_ctrl_c_says_what_is_left(trained, tools, tmp_path, epochs):
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, 'PYTHONPATH': str(tools.parent)},
+        # Shells let their background ignore Ctrl-C, which children inherit.
+        preexec_fn=partial(signal.signal, signal.SIGINT, signal.SIG_DFL),
     )
-    for line in process.stdout:
-        if 'Epoch(train)' in line and f' [{epochs + 2}]' in line:
-            break
-    process.send_signal(signal.SIGINT)
-    said = process.communicate(timeout=60)[1].splitlines()[-1]
+    with process:
+        for line in process.stdout:
+            if 'Epoch(train)' in line and f' [{epochs + 2}]' in line:
+                break
+        process.send_signal(signal.SIGINT)
+        try:
+            said = process.communicate(timeout=60)[1].splitlines()[-1]
+        finally:
+            process.kill()
     if epochs:
         assert re.search(
             r'interrupted; --resume continues from .*epoch_', said
