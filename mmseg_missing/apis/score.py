@@ -17,9 +17,13 @@ from ..comparison import find_base
 from ..engine.checkpoints import read_checkpoint
 from ..engine.hooks import ProgressBarHook
 from ..engine.network import network_of
-from ..evaluation import ConditionTable, Report, check_writable
+from ..evaluation import (
+    ConditionTable,
+    Report,
+    TraceTable,
+    check_writable,
+)
 from ..evaluation.protocols import EMM, Protocol
-from ..evaluation.trace_protocol import TraceTable
 from ..startup.checks import require
 from ..startup.classes import check_classes
 from ..values import data_sets
@@ -71,7 +75,7 @@ def score(
             config or adapter file.
         tta: Scale and flip.
         protocol: How sensors fail, see :meth:`Protocol.parse`, or a
-            :class:`~mmseg_missing.evaluation.trace_protocol.TraceProtocol`.
+            :class:`~mmseg_missing.evaluation.TraceProtocol`.
         policy: What a monitor's verdicts lead to; see
             :data:`mmseg_missing.monitoring.POLICIES`.
         out: Folder for the report, or the table of a protocol.

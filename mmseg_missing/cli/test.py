@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from pathlib import Path
 
 from mmengine.config import Config
 
@@ -194,6 +195,7 @@ def plan(cfg: Config, args: argparse.Namespace) -> str:
             args.checkpoint,
             *(args.adapter or ()),
             *([args.base] if args.base else []),
+            *([args.trace] if Path(args.trace or '').is_file() else []),
         ),
         writes(f'{cfg.work_dir}/', args.out and f'{args.out}/'),
     ]

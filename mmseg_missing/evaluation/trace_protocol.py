@@ -105,7 +105,7 @@ class TraceTable:
         for name, (frames, miou) in self.rows.items():
             table.add_row([name, frames, f'{miou:.2f}'])
         count = self.trace.switches
-        return f'{table.get_string()}\n{count} switches between frames'
+        return f'{table.get_string()}\nswitches between frames: {count}'
 
     def to_csv(self) -> str:
         """Return one line per row."""
@@ -190,9 +190,7 @@ class TraceProtocol(Protocol):
             )
         return self.source.first(len(dataset))
 
-    def run(
-        self, runner: Runner, out: str | Path | None = None
-    ) -> TraceTable:
+    def run(self, runner: Runner, out: str | Path | None = None) -> TraceTable:
         """Test once, and print and write the table.
 
         Args:

@@ -46,15 +46,15 @@ class Trace:
         return int(changes.any(1).sum())
 
     def first(self, num_frames: int) -> Trace:
-        """Return the trace of the first frames.
+        """Return the trace of the first frames; later ones are left out.
 
         Raises:
             ValueError: it is shorter.
         """
         if len(self) < num_frames:
             raise ValueError(
-                f'{self.source} has {len(self)} frames and the data set '
-                f'{num_frames}; give a trace with a line for each of them'
+                f'{self.source} ends after frame {len(self)}, and the data '
+                f'set has {num_frames}; give a trace with a line for each'
             )
         return Trace(self.stack, self.present[:num_frames], self.source)
 
@@ -113,7 +113,9 @@ class Markov:
         for number in range(num_frames):
             draws = torch.rand(num_sensors, generator=generator)
             if number:
-                after = torch.where(works, draws >= self.dead, draws < self.back)
+                after = torch.where(
+                    works, draws >= self.dead, draws < self.back
+                )
                 if not after.any():
                     after[draws.masked_fill(~works, -1).argmax()] = True
                 works = after
