@@ -6,6 +6,7 @@ Example:
   mmseg-missing test cmnext_small_1xb8-12e_scenes-rgbdt-64x96 epoch_12.pth
   mmseg-missing test NAME epoch_12.pth --adapter adapter.safetensors \\
     --base work_dirs/NAME
+  mmseg-missing test NAME epoch_12.pth --trace dead=0.05,back=0.2
 """
 
 from __future__ import annotations
