@@ -10,7 +10,7 @@ from mmengine.config import Config
 
 from ..corruptions import FAULTS, SEVERITIES
 from ..evaluation.detection import Detection, detect
-from ..evaluation.protocols import Faulty
+from ..evaluation.failures import Faulty
 from ..startup.checks import require
 from .model import init_model, watch_of
 

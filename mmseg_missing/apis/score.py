@@ -17,7 +17,12 @@ from ..comparison import find_base
 from ..engine.checkpoints import read_checkpoint
 from ..engine.hooks import ProgressBarHook
 from ..engine.network import network_of
-from ..evaluation import ConditionTable, Report, check_writable
+from ..evaluation import (
+    ConditionTable,
+    Report,
+    TraceTable,
+    check_writable,
+)
 from ..evaluation.protocols import EMM, Protocol
 from ..startup.checks import require
 from ..startup.classes import check_classes
@@ -57,7 +62,7 @@ def score(
     policy: str = 'trust',
     out: str | Path | None = None,
     base: str | Path | None = None,
-) -> Report | ConditionTable:
+) -> Report | ConditionTable | TraceTable:
     """Score combinations on the test split.
 
     Args:
@@ -69,7 +74,8 @@ def score(
         fill: What stands in for an absent modality; default: the one of the
             config or adapter file.
         tta: Scale and flip.
-        protocol: How sensors fail, see :meth:`Protocol.parse`.
+        protocol: How sensors fail, see :meth:`Protocol.parse`, or a
+            :class:`~mmseg_missing.evaluation.TraceProtocol`.
         policy: What a monitor's verdicts lead to; see
             :data:`mmseg_missing.monitoring.POLICIES`.
         out: Folder for the report, or the table of a protocol.
@@ -117,8 +123,8 @@ def choose(
     fill: str | None = None,
 ) -> None:
     """Write into a config what is scored, in place."""
-    known = cfg.test_cfg.get('present', protocol.present)
-    cfg.test_cfg.present = present or known
+    known = cfg.test_cfg.get('present')
+    cfg.test_cfg.present = protocol.asks(present, known)
     if fill is not None:
         cfg.model.fill = fill
 

@@ -6,12 +6,14 @@ Example:
   mmseg-missing test cmnext_small_1xb8-12e_scenes-rgbdt-64x96 epoch_12.pth
   mmseg-missing test NAME epoch_12.pth --adapter adapter.safetensors \\
     --base work_dirs/NAME
+  mmseg-missing test NAME epoch_12.pth --trace dead=0.05,back=0.2
 """
 
 from __future__ import annotations
 
 import argparse
 from collections.abc import Sequence
+from pathlib import Path
 
 from mmengine.config import Config
 
@@ -20,6 +22,8 @@ from ..apis.score import check_scoring, choose, know_base, score
 from ..corruptions import FAULTS, SEVERITIES
 from ..engine.checkpoints import read_checkpoint
 from ..evaluation.protocols import PROTOCOLS, Protocol
+from ..evaluation.trace_protocol import TraceProtocol
+from ..evaluation.traces import RATES_TEXT, parse_trace
 from ..modality import Stack
 from ..monitoring import POLICIES
 from ..startup.adapter_configs import has_adapter
@@ -75,11 +79,17 @@ def parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         '--protocol',
-        choices=PROTOCOLS,
-        default='EMM',
+        choices=[*PROTOCOLS, 'trace'],
         metavar='NAME',
         help='EMM (default): modalities are missing; RMM: their values, by '
-        'chance; RMM-blocks: in blocks; NM: noise; faults: of each modality',
+        'chance; RMM-blocks: in blocks; NM: noise; faults: of each modality; '
+        'trace: each frame has what --trace says',
+    )
+    parser.add_argument(
+        '--trace',
+        metavar='T',
+        help='CSV file: names of the modalities, then a line of 0 and 1 per '
+        f'frame; or rates per frame, such as {RATES_TEXT},seed=1',
     )
     parser.add_argument(
         '--faults',
@@ -149,33 +159,44 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def protocol_of(cfg: Config, args: argparse.Namespace) -> Protocol:
-    """Return how sensors shall fail."""
-    names = Stack(cfg.model.stack).names
-    return Protocol.parse(args.protocol, names, args.faults, args.severities)
+    """Return how sensors shall fail; a trace alone says it too."""
+    stack, name = Stack(cfg.model.stack), args.protocol
+    name = name or ('EMM' if args.trace is None else 'trace')
+    if (name == 'trace') != (args.trace is not None):
+        raise ValueError(
+            f'--protocol trace and --trace (a CSV, or {RATES_TEXT}) belong '
+            f'together, got --protocol {name} and --trace {args.trace}'
+        )
+    if name == 'trace':
+        return TraceProtocol(parse_trace(args.trace, stack))
+    return Protocol.parse(name, stack.names, args.faults, args.severities)
 
 
 def plan(cfg: Config, args: argparse.Namespace) -> str:
     """Say what would be scored, from what and to which files."""
     found = read_checkpoint(args.checkpoint)
     configure(cfg, found, args.adapter)
-    choose(cfg, protocol_of(cfg, args), args.present, args.fill)
+    protocol = protocol_of(cfg, args)
+    choose(cfg, protocol, args.present, args.fill)
     if args.base:
-        know_base(cfg, args.base, protocol_of(cfg, args))
+        know_base(cfg, args.base, protocol)
     network = build_network(cfg)
     load_weights(network, found, args.checkpoint, args.adapter)
     names = network.stack.choose(cfg.test_cfg.present)
     data = build_data(cfg, 'test')
+    names = protocol.occurring(names, data)
     facts = [
         *network_facts(network),
         *data_facts(data, 'test', cfg.test_dataloader),
         ('scores', f'{len(names)} combinations: {", ".join(names)}'),
-        ('protocol', args.protocol),
+        ('protocol', protocol.name),
         ('fill', str(cfg.model.get('fill', 'zero'))),
         reads(
             args.config,
             args.checkpoint,
             *(args.adapter or ()),
             *([args.base] if args.base else []),
+            *([args.trace] if Path(args.trace or '').is_file() else []),
         ),
         writes(f'{cfg.work_dir}/', args.out and f'{args.out}/'),
     ]

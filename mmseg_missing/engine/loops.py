@@ -23,7 +23,7 @@ from mmseg_missing.monitoring import Watch
 from mmseg_missing.present import of_samples
 from mmseg_missing.values import flag
 
-from ..evaluation.protocols import Failure, parse_failure
+from ..evaluation.failures import Failure, parse_failure
 from .network import unwrapped
 from .pictures import draw_per_combination
 from .watching import check_watched
@@ -109,6 +109,7 @@ class _CombinationLoop:
         self.evaluator.dataset_meta = {
             **self.evaluator.dataset_meta,
             'condition': str(failure),
+            'combinations': failure.occurring(self.combinations),
         }
 
     @torch.no_grad()
@@ -186,13 +187,16 @@ class _CombinationLoop:
     def _choose(
         self, samples: Sequence[BaseDataElement]
     ) -> Iterator[tuple[str, Tensor, list[int]]]:
-        """Yield each combination with the samples that really have it.
+        """Yield each combination with the samples that it is scored on.
 
-        It comes as its name and its (M,) flags.
+        It comes as its name and its (M,) flags. Unless a failure says
+        otherwise they are those that really have it.
         """
-        has = of_samples([sample.metainfo for sample in samples], self.stack)
+        metas = [sample.metainfo for sample in samples]
+        has = of_samples(metas, self.stack)
         for name, needed in zip(self.combinations, self._present):
-            chosen = (has | ~needed).all(1).nonzero().flatten().tolist()
+            taken = self.failure.takes(needed, has, metas)
+            chosen = taken.nonzero().flatten().tolist()
             if chosen:
                 yield name, needed, chosen
 
@@ -230,7 +234,7 @@ class CombinationTestLoop(_CombinationLoop, TestLoop):
             folded for.
         failure: ``RMM 0.75`` (a rate), ``RMM-blocks 0.75`` or ``NM low``
             (``mid``, ``high``): after the protocols of arXiv:2503.18445; see
-            :mod:`mmseg_missing.evaluation.protocols`.
+            :mod:`mmseg_missing.evaluation.failures`.
 
     Attributes:
         combinations: Names of the combinations that are scored.

@@ -36,6 +36,8 @@ from .render import (
 )
 from .report import Report
 from .scores import CombinationScores
+from .trace_protocol import TraceProtocol, TraceTable
+from .traces import Markov, Trace, read_trace
 
 __all__ = [
     'COST_FILE',
@@ -43,8 +45,12 @@ __all__ = [
     'CombinationScores',
     'ConditionTable',
     'Cost',
+    'Markov',
     'PerCombination',
     'Report',
+    'Trace',
+    'TraceProtocol',
+    'TraceTable',
     'check_writable',
     'class_accuracy',
     'class_f1',
@@ -57,6 +63,7 @@ __all__ = [
     'mean_over_classes',
     'nested_pairs',
     'pixel_accuracy',
+    'read_trace',
     'recovered_fraction',
     'summary_table',
     'won_back',

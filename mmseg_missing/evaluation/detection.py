@@ -20,7 +20,7 @@ from ..monitoring.policies import drop
 from ..present import keys
 from .batches import CompleteImages, image_order, restrict
 from .confusion import class_iou, confusion_matrix
-from .protocols import Faulty
+from .failures import Faulty
 from .render import check_writable, plain_table
 
 WHOLE = STATES.index('whole')

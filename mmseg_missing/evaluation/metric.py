@@ -49,6 +49,7 @@ class CombinationIoUMetric(BaseMetric):
 
     Attributes:
         report: The :class:`Report` of the last evaluation.
+        pooled: Its scores of all samples together, whatever they had.
 
     Raises:
         OSError: ``out_dir`` cannot be written, or ``base`` not be read.
@@ -80,6 +81,7 @@ class CombinationIoUMetric(BaseMetric):
         self.out_dir = out_dir and check_writable(out_dir)
         self.base = base and _read_base(base, self.iou_rule)
         self.report: Report | None = None
+        self.pooled: CombinationScores | None = None
         self._images: dict[str, int] = {}
         self._matrices: dict[str, Tensor] = {}
 
@@ -127,6 +129,9 @@ class CombinationIoUMetric(BaseMetric):
         self._check_counts(images, size)
         self._warn_one_class(sum(matrices.values()))
         self.report = self._build_report(images, matrices)
+        self.pooled = CombinationScores.from_matrix(
+            'all', sum(images.values()), sum(matrices.values())
+        )
         if is_main_process():
             self._publish(self.report)
         prefix = f'{self.prefix}/' if self.prefix else ''

@@ -1,16 +1,8 @@
-"""Ways in which sensors fail in part, and the protocols that try them.
-
-That a modality is missing entirely (EMM) is what combinations are, and no
-failure of its own.
-
-Source of RMM and NM: Liao et al., Benchmarking multi-modal semantic
-segmentation under sensor failures, 2025, arXiv:2503.18445.
-"""
+"""Protocols: failures that a network is scored under, one after the other."""
 
 from __future__ import annotations
 
-import copy
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
@@ -18,213 +10,14 @@ from typing import Any
 
 from mmengine.dist import is_main_process
 from mmengine.runner import Runner
-from torch import Tensor
 
-from ..corruptions import (
-    FAULTS,
-    NM_LEVELS,
-    RMM_RATES,
-    SEVERITIES,
-    add_sensor_noise,
-    check_fault,
-    drop_values,
-)
-from ..modality import Stack
-from ..values import data_sets
+from ..corruptions import FAULTS, NM_LEVELS, RMM_RATES, SEVERITIES
 from .conditions import ConditionTable
+from .failures import Failure, Faulty, Noisy, RandomMissing
 from .metric import CombinationIoUMetric
 from .report import Report
 
 PROTOCOLS = ('EMM', 'RMM', 'RMM-blocks', 'NM', 'faults')
-
-
-@dataclass(frozen=True)
-class Failure:
-    """What happens to the sensors besides absence: here nothing.
-
-    A kind of failure overrides what it spoils: the config of the data or
-    batches after normalisation. As text it is what reports call it.
-
-    Attributes:
-        place: Row and column in a protocol's table; the combinations are
-            the rows where that of the failure is empty.
-        spoils_batches: Whether it acts after normalisation.
-        shows_all: The network may use all that a sample has, and is not
-            told of the loss.
-    """
-
-    place = '', 'clean'
-    spoils_batches = False
-    shows_all = False
-
-    def __str__(self) -> str:
-        return ''
-
-    def spoil_loader(self, dataloader: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Return the config of a data loader whose data have failed."""
-        return dataloader
-
-    def spoil_batch(
-        self,
-        inputs: Tensor,
-        stack: Stack,
-        available: Tensor,
-        seeds: Sequence[int],
-    ) -> Tensor:
-        """Return what is left of a normalised batch.
-
-        Args:
-            inputs: (n, sum C, h, w), normalised, in stack order.
-            stack: The modalities.
-            available: (M,) flags of the combination that is scored.
-            seeds: n numbers, one per image.
-
-        Returns:
-            The same shape.
-        """
-        return inputs
-
-
-@dataclass(frozen=True)
-class RandomMissing(Failure):
-    """RMM: modalities outside of the combination lose values by chance.
-
-    Args:
-        rate: Probability of a value to be lost, 0 to 1.
-        by_block: They are lost in blocks.
-    """
-
-    rate: float
-    by_block: bool = False
-    spoils_batches = True
-    shows_all = True
-
-    def __str__(self) -> str:
-        return f'{"RMM-blocks" if self.by_block else "RMM"} {self.rate}'
-
-    @property
-    def place(self) -> tuple[str, str]:
-        """Nothing and the rate."""
-        return '', str(self.rate)
-
-    def spoil_batch(
-        self,
-        inputs: Tensor,
-        stack: Stack,
-        available: Tensor,
-        seeds: Sequence[int],
-    ) -> Tensor:
-        """Return a copy with zeros in the modalities that failed."""
-        return drop_values(
-            inputs, stack, available, self.rate, seeds, self.by_block
-        )
-
-
-@dataclass(frozen=True)
-class Noisy(Failure):
-    """NM: noise on all that is there.
-
-    Args:
-        level: ``low``, ``mid`` or ``high``.
-    """
-
-    level: str
-    spoils_batches = True
-
-    def __str__(self) -> str:
-        return f'NM {self.level}'
-
-    @property
-    def place(self) -> tuple[str, str]:
-        """Nothing and the level."""
-        return '', self.level
-
-    def spoil_batch(
-        self,
-        inputs: Tensor,
-        stack: Stack,
-        available: Tensor,
-        seeds: Sequence[int],
-    ) -> Tensor:
-        """Return a noisy copy."""
-        return add_sensor_noise(inputs, stack, NM_LEVELS[self.level], seeds)
-
-
-@dataclass(frozen=True)
-class Faulty(Failure):
-    """One fault of one modality, in the files as they are loaded.
-
-    Args:
-        fault: Key of :data:`~mmseg_missing.corruptions.FAULTS`.
-        modality: Name.
-        severity: 1 to 5.
-
-    Raises:
-        TypeError: a severity that is no whole number.
-        ValueError: unknown fault or severity.
-    """
-
-    fault: str
-    modality: str
-    severity: int
-
-    def __post_init__(self) -> None:
-        check_fault(self.fault, self.severity)
-
-    def __str__(self) -> str:
-        return ', '.join(self.place)
-
-    @property
-    def place(self) -> tuple[str, str]:
-        """Fault and modality, and the severity."""
-        return f'{self.fault} on {self.modality}', f'severity {self.severity}'
-
-    def spoil_loader(self, dataloader: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Return a copy with the fault as a step after loading.
-
-        Raises:
-            ValueError: a data set, or one of several, without a pipeline.
-        """
-        dataloader = copy.deepcopy(dataloader)
-        fault = {'type': 'CorruptModality', **vars(self)}
-        for dataset in data_sets(dataloader['dataset']):
-            steps = dataset.get('pipeline')
-            if not steps:
-                raise ValueError(
-                    'faults enter the `pipeline` of the data sets in '
-                    f'`test_dataloader`, and {dataset.get("type")} has none'
-                )
-            loads = [
-                index + 1
-                for index, step in enumerate(steps)
-                if step['type'].endswith('LoadModalities')
-            ]
-            place = max(loads, default=0)
-            dataset['pipeline'] = [*steps[:place], fault, *steps[place:]]
-        return dataloader
-
-
-def parse_failure(text: str | None) -> Failure:
-    """Return what ``test_cfg.failure`` stands for; None: nothing fails.
-
-    Raises:
-        ValueError: neither ``RMM 0.75`` nor ``NM low`` or the like.
-    """
-    if text is None:
-        return Failure()
-    kind, _, value = str(text).partition(' ')
-    if kind == 'NM' and value in NM_LEVELS:
-        return Noisy(value)
-    try:
-        rate = float(value)
-    except ValueError:
-        rate = -1.0
-    if kind in ('RMM', 'RMM-blocks') and 0 <= rate <= 1:
-        return RandomMissing(rate, by_block=kind != 'RMM')
-    raise ValueError(
-        "`failure` must be 'RMM <rate from 0 to 1>', 'RMM-blocks <rate>' or "
-        f"'NM <one of {list(NM_LEVELS)}>', got {text!r}"
-    )
 
 
 @dataclass(frozen=True)
@@ -286,6 +79,19 @@ class Protocol:
         """
         return 'full' if self.name in ('NM', 'faults') else 'every'
 
+    def asks(self, given: Any, known: Any) -> Any:
+        """Return which combinations to score, as ``test_cfg.present``.
+
+        Args:
+            given: By the user; nothing: it was not said.
+            known: By the config; None: it does not say.
+        """
+        return given or (self.present if known is None else known)
+
+    def occurring(self, combinations: Sequence[str], dataset: Any) -> Any:
+        """Return those of the combinations that this data set is scored on."""
+        return combinations
+
     def run(
         self, runner: Runner, out: str | Path | None = None
     ) -> ConditionTable:
@@ -306,7 +112,7 @@ class Protocol:
                 loop.dataloader = runner.build_dataloader(spoilt)
             loop.set_failure(failure)
             loop.run() if number else runner.test()
-            reports[failure.place] = _report(loop.evaluator.metrics)
+            reports[failure.place] = metric_of(loop.evaluator.metrics).report
         table = ConditionTable.from_reports(self.name, reports)
         runner.logger.info(f'\n{table.to_text()}')
         if out and is_main_process():
@@ -318,10 +124,15 @@ EMM = Protocol('EMM', (Failure(),))
 """Modalities are missing entirely, which is all that happens."""
 
 
-def _report(metrics: Sequence[Any]) -> Report:
+def metric_of(metrics: Sequence[Any]) -> CombinationIoUMetric:
+    """Return our metric among those of an evaluator.
+
+    Raises:
+        ValueError: there is none.
+    """
     for metric in metrics:
         if isinstance(metric, CombinationIoUMetric):
-            return metric.report
+            return metric
     raise ValueError(
         'a protocol needs the scores of CombinationIoUMetric; set '
         '`test_evaluator`'

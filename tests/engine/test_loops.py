@@ -17,7 +17,7 @@ from mmseg.structures import SegDataSample
 from torch.utils.data import Dataset
 
 from mmseg_missing.engine import loops
-from mmseg_missing.evaluation.protocols import Failure
+from mmseg_missing.evaluation.failures import Failure
 from mmseg_missing.modality import Stack
 from mmseg_missing.torch_versions import autocast_dtype
 

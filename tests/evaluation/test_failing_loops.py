@@ -9,13 +9,13 @@ from mmseg.models import SegTTAModel
 from mmseg.structures import SegDataSample
 
 from mmseg_missing.corruptions import NM_LEVELS, add_sensor_noise, drop_values
-from mmseg_missing.evaluation.protocols import (
+from mmseg_missing.evaluation.failures import (
     Failure,
     Noisy,
-    Protocol,
     RandomMissing,
     parse_failure,
 )
+from mmseg_missing.evaluation.protocols import Protocol
 from mmseg_missing.modality import Stack
 
 STACK = Stack([{'name': 'rgb'}, {'name': 'depth', 'channels': 1}])

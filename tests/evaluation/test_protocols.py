@@ -1,12 +1,7 @@
 import pytest
 
-from mmseg_missing.evaluation.protocols import (
-    EMM,
-    PROTOCOLS,
-    Faulty,
-    Protocol,
-    parse_failure,
-)
+from mmseg_missing.evaluation.failures import Faulty, parse_failure
+from mmseg_missing.evaluation.protocols import EMM, PROTOCOLS, Protocol
 
 
 def test_rates_and_levels_as_published():

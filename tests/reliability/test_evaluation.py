@@ -17,7 +17,7 @@ from mmseg_missing.evaluation import (
     csv_table,
     summary_table,
 )
-from mmseg_missing.evaluation.protocols import parse_failure
+from mmseg_missing.evaluation.failures import parse_failure
 from mmseg_missing.modality import Modality, Stack
 
 pytestmark = pytest.mark.slow
