@@ -4,7 +4,9 @@ _base_ = [
     'shared-stream_small_1xb8-12e_scenes-rgbdtn-64x96.py',
     '../_base_/adapt.py',
 ]
-base = 'work_dirs/shared-stream_small_1xb8-12e_scenes-rgbdtn-64x96/epoch_12.pth'
+base = (
+    'work_dirs/shared-stream_small_1xb8-12e_scenes-rgbdtn-64x96/epoch_12.pth'
+)
 # Rows of all combinations learn, not of single sensors only.
 model = dict(adapter=dict(type='ScaleShift'), sampler='round_robin')
 train_cfg = dict(max_epochs=12)

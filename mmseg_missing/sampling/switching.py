@@ -11,15 +11,15 @@ from .sampler import Sampler, Turn
 class SwitchSampler(Sampler):
     """One sensor per sample, each as likely; a batch mixes them.
 
-    Where ``keep`` names modalities, one sensor beside
-    those; where adapters have no rows for single sensors, one of the
-    smallest combinations that have.
+    Where ``keep`` names modalities, one sensor beside those; where adapters
+    have no rows for single sensors, one of the smallest combinations that
+    have.
 
-    After modality switching of Saeed et al., arXiv:2408.07445, which has
-    three strategies: random switching (here :class:`SwitchSampler`), half
+    After the modality switching of Saeed et al., arXiv:2408.07445. Public
+    reviews name three strategies: random switching (here this class), half
     multi-modal and half unimodal (:class:`HalfSampler`), unimodal only
-    (:class:`SingleSampler`). How the first and the third of them differ, and
-    the shares of the modalities, were not known of the paper; here a sample
+    (:class:`SingleSampler`). How the first and the third differ, and the
+    shares of the modalities, were not known of the paper; here a sample
     switches in the first and a whole batch in the third.
     """
 
