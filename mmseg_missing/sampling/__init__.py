@@ -21,15 +21,19 @@ from .blind import (
     UniformSampler,
 )
 from .sampler import Sampler, Turn
+from .switching import HalfSampler, SingleSampler, SwitchSampler
 from .weighted import WeightedSampler
 
 __all__ = [
     'SAMPLERS',
     'BernoulliSampler',
     'FullSampler',
+    'HalfSampler',
     'RoundRobinSampler',
     'Sampler',
+    'SingleSampler',
     'SizeFirstSampler',
+    'SwitchSampler',
     'Turn',
     'UniformSampler',
     'WeightedSampler',
@@ -43,6 +47,9 @@ SAMPLERS['size_first'] = SizeFirstSampler
 SAMPLERS['round_robin'] = RoundRobinSampler
 SAMPLERS['bernoulli'] = BernoulliSampler
 SAMPLERS['weighted'] = WeightedSampler
+SAMPLERS['switch'] = SwitchSampler
+SAMPLERS['half'] = HalfSampler
+SAMPLERS['single'] = SingleSampler
 
 
 def build_sampler(stack: Stack, sampler: str | Mapping[str, Any]) -> Sampler:

@@ -6,6 +6,7 @@ import pytest
 import torch
 from mmseg.registry import MODELS
 from torch import nn
+from torch.nn.functional import softplus
 
 from mmseg_missing.adapters import (
     adapted,
@@ -99,6 +100,26 @@ def test_own_weights_load_again():
     other.load_state_dict(model.state_dict())
     state = model.state_dict()
     torch.testing.assert_close(other.state_dict(), state, rtol=0, atol=0)
+
+
+@torch.no_grad()
+def test_levels_are_divided_by_what_is_present():
+    """sum of a_m w_m F_m over sum of a_m w_m, for every subset of three."""
+    model = SharedStreamBackbone(RESNET, [1, 1, 1]).double().eval()
+    model.weights.uniform_(-1, 1)
+    present = torch.tensor(
+        [[bool(i >> m & 1) for m in range(3)] for i in range(1, 8)]
+    )
+    inputs = torch.randn(1, 3, 32, 32).double().expand(7, -1, -1, -1)
+    with model.told(present):
+        levels = model(inputs)
+    counts = softplus(model.weights)[:, None] * present  # (levels, 7, 3)
+    for level, count in zip(levels, counts, strict=True):
+        alone = level[[0, 1, 3]]  # the first, the second, the third
+        expected = torch.einsum('nm,mchw->nchw', count, alone)
+        expected = expected / count.sum(1)[:, None, None, None]
+        torch.testing.assert_close(level, expected)
+        assert not torch.allclose(alone[0], alone[1])
 
 
 def test_weights_of_the_mean():

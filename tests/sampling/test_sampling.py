@@ -10,6 +10,8 @@ from mmseg_missing.modality import Modality, Stack
 from mmseg_missing.sampling import SAMPLERS, build_sampler
 
 FULL = (True, True, True)
+# The modality switching that shows single sensors.
+SWITCHING = {'switch', 'half', 'single'}
 # What a sample may have: everything, or less.
 PARTS = [FULL, (True, False, True), (False, True, True), (False, True, False)]
 
@@ -94,7 +96,7 @@ def test_keep(stack, name):
     sampler = build_sampler(stack, {'type': name, 'keep': ['depth']})
     drawn = set(draws(sampler, FULL))
     assert {d[1] for d in drawn} == {True}
-    assert len(drawn) >= 3  # the others still drop
+    assert len(drawn) >= (2 if name in SWITCHING else 3)  # others still drop
     # Who lacks the kept modality itself trains on.
     assert draws(sampler, (True, False, True), 5)
 

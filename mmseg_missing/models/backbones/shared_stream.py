@@ -56,7 +56,12 @@ class SharedStreamBackbone(BaseModule):
         ValueError: if a value of the config cannot work.
 
     Source: norms per modality in a shared encoder are those of TokenFusion,
-    arXiv:2204.08721, and of its relatives.
+    arXiv:2204.08721, and of its relatives. With a sampler that switches
+    modalities (``switch``, ``half``, ``single``) it is a dense network after
+    Saeed et al., arXiv:2408.07445, whose single branch takes embeddings of
+    frozen extractors and classifies whole samples. Not known of the paper
+    were its layers, what it does where several modalities are present (here
+    the mean of what is there), and its loss and schedule.
     """
 
     def __init__(
