@@ -101,3 +101,11 @@ def test_seed_step_and_rank_decide(stack, name):
     assert first[:20] != first[20:]
     assert first != batches(stack, name, 40, rank=1)
     assert first != batches(stack, {'type': name, 'seed': 1}, 40)
+
+
+def test_what_contains_another_is_not_drawn(stack):
+    sampler = build_sampler(stack, 'switch')
+    sampler.allow(['rgb', 'rgb+depth', 'depth+nir'])
+    flags = torch.ones(40, 4, dtype=torch.bool)
+    drawn = stack.names_of(sampler.draw(flags, 0))
+    assert set(drawn) == {'rgb', 'depth+nir'}
