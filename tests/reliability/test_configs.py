@@ -360,6 +360,8 @@ def is_right(path, value, before):
     """Say whether a value does work where ``before`` stood."""
     if isinstance(before, bool):  # 0 and 1 are as good as flags
         return isinstance(value, bool) or value in (0, 1)
+    if path[-1] in ('frozen_streams', 'residual') and isinstance(value, bool):
+        return True
     if path[-1] == 'teacher':  # one loss more, or one less
         return isinstance(value, list) and len(value) > 1
     if path[-1] == 'adapter' and value == {}:  # all by default
