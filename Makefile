@@ -3,7 +3,7 @@
 # PYTHON=python3.12    another interpreter for new environments
 # TORCH_INDEX=URL      package index of another torch build (CUDA, ROCm, CPU)
 # FRESH=1              the demo repeats its finished stages
-# JOBS=1               processes that run tests; default: one per core
+# JOBS=1               processes that run tests; default: one per core, up to 4
 
 PYTHON ?= python3
 ONEDL := .venv
@@ -15,7 +15,7 @@ MMCV := $(shell grep '^mmcv==' requirements/openmmlab.txt)
 JOBS ?= auto
 # Files stay together, because tests of a file share what they built. One
 # thread in each process is faster than all of them fighting for the cores.
-PYTEST := bin/python -m pytest -n $(JOBS) --dist loadfile
+PYTEST := bin/python -m pytest -n $(JOBS) --maxprocesses 4 --dist loadfile
 PIP := bin/python -m pip install -qq --no-input --disable-pip-version-check
 BUILD := setup.py pyproject.toml mmseg_missing/version.py
 
