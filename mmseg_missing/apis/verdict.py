@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from ..comparison.render import markdown_table
@@ -14,13 +15,19 @@ FILES = ('table.txt', 'table.md', 'chart.png')
 
 def write_results(folder: Path, before: Report, after: Report) -> None:
     """Write the table, as text and Markdown, and the chart."""
-    note = f'{before.settings}, {before.combinations[0].images} images'
+    settings = replace(before, fill=fills(before, after)).settings
+    note = f'{settings}, {before.combinations[0].images} images'
     text, page, chart = (folder / name for name in FILES)
     text.write_text(f'{note}\n{repair_table(before, after)}\n')
     page.write_text(f'{note}.\n\n{repair_table(before, after, True)}\n')
     series = {'base': before.miou, 'repaired': after.miou}
     figure = bar_chart(series, 'Before and after the repair', note)
     figure.savefig(chart, dpi=150)
+
+
+def fills(before: Report, after: Report) -> str:
+    """Name what stood in for absent modalities, before and after."""
+    return ', then '.join(dict.fromkeys([before.fill, after.fill]))
 
 
 def repair_table(before: Report, after: Report, markdown: bool = False) -> str:

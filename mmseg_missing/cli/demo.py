@@ -20,6 +20,7 @@ from ..apis import Inferencer
 from ..apis.model import load_config
 from ..apis.repair import Repaired, repair
 from ..apis.stages import forget, score_stage, train_stage
+from ..apis.verdict import fills
 from ..evaluation import check_writable
 from ..evaluation.measures import recovered_fraction
 from ..evaluation.render import plain_table
@@ -98,7 +99,7 @@ def run(folder: Path) -> None:
     before, after = repaired.before, repaired.after
     fraction = recovered_fraction(after.miou, before.miou, dedicated)
     print(
-        f'{repaired.summary} Of what networks trained for one sensor alone '
+        f'{repaired.summary}\nOf what networks trained for one sensor alone '
         f'have over the base ({seconds:.0f} s of training) it recovers the '
         f'fraction {fraction:.2f}. Table, chart and pictures are in {folder}; '
         f'this took {time.time() - start:.0f} s.'
@@ -128,7 +129,7 @@ def write_results(
     table.add_row(['mean', f'{before.mean:.2f}', f'{after.mean:.2f}', '-'])
     text = (
         f'mIoU (%) on {before.combinations[0].images} unseen scenes, rule '
-        f'{before.rule}, fill {before.fill}\n{table}\n'
+        f'{before.rule}, fill {fills(before, after)}\n{table}\n'
     )
     print(f'\n{text}')
     (folder / 'table.txt').write_text(text)

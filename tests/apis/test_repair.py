@@ -51,11 +51,13 @@ def test_files_and_scores(repaired, files, tmp_path):
     lines = (work / 'table.md').read_text().splitlines()
     assert lines[2] == '| present | base | repaired | gain | won back |'
     assert len(lines) == 2 + 2 + 7 + 2
+    assert 'fill zero, then predicted,' in lines[0]
     assert f'{repaired.after.mean:.2f}' in (work / 'table.txt').read_text()
     assert 'One run of 2 epochs' in repaired.summary
     derived = Config.fromfile(str(repaired.config))
     assert derived.base == str(files.base)
     assert derived.model.adapter == {'type': 'ScaleShift'}
+    assert derived.model.fill == 'predicted'
     assert derived.train_cfg.max_epochs == 2
 
 
