@@ -1,5 +1,5 @@
 # mmseg-missing train configs/cmnext/cmnext_small_1xb8-12e_scenes-depth-64x96.py
-# Result: mIoU 54.14 in `make demo`; README.md
+# Result: mIoU 54.09 in `make demo`; README.md
 _base_ = 'cmnext_small_1xb8-12e_scenes-rgbdt-64x96.py'
 modalities = [_base_.modalities[1]]
 model = dict(stack=modalities, backbone=dict(in_channels=[1]))

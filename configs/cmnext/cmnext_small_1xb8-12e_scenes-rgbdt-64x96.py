@@ -1,5 +1,5 @@
 # mmseg-missing train configs/cmnext/cmnext_small_1xb8-12e_scenes-rgbdt-64x96.py
-# Result: mIoU 87.69 (all), 40.09 (mean over the 7 combinations) in `make demo`; README.md
+# Result: mIoU 87.63 (all), 40.39 (mean over the 7 combinations) in `make demo`; README.md
 _base_ = [
     '../_base_/default_runtime.py',
     '../_base_/models/cmnext_small.py',

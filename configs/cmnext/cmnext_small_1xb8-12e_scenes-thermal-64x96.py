@@ -1,5 +1,5 @@
 # mmseg-missing train configs/cmnext/cmnext_small_1xb8-12e_scenes-thermal-64x96.py
-# Result: mIoU 56.98 in `make demo`; README.md
+# Result: mIoU 57.26 in `make demo`; README.md
 _base_ = 'cmnext_small_1xb8-12e_scenes-rgbdt-64x96.py'
 modalities = [_base_.modalities[2]]
 model = dict(stack=modalities, backbone=dict(in_channels=[1]))

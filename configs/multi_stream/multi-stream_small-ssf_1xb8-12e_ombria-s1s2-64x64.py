@@ -1,5 +1,5 @@
 # mmseg-missing train configs/multi_stream/multi-stream_small-ssf_1xb8-12e_ombria-s1s2-64x64.py
-# Result: not run yet
+# Result: mIoU 80.18 (all), 63.72 (mean over the 14 missing combinations) with 8 epochs; docs/results/predicted.md
 _base_ = [
     'multi-stream_small_1xb8-12e_ombria-s1s2-64x64.py',
     '../_base_/adapt.py',

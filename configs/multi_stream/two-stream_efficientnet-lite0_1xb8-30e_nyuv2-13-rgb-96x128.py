@@ -1,5 +1,5 @@
 # mmseg-missing train configs/multi_stream/two-stream_efficientnet-lite0_1xb8-30e_nyuv2-13-rgb-96x128.py
-# Result: not run yet
+# Result: mIoU 37.32; docs/results/predicted.md
 _base_ = 'two-stream_efficientnet-lite0_1xb8-30e_nyuv2-13-rgbd-96x128.py'
 modalities = [_base_.modalities[0]]
 model = dict(stack=modalities, backbone=dict(in_channels=[3]))
