@@ -111,7 +111,7 @@ def test_a_file_names_what_it_lacks(
     [
         (
             {'sampler': 'Curiculum'},
-            "sampler 'Curiculum'.*weighted, Curriculum",
+            "sampler 'Curiculum'.*single, Curriculum",
         ),
         ({'fill': 'near'}, "fill 'near' for 'rgb'.*copy:<modality>.*, far"),
         ({'adapter': {'type': 'Levl'}}, "method 'Levl'.*Bottleneck, Level"),

@@ -4,8 +4,7 @@ Each image is decoded once for all combinations.
 
 Example:
   mmseg-missing test cmnext_small_1xb8-12e_scenes-rgbdt-64x96 epoch_12.pth
-  mmseg-missing test NAME epoch_12.pth --adapter adapter.safetensors \\
-    --base work_dirs/NAME
+  mmseg-missing test NAME epoch_12.pth --adapter FILE --base work_dirs/NAME
   mmseg-missing test NAME epoch_12.pth --trace dead=0.05,back=0.2
 """
 
@@ -82,14 +81,13 @@ def parser() -> argparse.ArgumentParser:
         choices=[*PROTOCOLS, 'trace'],
         metavar='NAME',
         help='EMM (default): modalities are missing; RMM: their values, by '
-        'chance; RMM-blocks: in blocks; NM: noise; faults: of each modality; '
-        'trace: each frame has what --trace says',
+        'chance; RMM-blocks: in blocks; NM: noise; faults; trace: see --trace',
     )
     parser.add_argument(
         '--trace',
         metavar='T',
-        help='CSV file: names of the modalities, then a line of 0 and 1 per '
-        f'frame; or rates per frame, such as {RATES_TEXT},seed=1',
+        help='what each frame has: CSV file of names, then of 0 and 1; or '
+        f'rates, such as {RATES_TEXT},seed=1',
     )
     parser.add_argument(
         '--faults',
@@ -123,8 +121,8 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument(
         '--base',
         metavar='DIR',
-        help='work folder of the network without adapters, which was scored '
-        'before; the tables then say what was won back',
+        help='folder in which the base was scored before; tables then say '
+        'what was won back',
     )
     add_dry_run(parser)
     add_runner_arguments(parser)
