@@ -12,6 +12,7 @@ from mmengine.config import Config, DictAction
 
 from ..apis.processes import work_folder
 from ..compat import trust_from_now_on
+from ..corruptions import FAULTS, SEVERITIES
 from ..datasets.options import modality_names
 from ..evaluation import check_writable
 from ..startup.config_files import find_config
@@ -152,6 +153,25 @@ def add_number(
         help=f'{words}, default: {default}'
         if words
         else f'default: {default}',
+    )
+
+
+def add_faults(parser: argparse.ArgumentParser) -> None:
+    """Add ``--faults`` and ``--severities``, of images that are spoilt."""
+    parser.add_argument(
+        '--faults',
+        nargs='+',
+        default=list(FAULTS),
+        metavar='F',
+        help=f'of {", ".join(FAULTS)}; default: all',
+    )
+    parser.add_argument(
+        '--severities',
+        nargs='+',
+        type=int,
+        default=list(SEVERITIES),
+        metavar='S',
+        help='of faults: 1 to 5; default: all',
     )
 
 

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 from ..apis.model import init_model, load_config, watch_of
 from ..apis.monitor import measure_monitor
-from ..corruptions import FAULTS, SEVERITIES, check_fault
+from ..corruptions import check_fault
 from ..evaluation import check_writable
 from ..startup.checks import check_device
 from ..startup.plan import network_facts, plan_text, reads, writes
@@ -23,6 +23,7 @@ from .arguments import (
     add_config_options,
     add_device,
     add_dry_run,
+    add_faults,
     add_number,
     verb_parser,
 )
@@ -37,21 +38,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument(
         'adapter', help='adapter file, after `fit --by monitor`'
     )
-    parser.add_argument(
-        '--faults',
-        nargs='+',
-        default=list(FAULTS),
-        metavar='F',
-        help=f'of {", ".join(FAULTS)}; default: all',
-    )
-    parser.add_argument(
-        '--severities',
-        nargs='+',
-        type=int,
-        default=list(SEVERITIES),
-        metavar='S',
-        help='1 to 5; default: all',
-    )
+    add_faults(parser)
     add_number(parser, '--images', 64, 'test images to look at')
     parser.add_argument(
         '--out', metavar='DIR', help='for monitor.json and monitor.csv'

@@ -18,7 +18,6 @@ from mmengine.config import Config
 
 from ..apis.model import configure, load_config, load_weights
 from ..apis.score import check_scoring, choose, know_base, score
-from ..corruptions import FAULTS, SEVERITIES
 from ..engine.checkpoints import read_checkpoint
 from ..evaluation.protocols import PROTOCOLS, Protocol
 from ..evaluation.trace_protocol import TraceProtocol
@@ -39,6 +38,7 @@ from ..startup.plan import (
 from .arguments import (
     add_config,
     add_dry_run,
+    add_faults,
     add_runner_arguments,
     apply_runner_arguments,
     dumped,
@@ -89,21 +89,7 @@ def parser() -> argparse.ArgumentParser:
         help='what each frame has: CSV file of names, then of 0 and 1; or '
         f'rates, such as {RATES_TEXT},seed=1',
     )
-    parser.add_argument(
-        '--faults',
-        nargs='+',
-        default=list(FAULTS),
-        metavar='F',
-        help=f'of {", ".join(FAULTS)}; default: all',
-    )
-    parser.add_argument(
-        '--severities',
-        nargs='+',
-        type=int,
-        default=list(SEVERITIES),
-        metavar='S',
-        help='of faults: 1 to 5; default: all',
-    )
+    add_faults(parser)
     parser.add_argument(
         '--policy',
         choices=POLICIES,

@@ -37,8 +37,8 @@ QUANTILE = 0.999
 LEAST_SATURATED, LEAST_OUTSIDE, LEAST_DISPLACED = 0.02, 0.01, 0.5
 # Covariances of few images are pulled this far towards independence.
 SHRINKAGE = 0.05
-# Dropping pays where what the network sees is this many limits away; found on
-# 24 scenes with faults (docs/sensors.md).
+# Dropping pays where what the network sees is this many limits away; compared
+# on 24 test scenes of the demo, so not held out (docs/sensors.md).
 TOLERANCE = 2.0
 FOLDS = 5
 
