@@ -3,80 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor
 
 from ..modality import Stack
+from .clean import QUANTILE, clean_shapes, clean_statistics
 from .numbers import displacements, feature_numbers, picture_numbers, shares
 from .stems import Stem
+from .verdict import CAUSES, WHOLE, Verdict
 
-STATES = ('absent', 'degraded', 'whole')
-ABSENT, DEGRADED, WHOLE = range(3)
-# What a verdict rests on. The first five are measured against a limit.
-CAUSES = (
-    'features',
-    'picture',
-    'saturated',
-    'range',
-    'registration',
-    'frozen',
-    'constant',
-    'not finite',
-    'missing',
-    'returning',
-)
-FROZEN, CONSTANT, NOT_FINITE, MISSING, RETURNING = range(5, 10)
 # Scores of what has not to be measured, so that the last of them counts.
 CERTAIN = (1e6, 1e7, 1e8, 1e9)
 MOST = 1e5  # of what is measured
-QUANTILE = 0.999
 # Nobody worries below: shares of pixels, standard deviations.
 LEAST_SATURATED, LEAST_OUTSIDE, LEAST_DISPLACED = 0.02, 0.01, 0.5
-# Covariances of few images are pulled this far towards independence.
-SHRINKAGE = 0.05
 # Dropping pays where what the network sees is this many limits away; compared
 # on 24 test scenes of the demo, so not held out (docs/sensors.md).
 TOLERANCE = 2.0
-FOLDS = 5
-
-
-@dataclass(frozen=True)
-class Verdict:
-    """On every sensor of every sample.
-
-    Args:
-        names: Of the modalities.
-        states: (n, M) places in :data:`STATES`.
-        scores: (n, M); above 1 is worse than clean images are, 1e6 and more
-            where nothing has to be measured.
-        causes: (n, M) places in :data:`CAUSES`: what the score rests on.
-        harmful: (n, M) bool, whether the network is better off without it.
-    """
-
-    names: tuple[str, ...]
-    states: Tensor
-    scores: Tensor
-    causes: Tensor
-    harmful: Tensor
-
-    def words(self) -> list[dict[str, str]]:
-        """Return, for each sample, a phrase per modality."""
-        return [
-            {
-                name: STATES[state]
-                if state == WHOLE
-                else f'{STATES[state]} ({CAUSES[cause]}, {score:.3g})'
-                for name, state, score, cause in zip(self.names, *row)
-            }
-            for row in zip(
-                self.states.tolist(),
-                self.scores.tolist(),
-                self.causes.tolist(),
-            )
-        ]
 
 
 class SensorMonitor:
@@ -122,7 +67,7 @@ class SensorMonitor:
         self.quantile, self.images = quantile, images
         kinds = [f'{n}.{k}' for n in stack.names for k in CAUSES[:2]]
         self._keys = [k for k in kinds if f'{k}.mean' in clean]
-        ours = _shapes(stack, stems)
+        ours = clean_shapes(stack, stems)
         theirs = {key: tuple(value.shape) for key, value in clean.items()}
         if ours != theirs:
             key = min(ours.items() ^ theirs.items())[0]
@@ -171,43 +116,19 @@ class SensorMonitor:
     ) -> SensorMonitor:
         """Return a monitor that knows these images as clean ones.
 
-        Limits of distances are taken on images that their means and
-        covariances have not seen, a fifth at a time.
-
         Args:
             stack: The modalities.
             stems: See the class.
             batches: (n, sum C, h, w) each, normalised, nothing missing.
-            quantile: Of clean images below each limit. Of less than 1000
-                images the 99.9 % quantile is about the largest number, or
-                what a log-normal distribution makes of them, if more.
+            quantile: See :func:`~mmseg_missing.monitoring.clean.
+                clean_statistics`.
 
         Raises:
             ValueError: fewer than 10 images.
         """
         seen = [_look(x, stack, stems) for x in batches]
+        clean = clean_statistics(seen, stack, quantile)
         count = sum(len(each['low']) for each in seen)
-        if count < 2 * FOLDS:
-            raise ValueError(
-                f'clean statistics need at least {2 * FOLDS} images, got '
-                f'{count}; take more `--batches`'
-            )
-        numbers = {key: torch.cat([s[key] for s in seen]) for key in seen[0]}
-        low, high = numbers['low'].amin(0), numbers['high'].amax(0)
-        margin = 0.05 * (high - low)
-        clean = {'low': low - margin, 'high': high + margin}
-        limits = torch.zeros(len(stack), 3)
-        for index, name in enumerate(stack.names):
-            for place, kind in enumerate(CAUSES[:2]):
-                key = f'{name}.{kind}'
-                if key in numbers:
-                    clean.update(_fitted(key, numbers[key]))
-                    distances = _held_out(numbers[key])
-                    limits[index, place] = _limit(distances, quantile)
-            stuck = numbers['stuck'][:, stack.slices[name]].amax(1)
-            limits[index, 2] = stuck.quantile(quantile)
-        clean['limits'] = limits
-        clean['pairs'] = numbers['pairs'].quantile(quantile, dim=0)
         return cls(stack, stems, clean, quantile, count)
 
     @torch.no_grad()
@@ -316,43 +237,6 @@ def _look(
     return dict(zip(numbers, values.split(widths, 1)))
 
 
-def _fitted(key: str, numbers: Tensor) -> dict[str, Tensor]:
-    """Return mean, deviation and inverse covariance of (n, d)."""
-    mean, std = numbers.mean(0), numbers.std(0).clamp(min=1e-6)
-    z = ((numbers - mean) / std).double()
-    covariance = z.T @ z / (len(z) - 1)
-    covariance *= 1 - SHRINKAGE
-    covariance.diagonal().add_(SHRINKAGE)
-    found = {'mean': mean, 'std': std, 'inverse': covariance.inverse().float()}
-    return {f'{key}.{what}': value for what, value in found.items()}
-
-
-def _distance(
-    numbers: Tensor, mean: Tensor, std: Tensor, inverse: Tensor
-) -> Tensor:
-    """Return the squared distance per number, (n,); about 1 is usual."""
-    z = (numbers - mean) / std
-    return ((z @ inverse) * z).mean(1)
-
-
-def _held_out(numbers: Tensor) -> Tensor:
-    """Return distances by moments of other images, (n,)."""
-    folds = torch.arange(len(numbers)) % FOLDS
-    found = numbers.new_zeros(len(numbers))
-    for fold in range(FOLDS):
-        is_held = folds == fold
-        moments = _fitted('', numbers[~is_held]).values()
-        found[is_held] = _distance(numbers[is_held], *moments)
-    return found
-
-
-def _limit(distances: Tensor, quantile: float) -> Tensor:
-    logs = distances.clamp(min=1e-6).log()
-    z = torch.special.ndtri(torch.tensor(quantile))
-    expected = (logs.mean() + z * logs.std()).exp()
-    return torch.maximum(expected, distances.quantile(quantile))
-
-
 def _blamed(pairs: Tensor, usable: Tensor) -> Tensor:
     """Return how far each modality lies beside all others, (n, M).
 
@@ -376,23 +260,3 @@ def _blamed(pairs: Tensor, usable: Tensor) -> Tensor:
     is_first = usable & (usable.cumsum(1) == 1)
     is_pair = usable.sum(1, keepdim=True) == 2
     return found.masked_fill(is_first & is_pair | found.isinf(), 0.0)
-
-
-def _shapes(
-    stack: Stack, stems: Mapping[str, Stem]
-) -> dict[str, tuple[int, ...]]:
-    """Return the shapes of all clean numbers."""
-    m, total = len(stack), stack.num_channels
-    shapes: dict[str, tuple[int, ...]] = {
-        'low': (total,),
-        'high': (total,),
-        'limits': (m, 3),
-        'pairs': (m * (m - 1) // 2,),
-    }
-    sizes = {f'{each.name}.picture': 8 * each.channels for each in stack}
-    for name, stem in stems.items():
-        sizes[f'{name}.features'] = 2 * stem.layer.out_channels
-    for key, size in sizes.items():
-        shapes[f'{key}.mean'] = shapes[f'{key}.std'] = (size,)
-        shapes[f'{key}.inverse'] = (size, size)
-    return shapes

@@ -8,8 +8,9 @@ import torch
 from torch import Tensor
 
 from ..names import Names
-from .monitor import NOT_FINITE, SensorMonitor, Verdict
+from .monitor import SensorMonitor
 from .streams import Stream
+from .verdict import NOT_FINITE, Verdict
 
 POLICIES = Names('policy', 'a function of `present` and a `Verdict`', callable)
 """From (n, M) flags and a verdict to the flags that the network is told."""

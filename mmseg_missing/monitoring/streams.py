@@ -8,7 +8,7 @@ from dataclasses import replace
 import torch
 from torch import Tensor
 
-from .monitor import ABSENT, DEGRADED, RETURNING, Verdict
+from .verdict import ABSENT, DEGRADED, RETURNING, Verdict
 
 
 class Stream:
