@@ -24,6 +24,8 @@ from ..evaluation import (
     check_writable,
 )
 from ..evaluation.protocols import EMM, Protocol
+from ..fill import is_predicted, parse_fill
+from ..modality import Stack
 from ..startup.checks import require
 from ..startup.classes import check_classes
 from ..values import data_sets
@@ -122,11 +124,31 @@ def choose(
     present: Sequence[str] | None = None,
     fill: str | None = None,
 ) -> None:
-    """Write into a config what is scored, in place."""
+    """Write into a config what is scored, in place.
+
+    Raises:
+        ValueError: a fill that leaves unseen what the network predicts.
+    """
     known = cfg.test_cfg.get('present')
     cfg.test_cfg.present = protocol.asks(present, known)
-    if fill is not None:
-        cfg.model.fill = fill
+    if fill is None:
+        return
+    stack, before = Stack(cfg.model.stack), cfg.model.get('fill', 'zero')
+    predicted, after = (
+        {
+            name
+            for name, word in parse_fill(stack, f).items()
+            if is_predicted(word)
+        }
+        for f in (before, fill)
+    )
+    if predicted - after:
+        raise ValueError(
+            f'--fill {fill} leaves unseen what this network predicts of '
+            f'{", ".join(sorted(predicted - after))}; leave it out, or give '
+            'predicted or predicted:<fill>'
+        )
+    cfg.model.fill = fill
 
 
 def know_base(cfg: Config, base: str | Path, protocol: Protocol) -> None:

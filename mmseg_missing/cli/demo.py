@@ -24,6 +24,7 @@ from ..apis.verdict import fills
 from ..evaluation import check_writable
 from ..evaluation.measures import recovered_fraction
 from ..evaluation.render import plain_table
+from ..evaluation.traces import RATES_TEXT
 from ..startup.config_files import find_config
 from ..visualization.bar_chart import bar_chart
 from ..visualization.pictures import (
@@ -110,9 +111,9 @@ def run(folder: Path) -> None:
         base.checkpoint,
         '--adapter',
         repaired.adapter,
-        '--fill',
-        'black',
-        why='another fill',
+        '--trace',
+        RATES_TEXT,
+        why='sensors that come and go',
     )
 
 

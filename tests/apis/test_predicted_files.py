@@ -7,6 +7,7 @@ from mmseg.registry import MODELS
 from mmseg_missing.adapters import read_adapter, save_adapter
 from mmseg_missing.apis import init_model
 from mmseg_missing.apis.fold import fold_checkpoint
+from mmseg_missing.apis.score import choose
 from mmseg_missing.modality import Stack
 from mmseg_missing.models.imputers import ConvGenerator
 
@@ -168,3 +169,16 @@ def test_nothing_to_learn_with(load, files, model, words):
     with pytest.raises(ValueError, match=words) as error:
         init_model(cfg, files.base)
     assert '\n' not in str(error.value)
+
+
+def test_another_fill_does_not_hide_what_is_predicted(load):
+    cfg = load('tiny-ssf', model__fill=FILL)
+    for fill in ('black', 'zero', 'copy:rgb'):
+        with pytest.raises(ValueError, match=r'--fill .* depth, rgb; leave'):
+            choose(cfg, fill=fill)
+    assert cfg.model.fill == FILL
+    choose(cfg, fill='predicted:black')
+    assert cfg.model.fill == 'predicted:black'
+    plain = load('tiny')
+    choose(plain, fill='black')
+    assert plain.model.fill == 'black'
