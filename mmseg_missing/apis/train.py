@@ -10,6 +10,7 @@ from mmengine.runner import Runner
 from torch import nn
 from torch.utils.data import Dataset
 
+from ..datasets.absence import may_lack
 from ..engine import check_numbers, find_checkpoint, is_first_process, locked
 from ..engine.checkpoints import may_be_there, read_checkpoint
 from ..engine.network import network_of
@@ -76,6 +77,8 @@ def look_at(runner: Runner) -> None:
     base, is_adapted = base_of(runner.cfg), has_adapter(runner.cfg)
     if is_adapted:
         runner.logger.info(adapter_share(network))
+    elif may_lack(dataset):
+        network.learns_gaps = True
     # A hook and MMEngine say what is wrong with a path.
     if resumes(runner.cfg) or not (base and may_be_there(base)):
         return

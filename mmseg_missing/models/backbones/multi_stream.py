@@ -12,6 +12,7 @@ from ...context import told_to
 from ...values import first_line, flag, listed, naming, part, whole
 from ..utils.building import build_part
 from ..utils.constant_streams import ConstantStreams
+from ..utils.first_biases import evaluating
 from ..utils.first_conv import fit_first_conv, fitted_loading
 from ..utils.split import checked_channels
 from ..utils.stream_weights import checked_sources, load_stream
@@ -193,15 +194,9 @@ def _untrained(backbone: dict) -> dict:
 
 
 def level_channels(stream: nn.Module, in_channels: int) -> list[int]:
-    """Return the channels per level; the stream stays as it was.
-
-    The flag is set by hand: ``train()`` of several backbones does more.
-    """
-    modes = [(module, module.training) for module in stream.modules()]
-    for module, _ in modes:
-        module.training = False
+    """Return the channels per level; the stream stays as it was."""
     try:
-        with torch.no_grad():
+        with torch.no_grad(), evaluating(stream):
             levels = levels_of(stream(torch.zeros(1, in_channels, 64, 64)))
     except Exception as error:
         raise ValueError(
@@ -209,6 +204,4 @@ def level_channels(stream: nn.Module, in_channels: int) -> list[int]:
             f'channels, a 64x64 image gives "{first_line(error)}"; choose '
             'another `backbone.backbone`'
         ) from error
-    for module, training in modes:
-        module.training = training
     return [level.shape[1] for level in levels]
