@@ -77,22 +77,26 @@ class FillGenerator(nn.Module):
             flags[m] for flags in keys(present) for m in targets
         )
 
-    def forward(self, filled: Tensor, present: Tensor) -> Tensor:
+    def forward(
+        self, filled: Tensor, present: Tensor, visible: Tensor | None = None
+    ) -> Tensor:
         """Return inputs whose absent modalities are predicted.
 
         Args:
             filled: (n, sum C, h, w), normalised, with the usual fill.
             present: (n, M) bool.
+            visible: (n, M, h, w) bool, what of that may be read; the rest is
+                predicted as well. Default: all.
 
         Returns:
             (n, sum C, h, w), a new tensor.
         """
+        there = self.measured(filled, present)
+        if visible is not None:
+            there = there & visible
         present = present.to(filled.device)[:, :, None, None]
-        there = present
-        if self.holes:
-            there = present & ~self._holes_of(filled)  # (n, M, h, w)
         seen = torch.where(
-            self._by_channel(there), filled, filled.new_zeros(())
+            self.by_channel(there), filled, filled.new_zeros(())
         )
         planes = there.to(filled.dtype).expand(-1, -1, *filled.shape[2:])
         raw = self.predict(seen, planes).contiguous()
@@ -105,8 +109,16 @@ class FillGenerator(nn.Module):
         step = self.scale * raw.to(filled.dtype).tanh()
         others = [name not in self.targets for name in self.stack.names]
         others = torch.tensor(others, device=filled.device)[:, None, None]
-        keep = self._by_channel(there | (others & ~present))
+        keep = self.by_channel(there | (others & ~present))
         return torch.where(keep, filled, filled + step)
+
+    def measured(self, filled: Tensor, present: Tensor) -> Tensor:
+        """Return who is there, but for holes: (n, M, h, w) or (n, M, 1, 1).
+
+        Args: see :meth:`forward`.
+        """
+        there = present.to(filled.device)[:, :, None, None]
+        return there & ~self._holes_of(filled) if self.holes else there
 
     def _holes_of(self, filled: Tensor) -> Tensor:
         """Return where each modality has a hole, (n, M, h, w) bool."""
@@ -115,7 +127,7 @@ class FillGenerator(nn.Module):
         parts = same.split(self.channels, dim=1)
         return torch.cat([part.all(1, keepdim=True) for part in parts], 1)
 
-    def _by_channel(self, there: Tensor) -> Tensor:
+    def by_channel(self, there: Tensor) -> Tensor:
         """Return (n, sum C, ...) from (n, M, ...)."""
         repeats = torch.tensor(self.channels, device=there.device)
         return there.repeat_interleave(
@@ -152,7 +164,19 @@ def start_at_zero(conv: nn.Conv2d) -> nn.Conv2d:
     nn.init.zeros_(conv.weight)
     if conv.bias is not None:
         nn.init.zeros_(conv.bias)
+    conv.starts_at_zero = True
     return conv
+
+
+def start_anywhere(generator: FillGenerator) -> FillGenerator:
+    """Return a generator that predicts before it learnt, as others start.
+
+    For a network that learns with it, which is no base to start at.
+    """
+    for layer in generator.modules():
+        if getattr(layer, 'starts_at_zero', False):
+            layer.reset_parameters()
+    return generator
 
 
 @MODELS.register_module()
