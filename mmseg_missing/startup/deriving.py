@@ -94,7 +94,7 @@ def derive(
     cfg.model.adapter = {'type': 'ScaleShift', **adapter}
     cfg.model.sampler = 'round_robin'
     cfg.model.teacher = [{'type': 'LogitKL'}] if teacher else None
-    _forget_pretrained(cfg.model)
+    forget_pretrained(cfg.model)
     if fill is not None:
         cfg.model.fill = fill
     optimizer = {'type': 'AdamW', **small.optim_wrapper.optimizer}
@@ -145,7 +145,7 @@ def _set_length(cfg: Config, epochs: int | None) -> None:
         scheduler.pop('convert_to_iter_based', None)
 
 
-def _forget_pretrained(node: Any) -> None:
+def forget_pretrained(node: Any) -> None:
     """Leave out weights that the base replaces, in place."""
     if isinstance(node, MutableMapping):
         for key in ('init_cfg', 'pretrained', 'streams_from'):
@@ -154,10 +154,10 @@ def _forget_pretrained(node: Any) -> None:
             if key == 'init_cfg' and _is_pretrained(node.get(key)):
                 node[key] = None
         for value in node.values():
-            _forget_pretrained(value)
+            forget_pretrained(value)
     elif isinstance(node, (list, tuple)):
         for value in node:
-            _forget_pretrained(value)
+            forget_pretrained(value)
 
 
 def _is_pretrained(init: Any) -> bool:

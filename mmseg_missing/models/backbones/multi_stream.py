@@ -1,18 +1,18 @@
 """One stream of any MMSegmentation backbone per modality, then fusion."""
 
 import copy
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 
 import torch
 from mmengine.model import BaseModule, ModuleList, PretrainedInit
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
-from ...context import telling, told_to
+from ...context import told_to
 from ...values import first_line, flag, listed, naming, part, whole
 from ..utils.building import build_part
 from ..utils.constant_streams import ConstantStreams
+from ..utils.first_biases import evaluating
 from ..utils.first_conv import fit_first_conv, fitted_loading
 from ..utils.split import checked_channels
 from ..utils.stream_levels import show_stream
@@ -107,21 +107,6 @@ class MultiStreamBackbone(BaseModule):
             self.streams.eval()
         return self
 
-    @contextmanager
-    def told(self, present: Tensor) -> Iterator[None]:
-        """Tell what each sample of the coming forward has.
-
-        In training a stream then learns nothing from what stands in for its
-        modality. Of a constant image there is nothing to learn; and one of
-        zeros stays zero in a new network, where each layer norm multiplies
-        the gradient by a thousand.
-
-        Args:
-            present: (n, M) bool, in stack order.
-        """
-        with telling({(self, 'present'): present}):
-            yield
-
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         """Return the fused levels.
 
@@ -137,10 +122,6 @@ class MultiStreamBackbone(BaseModule):
             streams = [self._stream(m, x) for m, x in enumerate(images)]
         else:
             streams = impute(lambda m: self._stream(m, images[m]))
-        present = told_to((self, 'present')) if self.training else None
-        if present is not None and not present.all():
-            there = present.to(x.device).T[:, :, None, None, None]
-            streams = list(map(_stopped, streams, there))
         for m, stream in enumerate(streams):
             show_stream(m, range(len(x)), stream)
         levels = zip(*streams, strict=True)
@@ -165,11 +146,6 @@ class MultiStreamBackbone(BaseModule):
         images = split_images(x, self.in_channels)
         chosen = range(len(images)) if streams is None else streams
         return [self._stream(m, images[m]) for m in chosen]
-
-
-def _stopped(levels: Sequence[Tensor], there: Tensor) -> list[Tensor]:
-    """Return levels that only samples which are there send gradients to."""
-    return [torch.where(there, x, x.detach()) for x in levels]
 
 
 def split_images(x: Tensor, in_channels: list[int]) -> tuple[Tensor, ...]:
@@ -223,15 +199,9 @@ def _untrained(backbone: dict) -> dict:
 
 
 def level_channels(stream: nn.Module, in_channels: int) -> list[int]:
-    """Return the channels per level; the stream stays as it was.
-
-    The flag is set by hand: ``train()`` of several backbones does more.
-    """
-    modes = [(module, module.training) for module in stream.modules()]
-    for module, _ in modes:
-        module.training = False
+    """Return the channels per level; the stream stays as it was."""
     try:
-        with torch.no_grad():
+        with torch.no_grad(), evaluating(stream):
             levels = levels_of(stream(torch.zeros(1, in_channels, 64, 64)))
     except Exception as error:
         raise ValueError(
@@ -239,6 +209,4 @@ def level_channels(stream: nn.Module, in_channels: int) -> list[int]:
             f'channels, a 64x64 image gives "{first_line(error)}"; choose '
             'another `backbone.backbone`'
         ) from error
-    for module, training in modes:
-        module.training = training
     return [level.shape[1] for level in levels]

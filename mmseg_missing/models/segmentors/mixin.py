@@ -16,12 +16,13 @@ from ...fill import fill_absent, parse_fill, usual
 from ...modality import Modality, Stack
 from ...present import keys, of_samples
 from ...recomputing import recompute_flagged
-from ...sampling import Sampler, build_sampler
+from ...sampling import FullSampler, Sampler, build_sampler
 from ...values import naming
 from ..adapting import attach_from_config, thaw_parts
 from ..imputers import FeatureImputer, FillGenerator
 from ..losses import Output, hearing_samples, mend_cross_entropy
 from ..utils.constant_streams import ConstantStreams
+from ..utils.first_biases import give_first_biases
 from ..utils.side_losses import collecting_losses
 from .completing import build_completion, completion_losses
 from .head_checks import check_heads
@@ -108,6 +109,8 @@ class MissingModalityMixin:
     Attributes:
         drawn: (n, M) bool, what the samples of the last training step
             showed; None before the first.
+        learns_gaps: Whether training without adapters shows samples that
+            lack something; set it before ``init_weights``.
         steps: Counts the training steps, and what they showed on all ranks.
 
     Raises:
@@ -178,6 +181,17 @@ class MissingModalityMixin:
         self.sampler = self._build_sampler(sampler)
         self.steps = StepCounter(stack)
         self.drawn: Tensor | None = None
+        # Whether training shows samples that lack something to a network
+        # that learns as a whole; training data may, too.
+        self.learns_gaps = not (
+            self._banks or isinstance(self.sampler, FullSampler)
+        )
+
+    def init_weights(self) -> None:
+        """Initialise as mmengine does, so that zeros may stand in."""
+        super().init_weights()
+        if self.learns_gaps and not self._listeners:
+            give_first_biases(self.backbone, self.stack.num_channels)
 
     def _fold(self, folded: Mapping[str, Any]) -> None:
         """Become the plain network of a folded checkpoint."""
