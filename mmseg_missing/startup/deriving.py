@@ -26,12 +26,18 @@ def check_repairable(cfg: Config) -> Stack:
     """Return the stack of a network that adapters can repair.
 
     Raises:
-        ValueError: it has adapters, or one sensor only.
+        ValueError: it has adapters or a completion, or one sensor only.
     """
     if has_adapter(cfg):
         raise ValueError(
             f'{cfg.filename!r} has adapters already; give the config of '
             'their base, or train them: mmseg-missing train CONFIG --base FILE'
+        )
+    if cfg.model.get('completion') is not None:
+        raise ValueError(
+            f'{cfg.filename!r} completes what is missing with the whole '
+            'network, which adapters would freeze; give the config of a '
+            'network without `model.completion`'
         )
     stack = Stack(require(cfg, 'model.stack'))
     if len(stack.sensors) < 2:
