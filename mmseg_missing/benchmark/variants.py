@@ -131,7 +131,14 @@ def without_adapter(model: Mapping[str, Any]) -> dict[str, Any]:
     model = {**model, 'sampler': 'full'}
     model.update(
         dict.fromkeys(
-            ('adapter', 'generator', 'imputer', 'teacher', 'trainable')
+            (
+                'adapter',
+                'degrade',
+                'generator',
+                'imputer',
+                'teacher',
+                'trainable',
+            )
         )
     )
     fill = model.get('fill', 'zero')

@@ -14,7 +14,7 @@ from ...adapters import adapted, add_biases, drop_norms
 from ...context import telling
 from ...fill import fill_absent, parse_fill, usual
 from ...modality import Modality, Stack
-from ...present import keys, of_samples
+from ...present import degraded_of, keys, of_samples
 from ...recomputing import recompute_flagged
 from ...sampling import Sampler, build_sampler
 from ...values import naming
@@ -23,6 +23,7 @@ from ..imputers import FeatureImputer, FillGenerator
 from ..losses import Output, hearing_samples, mend_cross_entropy
 from ..utils.constant_streams import ConstantStreams
 from ..utils.side_losses import collecting_losses
+from .degrading import build_degrading
 from .head_checks import check_heads
 from .predicting import (
     FEATURES,
@@ -79,7 +80,11 @@ class MissingModalityMixin:
             ``predicted:<fill>``: ``linear``, ``conv`` (default), ``unet``, or
             a dict such as ``dict(type='ConvGenerator', hidden=16)``. With
             ``holes=dict(depth=0.0)`` it completes what is there in part
-            too. Needs ``adapter``.
+            too, with ``recovers=True`` it repairs what is degraded. Needs
+            ``adapter``.
+        degrade: ``dict(rate=0.5, faults=[...], severities=[...])``: let a
+            sensor of some training samples suffer a fault, and say so; see
+            :class:`~mmseg_missing.models.segmentors.degrading.Degrading`.
         imputer: ``dict(type='FeatureImputer', rank=8, loss=None)``: predict
             the features of absent streams, which then do not run; see
             :class:`~mmseg_missing.models.imputers.FeatureImputer`. Needs
@@ -116,6 +121,7 @@ class MissingModalityMixin:
         fill: str | Mapping[str, Any] = 'zero',
         adapter: Mapping[str, Any] | Sequence[Mapping] | None = None,
         generator: str | Mapping[str, Any] | None = None,
+        degrade: Mapping[str, Any] | None = None,
         imputer: Mapping[str, Any] | None = None,
         folded: Mapping[str, Any] | None = None,
         trainable: Sequence[str] | None = None,
@@ -158,6 +164,7 @@ class MissingModalityMixin:
         self._learn_fill()
         add_generator(self, self._banks, generator)
         add_imputer(self, self._banks, imputer)
+        self.degrading = build_degrading(self, degrade)
         self.teacher = build_teacher(self, teacher)
         self.sampler = self._build_sampler(sampler)
         self.steps = StepCounter(stack)
@@ -212,6 +219,14 @@ class MissingModalityMixin:
         """What predicts inputs of absent modalities, if anything does."""
         return find_predictor(self, self._banks, INPUT)
 
+    @property
+    def recovers(self) -> bool:
+        """Whether it can make something of a sensor that is degraded."""
+        generator = self.generator
+        return (generator is not None and generator.recovers) or any(
+            bank.rows.sees_degraded for bank in self._banks
+        )
+
     def _learn_fill(self) -> None:
         """Let the bank learn the vectors of ``learned`` fills."""
         fills = self.fill.items()
@@ -253,10 +268,15 @@ class MissingModalityMixin:
         is_step = torch.is_grad_enabled()
         step = self.steps.next() if is_step else self.steps.now
         present = self.sampler.draw(there, step, get_rank())
+        spoilt, degraded = inputs, degraded_of(metas, present, self.stack)
+        if self.degrading is not None:
+            spoilt, present, degraded = self.degrading(
+                inputs, there, present, step, get_rank()
+            )
         teacher = self._ask_teacher(inputs, there, metas)
         with (
             comparing(self, self._banks, inputs, there, present),
-            self._seeing(inputs, present, metas) as filled,
+            self._seeing(spoilt, present, metas, degraded) as filled,
             collecting_losses() as side_losses,
             hearing_samples(self.sampler.listens) as heard,
         ):
@@ -288,20 +308,23 @@ class MissingModalityMixin:
         """Return what the bare base makes of all that is present."""
         if not self.teacher:
             return None
-        with self._seeing(inputs, present, metas, bare=True) as filled:
+        with self._seeing(inputs, present, metas, None, True) as filled:
             return run(self, filled)
 
     def encode_decode(self, inputs: Tensor, batch_img_metas: list) -> Tensor:
         """Return logits (n, classes, h, w) of whole images or crops."""
-        present = self._present(batch_img_metas, len(inputs))
-        with self._seeing(inputs, present, batch_img_metas) as filled:
+        metas = batch_img_metas
+        present = self._present(metas, len(inputs))
+        degraded = degraded_of(metas, present, self.stack)
+        with self._seeing(inputs, present, metas, degraded) as filled:
             return super().encode_decode(filled, batch_img_metas)
 
     def _forward(self, inputs: Tensor, data_samples: list | None = None):
         """Return the head's raw output."""
         metas = [s.metainfo for s in data_samples] if data_samples else []
         present = self._present(metas, len(inputs))
-        with self._seeing(inputs, present, metas) as filled:
+        degraded = degraded_of(metas, present, self.stack)
+        with self._seeing(inputs, present, metas, degraded) as filled:
             return super()._forward(filled, data_samples)
 
     def _present(self, metas: Sequence[Mapping], n: int) -> Tensor:
@@ -342,6 +365,7 @@ class MissingModalityMixin:
         inputs: Tensor,
         present: Tensor,
         metas: Sequence[Mapping],
+        degraded: Tensor | None = None,
         bare: bool = False,
     ) -> Iterator[Tensor]:
         """Give the filled inputs for one block, the adapters being told.
@@ -350,6 +374,8 @@ class MissingModalityMixin:
             inputs: (n, sum C, h, w).
             present: (n, M) bool on the CPU.
             metas: Of the samples; they give noise its seeds.
+            degraded: (n, M) bool on the CPU, what of that is degraded; None:
+                nothing is.
             bare: Run the base alone, with no more than it was trained for:
                 adapters bypassed, zero for a fill that they learn.
         """
@@ -361,20 +387,25 @@ class MissingModalityMixin:
         )
         is_whole = bare or all(map(all, keys(present)))
         generator = None if bare else self.generator
-        if generator is not None and generator.has_work(present):
-            filled = generator(filled, present)
+        ill = (
+            degraded if generator is not None and generator.recovers else None
+        )
+        if generator is not None and generator.has_work(present, ill):
+            filled = generator(filled, present, ill)
         with ExitStack() as blocks:
             for part in self._listeners:
                 blocks.enter_context(part.told(present))
             for bank in self._banks:
                 blocks.enter_context(
-                    bank.bypassed() if bare else bank.told(present)
+                    bank.bypassed() if bare else bank.told(present, degraded)
                 )
             imputer = None if is_whole else self.imputer
             if imputer is not None and imputer.is_fitted:
                 told = Imputing(imputer, present)
                 blocks.enter_context(telling({self.backbone: told}))
-            for streams in () if bare or self.training else self._constant:
+            # What is kept is known by what is present alone.
+            is_new = bare or self.training or degraded is not None
+            for streams in () if is_new else self._constant:
                 blocks.enter_context(
                     streams.reusing(present, self.fill, self._banks)
                 )
