@@ -263,12 +263,18 @@ class AdapterBank(nn.Module):
             yield
 
     @contextmanager
-    def told(self, present: Tensor | Iterable[Flags]) -> Iterator[None]:
+    def told(
+        self,
+        present: Tensor | Iterable[Flags],
+        degraded: Tensor | None = None,
+    ) -> Iterator[None]:
         """Tell the sites what each sample of the coming forward has.
 
         Args:
             present: (n, M) flags in stack order, as a bool tensor or as
                 lists.
+            degraded: (n, M) bool, what of it is degraded, for rows that see
+                it; None: nothing.
 
         Nothing of it outlives the block, or is seen by another thread.
 
@@ -278,6 +284,12 @@ class AdapterBank(nn.Module):
         samples = checked_keys(present, self.stack)
         if not (self.training or is_compiling()):
             self._warn_untrained(samples)
+        if degraded is not None and self.rows.sees_degraded:
+            pairs = zip(samples, degraded.tolist(), strict=True)
+            samples = [
+                (*has, *(p and ill for p, ill in zip(has, is_ill)))
+                for has, is_ill in pairs
+            ]
         numbers = self._numbers(samples).split(self.widths, dim=1)
         with telling({self: self._call._replace(numbers=numbers)}):
             yield

@@ -133,7 +133,14 @@ def without_adapter(model: Mapping[str, Any]) -> dict[str, Any]:
         return model  # it never had any, and its fill is a part of it
     model.update(
         dict.fromkeys(
-            ('adapter', 'generator', 'imputer', 'teacher', 'trainable')
+            (
+                'adapter',
+                'degrade',
+                'generator',
+                'imputer',
+                'teacher',
+                'trainable',
+            )
         )
     )
     fill = model.get('fill', 'zero')

@@ -24,10 +24,15 @@ class Rows(nn.Module):
         combinations: Names of the combinations to learn; default: all that
             miss something and split no sensor.
 
+    Attributes:
+        sees_degraded: Whether keys may have M more flags: what is degraded.
+
     Raises:
         TypeError: ``combinations`` is no list of names.
         ValueError: an unknown combination, one twice, or the full one.
     """
+
+    sees_degraded = False
 
     def __init__(
         self,

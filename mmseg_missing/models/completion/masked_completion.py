@@ -113,7 +113,7 @@ class MaskedCompletion(nn.Module):
         shown = shown.to(known.device)[:, :, None, None]
         visible = shown & ~self._patches(shown, known.shape[2:])
         start = torch.where(split(shown & ~visible), 0.0, filled)
-        found = self.generator(start, there, visible)
+        found = self.generator(start, there, visible=visible)
         hidden = self.generator.measured(known, there) & ~visible
         hidden = split(hidden)
         error = torch.where(hidden, found.float() - known.float(), 0.0)

@@ -79,7 +79,7 @@ def add_generator(
     if not is_asked or find_predictor(segmentor, banks, INPUT) is not None:
         return
     generator = build_generator(segmentor, config)
-    if not targets and not generator.holes:
+    if not (targets or generator.holes or generator.recovers):
         raise ValueError(
             "`model.generator` predicts modalities whose fill is 'predicted'; "
             "set `model.fill='predicted'`, or leave it out"
@@ -92,7 +92,7 @@ def add_generator(
         )
     sizes = {
         key: getattr(generator, key)
-        for key in ('scale', 'hidden', 'widths', 'holes')
+        for key in ('scale', 'hidden', 'widths', 'holes', 'recovers')
         if getattr(generator, key, None)
     }
     stated = {'type': type(generator).__name__, **sizes}
