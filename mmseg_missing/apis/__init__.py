@@ -5,8 +5,15 @@ from mmseg_missing.compat import require_stack
 require_stack()
 
 from ..datasets.transforms.reading import read_array  # noqa: E402
-from .inferencer import Inferencer  # noqa: E402
+from .inferencer import Inferencer, MultiModalInferencer  # noqa: E402
 from .model import init_model  # noqa: E402
 from .repair import Repaired, repair  # noqa: E402
 
-__all__ = ['Inferencer', 'Repaired', 'init_model', 'read_array', 'repair']
+__all__ = [
+    'Inferencer',
+    'MultiModalInferencer',
+    'Repaired',
+    'init_model',
+    'read_array',
+    'repair',
+]

@@ -33,7 +33,7 @@ from ..startup.classes import check_classes
 from ..startup.looking import held_out, mean_ious
 from ..startup.sentences import naming_section
 from ..values import data_sets
-from .inferencer import one_dataset
+from .arrays import one_dataset
 from .model import configure, init_model
 
 # Keys of the config.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,11 +16,12 @@ from ..datasets.transforms.file_format import cut_columns, load_modality
 from ..datasets.transforms.reading import read_array
 from ..modality import Modality, Stack
 from ..startup.checks import require
-from .inferencer import one_dataset
+from .arrays import one_dataset
+from .videos import VideoFrame
 
 
 class FrameReader:
-    """Read one file per modality into a frame for the ``Inferencer``.
+    """Read one file per modality into a frame for an inferencer.
 
     How files are stored is what the test data set says. Where its files are
     not at hand, that is what ``formats`` of the config says; a modality of
@@ -40,28 +41,50 @@ class FrameReader:
         self.names = tuple(modality_names(given))
         self._formats, self._columns = _formats(cfg, dataset)
 
-    def __call__(self, files: Mapping[str, Path]) -> dict[str, np.ndarray]:
+    def __call__(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Return an array per modality.
 
         Args:
-            files: By modality; what is left out is absent.
+            given: By modality a path, or a :class:`VideoFrame`; arrays stay
+                as they are. What is left out or None is absent.
 
         Raises:
             FileNotFoundError: no such file.
             ValueError: a file that is not stored as the data set says.
         """
-        return {name: self._read(name, path) for name, path in files.items()}
+        return {
+            name: self._loaded(name, value)
+            for name, value in given.items()
+            if value is not None
+        }
 
-    def _read(self, name: str, path: Path) -> np.ndarray:
-        form = dict(self._formats.get(name) or {})
+    def _loaded(self, name: str, value: Any) -> Any:
+        if isinstance(value, VideoFrame):
+            channels = self._modality(name).channels
+            return self._read(name, value, lambda _: value.read(channels))
+        if isinstance(value, (str, Path)):
+            return self._read(name, value, read_array)
+        return value
+
+    def _read(self, name: str, place: Any, read: Callable) -> np.ndarray:
+        modality, form = self._modality(name), self._form(name)
         if not form:
-            return cut_columns(read_array(path), self._columns, str(path))
-        known = name in self._stack.names
-        modality = self._stack[name] if known else Modality(name, channels=1)
+            return cut_columns(read(place), self._columns, str(place))
         if form.pop('encode', None):  # the Inferencer does it, holes too
             form.pop('nodata', None)
             modality = Modality(name, channels=1)
-        return load_modality([str(path)], modality, form, self._columns)
+        say_none = {} if read is read_array else {'declared': lambda _: None}
+        return load_modality(
+            [str(place)], modality, form, self._columns, read, **say_none
+        )
+
+    def _modality(self, name: str) -> Modality:
+        if name in self._stack.names:
+            return self._stack[name]
+        return Modality(name, channels=1)
+
+    def _form(self, name: str) -> dict[str, Any]:
+        return dict(self._formats.get(name) or {})
 
 
 def _formats(cfg: Config, dataset: Mapping[str, Any]) -> tuple[Any, Any]:

@@ -1,49 +1,90 @@
-"""One frame in, one mask out."""
+"""Frames in, masks out, whatever sensors are missing."""
 
 from __future__ import annotations
 
-import difflib
 import logging
 import warnings
-from collections.abc import Iterator, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from mmengine.config import Config
-from mmengine.dataset import Compose
+from mmengine.dataset import Compose, pseudo_collate
+from mmengine.infer import BaseInferencer
 from mmengine.logging import print_log
+from mmengine.structures import BaseDataElement
+from torch import nn
 
-from ..datasets.depth import DepthEncoder
-from ..datasets.options import modality_names
+from ..datasets.classes import voc_palette
 from ..datasets.pipeline import complete_pipeline
-from ..datasets.transforms.encoding import find_encoder
-from ..datasets.transforms.file_format import is_nodata, nodata_in_unit
 from ..evaluation.batches import restrict
-from ..modality import Modality, Stack
+from ..modality import Modality
 from ..monitoring import Stream
-from ..present import of_samples
+from ..present import flags_of, keys, of_samples
 from ..startup.checks import require
-from ..values import data_sets
-from .model import AdapterFiles, init_model, watch_of
+from ..startup.sentences import last_line
+from .arrays import check_keys, far_outside, inputs_of, one_dataset
+from .folded_networks import MOST, FoldedNetworks, predict
+from .frames import FrameReader
+from .inputs import Frame, frames_of
+from .model import AdapterFiles, init_model, load_config, watch_of
+from .rig import Rig
+from .saving import overlay_of, save
 
 LOADERS = ('LoadModalities', 'LoadLabel')
-# A frame's mean lies this many std from the mean of training: another unit.
-FAR = 5.0
-# RGB from 0 to 1 does not: it is 2.1 std away, but flat beside a std of 58.
-FLAT, OFF = 0.1, 1.5
-# Every fourth row and column tell as much, in a few per cent of the time.
-STEP = 4
+# What a user's frame may raise; the next one is not concerned.
+MISTAKES = (ValueError, TypeError, OSError)
 
 
-class Inferencer:
+@dataclass(frozen=True)
+class Result:
+    """What became of one frame.
+
+    Args:
+        name: Of the frame.
+        mask: (H, W) uint8, class indices; None: it failed.
+        present: By modality, whether the network used it.
+        frame: The arrays that were given.
+        unrepaired: (H, W) uint8, what the bare base makes of the same
+            sensors, where it was asked for and there are adapters.
+        sample: As MMSegmentation has it, without logits.
+        failure: Why there is no mask.
+    """
+
+    name: str
+    mask: np.ndarray | None = None
+    present: Mapping[str, bool] | None = None
+    frame: Mapping[str, np.ndarray] | None = None
+    unrepaired: np.ndarray | None = None
+    sample: BaseDataElement | None = None
+    failure: Exception | None = None
+
+    @property
+    def error(self) -> str:
+        """The failure in one sentence; empty where there is none."""
+        return last_line(self.failure) if self.failure else ''
+
+    @property
+    def combination(self) -> str:
+        """What the network used, such as ``rgb+depth``."""
+        return '+'.join(n for n, used in (self.present or {}).items() if used)
+
+
+class MultiModalInferencer(BaseInferencer):
     """Segment frames whose sensors may be missing.
 
-    Frames are arrays. :func:`mmseg_missing.apis.read_array` reads a file as
-    the data sets do: RGB in this order, no turning by an orientation tag, no
-    scaling.
+    Inputs are a dict by modality of arrays, files, folders or videos, a
+    folder with one folder per modality, a manifest, or a list of these.
+    Files are decoded as the data set of the config does. Arrays have the
+    unit of the data set (RGB 0..255 in RGB order, depth in metres); of
+    others a warning says so. What is left out or None is absent. Combinations
+    that are asked for again and again are folded into plain networks.
+    Several threads may share one.
 
     Args: those of :func:`mmseg_missing.apis.init_model`, and
         policy: What becomes of sensors that are ill: ``trust`` (they are
@@ -51,7 +92,12 @@ class Inferencer:
             repaired, by networks that learnt it).
         monitor: Adapter file with the clean statistics by which they are
             judged (``mmseg-missing fit --by monitor``); default: `adapter`.
+        folds: How many folded networks are kept; 0: none.
+        show_progress: Whether a call shows a progress bar.
     """
+
+    visualize_kwargs = {'return_vis'}
+    postprocess_kwargs = {'out_dir', 'panel'}
 
     def __init__(
         self,
@@ -62,31 +108,274 @@ class Inferencer:
         trust: bool = False,
         policy: str = 'trust',
         monitor: AdapterFiles = None,
+        folds: int = MOST,
+        show_progress: bool = False,
     ) -> None:
-        self.model = init_model(config, checkpoint, adapter, device, trust)
+        is_read = isinstance(config, Config)
+        cfg = config if is_read else load_config(config)
+        self._adapter, self._trust = adapter, trust
+        self._warned: set[str] = set()
+        super().__init__(cfg, checkpoint, device, 'mmseg', show_progress)
+        self.cfg = self.model.cfg
         self.watch = watch_of(self.model, monitor or adapter, policy)
-        dataset = one_dataset(require(self.model.cfg, 'test_dataloader'))
+        self.folded = FoldedNetworks(self.model, folds)
+
+    def _init_model(self, cfg: Any, weights: Any, device: str) -> nn.Module:
+        return init_model(cfg, weights, self._adapter, device, self._trust)
+
+    def _init_pipeline(self, cfg: Config) -> Compose:
+        cfg = self.model.cfg
+        dataset = one_dataset(require(cfg, 'test_dataloader'))
         modalities = dataset.get('modalities') or list(self.model.stack.names)
+        formats = dataset.get('formats') or {}
+        self._inputs = {
+            given.modality.name: given
+            for given in inputs_of(modalities, formats, self.model.stack)
+        }
         steps = [
             step
             for step in require(dataset, 'pipeline')
             if not str(step['type']).endswith(LOADERS)
         ]
-        self._pipeline = Compose(complete_pipeline(steps, modalities))
-        formats = dataset.get('formats') or {}
-        self._inputs = {
-            given.modality.name: given
-            for given in _inputs(modalities, formats, self.model.stack)
+        return Compose(complete_pipeline(steps, modalities))
+
+    def _init_collate(self, cfg: Config) -> Any:
+        return pseudo_collate
+
+    def _init_visualizer(self, cfg: Config) -> None:
+        return None  # pictures are drawn from plain data
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The modalities that a frame may have."""
+        return tuple(self._inputs)
+
+    @property
+    def palette(self) -> Sequence[Sequence[int]]:
+        """The colours of training, or others where it had none."""
+        meta = self.model.dataset_meta or {}
+        return meta.get('palette') or voc_palette(self.model.num_classes)
+
+    @cached_property
+    def _reader(self) -> FrameReader:
+        return FrameReader(self.cfg)
+
+    def __call__(
+        self,
+        inputs: Any,
+        return_datasamples: bool = False,
+        batch_size: int = 1,
+        return_vis: bool = False,
+        out_dir: str | Path = '',
+        panel: bool = False,
+    ) -> dict[str, Any]:
+        """Segment all frames and keep what came out.
+
+        Args:
+            inputs: See the class.
+            return_datasamples: Give data samples in place of arrays.
+            batch_size: Frames that are read before they run. Those of one
+                size and combination run together.
+            return_vis: Give overlays, too.
+            out_dir: Write masks and overlays to this folder, by name.
+            panel: Write a panel per frame there, too: inputs, what the
+                network did not use crossed out, prediction, and what the
+                bare base would have made of it.
+
+        Returns:
+            A dict of ``names``, ``predictions`` ((H, W) uint8 each) and,
+            where asked for, ``visualization`` ((H, W, 3) uint8 RGB), lists
+            in the order of the inputs without those that failed;
+            ``failed`` has a sentence for each of these, by name.
+
+        Raises:
+            TypeError, ValueError, OSError: inputs that are none, or a single
+                frame that cannot be used.
+        """
+        frames = frames_of(inputs, self.names)
+        results, failed = [], {}
+        for result in self._progress(frames, batch_size, panel):
+            if result.failure is None:
+                if out_dir:
+                    path = Path(out_dir) / f'{result.name}.png'
+                    save(path, result, self.palette, panel)
+                results.append(result)
+            elif len(frames) == 1 and isinstance(inputs, Mapping):
+                raise result.failure
+            else:
+                failed[result.name] = result.error
+        pictures = self.visualize(frames, results, return_vis)
+        return {
+            **self.postprocess(results, pictures, return_datasamples),
+            'failed': failed,
         }
-        self._warned: set[str] = set()
+
+    def _progress(
+        self, frames: Sequence[Frame], batch_size: int, unrepaired: bool
+    ) -> Iterable[Result]:
+        results = self.results(frames, batch_size, unrepaired)
+        if not self.show_progress:
+            return results
+        from rich.progress import track
+
+        return track(results, 'frames', len(frames))
+
+    def visualize(
+        self, inputs: Any, preds: Sequence[Result], return_vis: bool = False
+    ) -> list[np.ndarray]:
+        """Return an overlay for each result, where they are asked for."""
+        if not return_vis:
+            return []
+        return [overlay_of(result, self.palette) for result in preds]
+
+    def postprocess(
+        self,
+        preds: Sequence[Result],
+        visualization: Sequence[np.ndarray],
+        return_datasamples: bool = False,
+    ) -> dict[str, Any]:
+        """Return a dict of results that did not fail."""
+        found = {
+            'names': [result.name for result in preds],
+            'predictions': [
+                result.sample if return_datasamples else result.mask
+                for result in preds
+            ],
+        }
+        if visualization:
+            found['visualization'] = list(visualization)
+        return found
+
+    def results(
+        self, inputs: Any, batch_size: int = 1, unrepaired: bool = False
+    ) -> Iterator[Result]:
+        """Yield one result after the other, in order; nothing is kept.
+
+        Args:
+            inputs: See the class, or a list of frames.
+            batch_size: See the call.
+            unrepaired: Ask the bare base as well, where there are adapters.
+        """
+        if not (isinstance(inputs, list) and _are_frames(inputs)):
+            inputs = frames_of(inputs, self.names)
+        for start in range(0, len(inputs), batch_size):
+            yield from self._run(
+                inputs[start : start + batch_size], unrepaired
+            )
 
     @torch.no_grad()
-    def __call__(
+    def _run(
+        self, frames: Sequence[Frame], unrepaired: bool
+    ) -> list[Result]:
+        """Return the results of some frames, in their order."""
+        results: dict[int, Result] = {}
+        groups: dict[tuple, list] = defaultdict(list)
+        for index, frame in enumerate(frames):
+            try:
+                arrays = self._reader(frame.given)
+                sample = self.pipeline(self._results(arrays))
+            except MISTAKES as error:
+                results[index] = Result(frame.name, failure=error)
+                continue
+            size = tuple(sample['inputs'].shape)
+            groups[size].append((index, frame.name, arrays, sample))
+        for group in groups.values():
+            results.update(self._of_group(group, unrepaired))
+        return [results[index] for index in range(len(frames))]
+
+    def _of_group(
+        self, group: Sequence[tuple], unrepaired: bool
+    ) -> dict[int, Result]:
+        """Return results by index; what fails together is tried apart."""
+        try:
+            samples = self.forward([each[-1] for each in group])
+            bare = [None] * len(group)
+            if unrepaired and self.model._banks:
+                with self.model.unrepaired():
+                    bare = self.forward([each[-1] for each in group], bare=True)
+        except MISTAKES as error:
+            if len(group) == 1:
+                [(index, name, *_)] = group
+                return {index: Result(name, failure=error)}
+            return {
+                index: result
+                for each in group
+                for index, result in self._of_group(
+                    [each], unrepaired
+                ).items()
+            }
+        return {
+            index: self._result(name, arrays, sample, base)
+            for (index, name, arrays, _), sample, base in zip(
+                group, samples, bare, strict=True
+            )
+        }
+
+    def _result(
+        self, name: str, arrays: Mapping, sample: Any, base: Any
+    ) -> Result:
+        return Result(
+            name,
+            mask_of(sample),
+            self._present(sample),
+            {n: _with_channels(a) for n, a in arrays.items()},
+            None if base is None else mask_of(base),
+            sample,
+        )
+
+    def _present(self, sample: Any) -> dict[str, bool]:
+        flags = flags_of(sample.metainfo['present'], self.model.stack.names)
+        return dict(zip(self.model.stack.names, flags, strict=True))
+
+    @torch.no_grad()
+    def forward(
+        self,
+        inputs: Sequence[Mapping[str, Any]],
+        rig: Rig | Stream | None = None,
+        bare: bool = False,
+    ) -> list[BaseDataElement]:
+        """Return the data samples that are predicted, without logits.
+
+        Args:
+            inputs: What the pipeline made of frames of one size.
+            rig: What is remembered of the sensors; a single frame then.
+            bare: Run the base alone, in a block of ``model.unrepaired()``.
+        """
+        batch = self.model.data_preprocessor(self.collate_fn(inputs), False)
+        present = of_samples(
+            [sample.metainfo for sample in batch['data_samples']],
+            self.model.stack,
+        )
+        degraded = None
+        if rig is not None and isinstance(rig, Rig):
+            present, degraded = rig.tell(self.watch, batch['inputs'], present)
+        elif self.watch is not None:
+            present, degraded = self.watch.tell(batch['inputs'], present, rig)
+        samples = restrict(batch['data_samples'], present, degraded)
+        found: list[Any] = [None] * len(samples)
+        for flags in dict.fromkeys(keys(present)):
+            chosen = [i for i, row in enumerate(keys(present)) if row == flags]
+            part = {
+                'inputs': batch['inputs'][chosen],
+                'data_samples': [samples[i] for i in chosen],
+            }
+            is_ill = degraded is not None and degraded[chosen].any()
+            if bare or is_ill:
+                predicted = predict(self.model, part)
+            else:
+                [name] = self.model.stack.names_of(present[chosen[:1]])
+                predicted = self.folded.predict(part, name)
+            for index, sample in zip(chosen, predicted, strict=True):
+                sample.pop('seg_logits', None)
+                found[index] = sample
+        return found
+
+    def segment(
         self,
         frame: Mapping[str, np.ndarray | None],
         stream: Stream | None = None,
     ) -> np.ndarray:
-        """Return the class of every pixel.
+        """Return the class of every pixel of one frame.
 
         Args:
             frame: One array per modality that is there, (H, W) or (H, W, C),
@@ -111,24 +400,66 @@ class Inferencer:
                 values lie so far outside of its mean and std that they are
                 in another unit.
         """
-        sample = self._pipeline(self._results(frame))
-        batch = {k: [v] for k, v in sample.items()}
-        batch = self.model.data_preprocessor(batch, False)
-        if self.watch is not None:
-            self._judge(batch, stream)
-        (result,) = self.model(**batch, mode='predict')
-        return result.pred_sem_seg.data[0].to(torch.uint8).cpu().numpy()
+        [sample] = self.forward([self.pipeline(self._results(frame))], stream)
+        return mask_of(sample)
 
-    def _judge(self, batch: Mapping[str, Any], stream: Stream | None) -> None:
-        """Let the sample show what its sensors are good for."""
-        [sample] = batch['data_samples']
-        present = of_samples([sample.metainfo], self.model.stack)
-        told = self.watch.tell(batch['inputs'], present, stream)
-        batch['data_samples'] = restrict([sample], *told)
+    def stream(
+        self,
+        frames: Iterable[Mapping[str, Any]],
+        max_age: Mapping[str, int] | None = None,
+        memory: Stream | None = None,
+    ) -> Iterator[Result]:
+        """Yield a result for each frame of one rig of sensors.
+
+        The log has a line, with the reason, whenever a sensor is taken out
+        or comes back. A frame that cannot be used gives a result with an
+        error, and the next one goes on.
+
+        Args:
+            frames: In order, a dict of arrays or files each.
+            max_age: By modality, for how many frames in a row its last image
+                may be used when it delivers no new one: none at all, or the
+                same pixels again. Default: 0.
+            memory: How quickly sensors go off and on; default: off after 2
+                bad frames of 3 or as soon as nothing is there, on after 5
+                good ones.
+
+        Raises:
+            ValueError: an age of an unknown modality, or below 0.
+        """
+        rig = Rig(self.model.stack.names, max_age, memory)
+        for index, given in enumerate(frames):
+            yield self._next(f'{index:06d}', given, rig)
+
+    @torch.no_grad()
+    def _next(self, name: str, given: Any, rig: Rig) -> Result:
+        try:
+            check_keys(given, self._inputs, may_be_empty=True)
+            frame = rig.fresh(self._whole(given, rig))
+            sample = self.pipeline(self._results(frame))
+            [found] = self.forward([sample], rig)
+        except MISTAKES as error:
+            rig.failed()
+            return Result(name, failure=error)
+        return self._result(name, frame, found, None)
+
+    def _whole(self, given: Mapping[str, Any], rig: Rig) -> dict[str, Any]:
+        """Return what of a frame can be read; the rig hears of the rest."""
+        arrays = {}
+        for name, value in given.items():
+            try:
+                arrays.update(self._reader({name: value}))
+                if name in arrays:
+                    is_finite = self.watch is None
+                    self._inputs[name].loaded(arrays[name], is_finite)
+            except MISTAKES as error:
+                arrays.pop(name, None)
+                rig.refuse(name, last_line(error))
+        return arrays
 
     def _results(self, frame: Mapping[str, np.ndarray | None]) -> dict:
         """Return what ``LoadModalities`` would have put together."""
-        _check_keys(frame, self._inputs)
+        check_keys(frame, self._inputs)
         arrays = {
             name: given.loaded(frame[name], self.watch is None)
             for name, given in self._inputs.items()
@@ -168,147 +499,21 @@ class Inferencer:
             print_log(far, logger='current', level=logging.WARNING)
 
 
-@dataclass(frozen=True)
-class _Input:
-    """One modality as a frame brings it."""
+class Inferencer(MultiModalInferencer):
+    """One frame in, one mask out: a call is ``segment``."""
 
-    modality: Modality
-    encoder: DepthEncoder | None = None
-    nodata: tuple[float, ...] = ()
-
-    def loaded(self, values: Any, is_finite: bool = True) -> np.ndarray:
-        """Return (H, W, C) as the data set would deliver it.
-
-        Args:
-            values: Of a frame.
-            is_finite: Whether they have to be; a monitor sees by itself.
-        """
-        name = self.modality.name
-        channels = 1 if self.encoder else self.modality.channels
-        array = _numbers(values, name, self.nodata, is_finite)
-        shape = (*array.shape, 1) if array.ndim == 2 else array.shape
-        if len(shape) != 3 or shape[2] != channels or not array.size:
-            raise ValueError(
-                f'modality {name!r} has shape {array.shape}, expected (H, W, '
-                f'{channels})'
-            )
-        array = array.reshape(shape)
-        if not self.nodata:
-            return self.encoder(array) if self.encoder else array
-        holes = is_nodata(array, self.nodata)
-        mean = np.float32(self.modality.mean)
-        if self.encoder:
-            array = self.encoder(np.where(holes, np.float32(0), array))
-        return np.where(holes, mean, array)
+    __call__ = MultiModalInferencer.segment
 
 
-def _inputs(
-    modalities: Any, formats: Mapping[str, Any], stack: Stack
-) -> Iterator[_Input]:
-    """Yield what the data set delivers to the steps after loading."""
-    for given in modalities:
-        [name] = modality_names([given])
-        if name in stack.names:
-            modality = stack[name]
-            form = formats.get(name) or {}
-            nodata = tuple(nodata_in_unit(form))
-            yield _Input(modality, find_encoder(form, modality), nodata)
-        elif isinstance(given, str):  # of which a step makes another
-            yield _Input(Modality(name, channels=1))
-        else:
-            yield _Input(Modality(**given))
+def mask_of(sample: Any) -> np.ndarray:
+    """Return (H, W) uint8, the classes that a data sample predicts."""
+    return sample.pred_sem_seg.data[0].to(torch.uint8).cpu().numpy()
 
 
-def one_dataset(dataloader: Mapping[str, Any]) -> Any:
-    """Return the config of a dataloader's data set, the first of several."""
-    dataset = next(iter(data_sets(dataloader.get('dataset'))), None)
-    if isinstance(dataset, Mapping) and 'type' in dataset:
-        return dataset
-    raise ValueError(
-        f'`test_dataloader.dataset` describes no data set, got {dataset!r}; '
-        'give a leaf config'
-    )
+def _with_channels(values: Any) -> np.ndarray:
+    array = np.asarray(values)
+    return array[..., None] if array.ndim == 2 else array
 
 
-def _check_keys(frame: Any, known: Mapping[str, Any]) -> None:
-    """Raise for what is no frame, or names what the network does not know."""
-    names = '+'.join(known)
-    if not isinstance(frame, Mapping):
-        raise TypeError(
-            f'a frame is a dict of arrays for {names}, got '
-            f'{type(frame).__name__}'
-        )
-    for key in frame:
-        if key not in known:
-            close = difflib.get_close_matches(str(key), known, 1)
-            meant = f'; did you mean {close[0]!r}?' if close else ''
-            raise ValueError(
-                f'unknown modality {key!r} in a frame for {names}{meant}'
-            )
-    if all(value is None for value in frame.values()):
-        raise ValueError(
-            f'a frame needs at least one modality of {names}, got none'
-        )
-
-
-def _numbers(
-    values: Any,
-    name: str,
-    nodata: Sequence[float] = (),
-    is_finite: bool = True,
-) -> np.ndarray:
-    """Return finite numbers, uint8 as it is, all else as float32.
-
-    Args:
-        values: An array, or what makes one.
-        name: Of the modality.
-        nodata: Values that mark pixels without one, and may be anything.
-        is_finite: Whether all others have to be finite.
-    """
-    try:
-        array = np.asarray(values)
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise TypeError(
-            f'modality {name!r} takes an array on the CPU, got '
-            f'{type(values).__name__} ({error})'
-        ) from error
-    if array.dtype.kind not in 'buif':
-        raise TypeError(
-            f'modality {name!r} takes an array of numbers, got '
-            f'{type(values).__name__} of {array.dtype}; read_array of '
-            'mmseg_missing.apis reads a file'
-        )
-    if array.dtype == np.uint8:
-        return array
-    with np.errstate(over='ignore'):  # found below
-        array = array.astype(np.float32)
-    if is_finite and not (np.isfinite(array) | is_nodata(array, nodata)).all():
-        raise ValueError(
-            f'modality {name!r} holds NaN, infinity or numbers that float32 '
-            'does not; fill these pixels, or leave it out'
-        )
-    return array
-
-
-def far_outside(array: np.ndarray, modality: Modality) -> str:
-    """Say how values lie far outside of a modality's mean and std, or ''.
-
-    Args:
-        array: (H, W, C), as the data set delivers it.
-        modality: With the ``mean`` and ``std`` of training.
-    """
-    array = array[::STEP, ::STEP]
-    mean, std = np.array(modality.mean), np.array(modality.std)
-    own = array.mean((0, 1), dtype=np.float64)
-    off = np.abs(own - mean) / std
-    span = array.max((0, 1)).astype(float) - array.min((0, 1))
-    is_flat = array.dtype != np.uint8 and 0 < (span / std).max() < FLAT
-    if (off <= FAR).all() and not (is_flat and (off > OFF).all()):
-        return ''
-    worst = int(off.argmax())
-    return (
-        f'modality {modality.name!r} has the mean {own[worst]:.4g} in this '
-        f'frame, but {mean[worst]:.4g} (std {std[worst]:.4g}) in training; '
-        'give it in the unit of the data set (RGB 0..255, depth in metres), '
-        'or check `mean` and `std`'
-    )
+def _are_frames(inputs: Sequence[Any]) -> bool:
+    return bool(inputs) and all(isinstance(each, Frame) for each in inputs)

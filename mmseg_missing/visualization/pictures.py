@@ -142,7 +142,14 @@ def write_picture(path: str | Path, picture: np.ndarray) -> None:
     Raises:
         OSError: if the file cannot be written.
     """
-    _write_png(path, cv2.cvtColor(picture, cv2.COLOR_RGB2BGR))
+    _write_png(path, picture)
+
+
+def png_bytes(picture: np.ndarray) -> bytes:
+    """Return the png of (H, W, 3) uint8 RGB, or of (H, W) uint8."""
+    if picture.ndim == 3:
+        picture = cv2.cvtColor(picture, cv2.COLOR_RGB2BGR)
+    return cv2.imencode('.png', picture)[1].tobytes()
 
 
 def write_mask(path: str | Path, mask: np.ndarray) -> None:
@@ -156,10 +163,9 @@ def write_mask(path: str | Path, mask: np.ndarray) -> None:
 
 def _write_png(path: str | Path, array: np.ndarray) -> None:
     path = Path(path)
-    _, data = cv2.imencode('.png', array)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(data.tobytes())
+        path.write_bytes(png_bytes(array))
     except OSError as error:
         raise OSError(
             f"picture '{path}' cannot be written ({error.strerror}); choose "

@@ -11,7 +11,7 @@ from mmengine.dist import get_rank
 from torch import Tensor
 
 from ...adapters import adapted, add_biases, drop_norms
-from ...context import telling
+from ...context import telling, told_to
 from ...fill import fill_absent, parse_fill, usual
 from ...modality import Modality, Stack
 from ...present import degraded_of, keys, of_samples
@@ -367,8 +367,15 @@ class MissingModalityMixin:
         metas = batch_img_metas
         present = self._present(metas, len(inputs))
         degraded = degraded_of(metas, present, self.stack)
-        with self._seeing(inputs, present, metas, degraded) as filled:
+        bare = told_to(self, False)
+        with self._seeing(inputs, present, metas, degraded, bare) as filled:
             return super().encode_decode(filled, batch_img_metas)
+
+    @contextmanager
+    def unrepaired(self) -> Iterator[None]:
+        """Let predictions in this block be those of the bare base."""
+        with telling({self: True}):
+            yield
 
     def _forward(self, inputs: Tensor, data_samples: list | None = None):
         """Return the head's raw output."""

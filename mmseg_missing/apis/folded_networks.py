@@ -1,0 +1,128 @@
+"""Plain networks of the combinations that are in use."""
+
+from __future__ import annotations
+
+import copy
+import logging
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch
+from mmengine.logging import print_log
+from torch import Tensor, nn
+
+from ..adapters import adapted, fold_network
+from ..evaluation.batches import restrict
+from ..present import of_samples
+
+# Logits of folded and unfolded networks, in units of the largest one.
+TOLERANCE = 1e-4
+MOST = 4
+
+
+class FoldedNetworks:
+    """Folds a combination once it is asked for twice in a row.
+
+    A single frame, or sensors that change with every frame, are not worth
+    it. The first batch that is folded runs through both networks, and the
+    folded one is taken only where their logits are the same. Of a
+    combination that does not fold the log says why, once. Several threads
+    may ask.
+
+    Args:
+        network: With adapters or without; it stays as it is.
+        most: How many networks are kept; the one that was not used for
+            longest goes first. Each one is a copy of the network.
+    """
+
+    def __init__(self, network: nn.Module, most: int = MOST) -> None:
+        self.network, self.most = network, most
+        self._kept: OrderedDict[str, nn.Module | None] = OrderedDict()
+        self._last = ''
+        self._lock = threading.Lock()
+        self._is_adapted = any(True for _ in adapted(network))
+
+    @property
+    def combinations(self) -> list[str]:
+        """Those that are folded now."""
+        with self._lock:
+            return [name for name, network in self._kept.items() if network]
+
+    def predict(self, batch: Mapping[str, Any], combination: str) -> list:
+        """Return the data samples of a batch that has one combination.
+
+        Args:
+            batch: Normalised ``inputs`` and ``data_samples``.
+            combination: Such as ``rgb+depth``.
+        """
+        network, is_due = self._find(combination)
+        if is_due:
+            return self._fold(batch, combination)
+        return predict(network or self.network, batch)
+
+    def _find(self, combination: str) -> tuple[nn.Module | None, bool]:
+        """Return the network, and whether it is to be made."""
+        with self._lock:
+            is_again, self._last = self._last == combination, combination
+            if combination in self._kept:
+                self._kept.move_to_end(combination)
+                return self._kept[combination], False
+            is_due = is_again and self._is_adapted and self.most > 0
+            if is_due:  # nobody else begins meanwhile
+                self._keep(combination, None)
+            return None, is_due
+
+    def _keep(self, combination: str, network: nn.Module | None) -> None:
+        self._kept[combination] = network
+        self._kept.move_to_end(combination)
+        folded = [name for name, kept in self._kept.items() if kept]
+        for name in folded[: max(0, len(folded) - self.most)]:
+            del self._kept[name]
+
+    def _fold(self, batch: Mapping[str, Any], combination: str) -> list:
+        expected = predict(self.network, batch)
+        try:
+            network = folded(self.network, combination)
+            found = predict(network, batch)
+            apart = max(map(_apart, expected, found))
+        except (ValueError, RuntimeError) as error:
+            self._say(combination, str(error))
+            return expected
+        if not apart <= TOLERANCE:
+            self._say(combination, f'its logits are {apart:.2g} apart')
+            return expected
+        with self._lock:
+            self._keep(combination, network)
+        return expected
+
+    def _say(self, combination: str, why: str) -> None:
+        text = f'{combination} runs unfolded: {why}'
+        print_log(text, logger='current', level=logging.WARNING)
+
+
+def folded(network: nn.Module, combination: str) -> nn.Module:
+    """Return a plain copy of a network for one combination."""
+    plain = copy.deepcopy(network)
+    device = next(network.parameters()).device
+    size = 1, network.stack.num_channels, 64, 64
+    with torch.inference_mode(False), torch.enable_grad():
+        image = torch.zeros(size, device=device)
+        fold_network(plain, combination, image)
+    return plain.requires_grad_(False)
+
+
+def predict(network: nn.Module, batch: Mapping[str, Any]) -> list:
+    """Return the data samples that a network predicts for copies of some."""
+    samples: Sequence = batch['data_samples']
+    metas = [sample.metainfo for sample in samples]
+    given = restrict(samples, of_samples(metas, network.stack))
+    return network(batch['inputs'], given, mode='predict')
+
+
+def _apart(one: Any, other: Any) -> float:
+    """Return how far the logits of two samples are apart."""
+    first: Tensor = one.seg_logits.data
+    largest = first.abs().max().clamp(min=1e-6)
+    return ((other.seg_logits.data - first).abs().max() / largest).item()

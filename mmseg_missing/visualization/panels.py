@@ -1,0 +1,58 @@
+"""A frame at one glance: what it had, and what became of it."""
+
+from collections.abc import Mapping, Sequence
+
+import cv2
+import numpy as np
+
+from .pictures import colorize_label, colorize_modality, contact_sheet
+
+CROSS = (200, 30, 30)
+BACKGROUND = 225
+# Titles above narrower cells would run into each other.
+LEAST_WIDTH = 160
+
+
+def panel(
+    frame: Mapping[str, np.ndarray],
+    present: Mapping[str, bool],
+    predictions: Mapping[str, np.ndarray],
+    palette: Sequence[Sequence[int]],
+) -> np.ndarray:
+    """Return inputs and predictions of one frame in a row.
+
+    Args:
+        frame: (H, W, C) of each modality that was given.
+        present: Which modalities the network used, in order. Others are
+            crossed out: their picture where they were given, else a blank.
+        predictions: (H, W) class indices by title.
+        palette: One RGB colour per class.
+
+    Returns:
+        (H', W', 3) uint8 RGB.
+    """
+    size = next(iter(predictions.values())).shape
+    cells = []
+    for name, is_used in present.items():
+        cell = np.full((*size, 3), BACKGROUND, np.uint8)
+        if name in frame:
+            cell = colorize_modality(frame[name])
+        cells.append(_wide(cell) if is_used else crossed_out(_wide(cell)))
+    for mask in predictions.values():
+        cells.append(_wide(colorize_label(mask, palette)))
+    return contact_sheet([cells], [*present, *predictions])
+
+
+def crossed_out(picture: np.ndarray) -> np.ndarray:
+    """Return a copy of (H, W, 3) uint8 with a cross from edge to edge."""
+    picture = picture.copy()
+    bottom, right = picture.shape[0] - 1, picture.shape[1] - 1
+    thick = max(2, min(picture.shape[:2]) // 60)
+    cv2.line(picture, (0, 0), (right, bottom), CROSS, thick)
+    cv2.line(picture, (0, bottom), (right, 0), CROSS, thick)
+    return picture
+
+
+def _wide(picture: np.ndarray) -> np.ndarray:
+    times = -(-LEAST_WIDTH // picture.shape[1])
+    return picture.repeat(times, axis=0).repeat(times, axis=1)
