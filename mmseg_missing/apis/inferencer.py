@@ -264,9 +264,7 @@ class MultiModalInferencer(BaseInferencer):
             )
 
     @torch.no_grad()
-    def _run(
-        self, frames: Sequence[Frame], unrepaired: bool
-    ) -> list[Result]:
+    def _run(self, frames: Sequence[Frame], unrepaired: bool) -> list[Result]:
         """Return the results of some frames, in their order."""
         results: dict[int, Result] = {}
         groups: dict[tuple, list] = defaultdict(list)
@@ -292,7 +290,9 @@ class MultiModalInferencer(BaseInferencer):
             bare = [None] * len(group)
             if unrepaired and self.model._banks:
                 with self.model.unrepaired():
-                    bare = self.forward([each[-1] for each in group], bare=True)
+                    bare = self.forward(
+                        [each[-1] for each in group], bare=True
+                    )
         except MISTAKES as error:
             if len(group) == 1:
                 [(index, name, *_)] = group
@@ -300,9 +300,7 @@ class MultiModalInferencer(BaseInferencer):
             return {
                 index: result
                 for each in group
-                for index, result in self._of_group(
-                    [each], unrepaired
-                ).items()
+                for index, result in self._of_group([each], unrepaired).items()
             }
         return {
             index: self._result(name, arrays, sample, base)

@@ -38,7 +38,8 @@ class Frame:
     @property
     def combination(self) -> str:
         """What was given, such as ``rgb+depth``."""
-        return '+'.join(n for n, value in self.given.items() if value is not None)
+        has = [name for name, value in self.given.items() if value is not None]
+        return '+'.join(has)
 
 
 def frames_of(inputs: Any, modalities: Sequence[str]) -> list[Frame]:
@@ -58,10 +59,9 @@ def frames_of(inputs: Any, modalities: Sequence[str]) -> list[Frame]:
         frames = []
         for index, each in enumerate(inputs):
             found = frames_of(each, modalities)
-            is_numbered = isinstance(each, Mapping) and not _paths(each)
-            frames += [replace(f, name=f'{index:06d}') for f in found] if (
-                is_numbered
-            ) else found
+            if isinstance(each, Mapping) and not _paths(each):
+                found = [replace(found[0], name=f'{index:06d}')]
+            frames += found
         _check_unique(frames)
         return frames
     if isinstance(inputs, (str, Path)):
@@ -70,7 +70,7 @@ def frames_of(inputs: Any, modalities: Sequence[str]) -> list[Frame]:
         raise TypeError(
             f'an inferencer takes {KINDS}, got {type(inputs).__name__}'
         )
-    check_keys(inputs, modalities)
+    check_keys(inputs, modalities, may_be_empty=True)
     paths = _paths(inputs)
     if not paths:
         return [Frame('000000', dict(inputs))]
@@ -136,9 +136,7 @@ def dropped(
     return frames
 
 
-def _span(
-    text: str, modalities: Sequence[str]
-) -> tuple[str, int, int | None]:
+def _span(text: str, modalities: Sequence[str]) -> tuple[str, int, int | None]:
     found = DROP.fullmatch(text)
     if not found or found['name'] not in modalities:
         raise ValueError(

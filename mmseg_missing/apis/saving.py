@@ -73,9 +73,7 @@ def is_saved(path: Path, panel: bool = False) -> bool:
     return mask.dtype == np.uint8 and mask.shape[2] == 1
 
 
-def overlay_of(
-    result: Result, palette: Sequence[Sequence[int]]
-) -> np.ndarray:
+def overlay_of(result: Result, palette: Sequence[Sequence[int]]) -> np.ndarray:
     """Return the colours of a mask over the best picture of its frame."""
     colors = colorize_label(result.mask, palette)
     return overlay(picture_of(result.frame), colors)

@@ -1,8 +1,10 @@
 """Segment frames, whose sensors may be missing.
 
-Each modality of the network is an option of its name, with a file or a folder
-of files, matched by their names. What is left out is absent, and so is a file
-that one folder lacks. Written are class indices, and an overlay in colours.
+Each modality of the network is an option of its name, with a file, a folder
+of files, matched by their names, or a video; or --manifest names a table.
+What is left out is absent, and so is a file that one folder lacks. Written
+are class indices, and an overlay in colours. A broken file is named and left
+out; the exit status is 1 then.
 
 Example:
   mmseg-missing predict NAME work_dirs/NAME/epoch_30.pth \\
@@ -12,38 +14,40 @@ Example:
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from datetime import timedelta
 from pathlib import Path
 
-import numpy as np
-from mmengine.utils import track_iter_progress
-from torch import nn
+from mmengine.dist import (
+    all_gather_object,
+    get_dist_info,
+    is_main_process,
+)
+from rich.progress import track
+from torch import distributed
 
 from ..apis.frames import FrameReader
-from ..apis.inferencer import Inferencer
+from ..apis.inferencer import MultiModalInferencer
+from ..apis.inputs import Frame, dropped, find_frames, frames_of
 from ..apis.model import load_config
-from ..datasets.classes import voc_palette
+from ..apis.saving import is_saved, overlay_path, save
 from ..evaluation import check_writable
-from ..visualization.pictures import (
-    colorize_label,
-    colorize_modality,
-    overlay,
-    write_mask,
-    write_picture,
-)
+from ..monitoring import POLICIES
 from .arguments import (
     add_config,
     add_config_options,
     add_device,
+    add_number,
     add_trust,
     verb_parser,
 )
-from .ending import say_next
+from .ending import printable, say_next
 
-# Files by modality.
-Files = dict[str, Path]
+# Processes wait this long for the slowest one.
+PATIENCE = timedelta(days=7)
 
 
 def parser(modalities: Sequence[str] = ()) -> argparse.ArgumentParser:
@@ -56,8 +60,13 @@ def parser(modalities: Sequence[str] = ()) -> argparse.ArgumentParser:
             f'--{name}',
             dest=f'files_{name}',
             metavar='PATH',
-            help='a file or a folder; absent where left out',
+            help='a file, folder or video; absent where left out',
         )
+    parser.add_argument(
+        '--manifest',
+        metavar='FILE',
+        help='a .csv or .json with a column of paths per modality',
+    )
     parser.add_argument(
         '--adapter', nargs='+', metavar='FILE', help='adapter file'
     )
@@ -66,6 +75,37 @@ def parser(modalities: Sequence[str] = ()) -> argparse.ArgumentParser:
         required=True,
         metavar='PATH',
         help='the mask of one frame (.png), or a folder',
+    )
+    parser.add_argument(
+        '--panel',
+        action='store_true',
+        help='also draw inputs, prediction, and that of the bare base',
+    )
+    parser.add_argument(
+        '--drop',
+        nargs='+',
+        default=[],
+        metavar='D',
+        help='rehearse: depth, or depth@100-200 (frames, from 0)',
+    )
+    parser.add_argument(
+        '--policy',
+        default='trust',
+        choices=list(POLICIES),
+        help='what becomes of ill sensors; default: trust',
+    )
+    add_number(parser, '--batch-size', 1, 'frames at a time')
+    parser.add_argument(
+        '--resume',
+        action='store_true',
+        help='skip frames whose masks are there and whole',
+    )
+    parser.add_argument(
+        '--launcher',
+        choices=['none', 'pytorch'],
+        default='none',
+        metavar='L',
+        help='pytorch: torchrun spreads the frames over processes',
     )
     add_device(parser)
     add_config_options(parser)
@@ -78,28 +118,122 @@ def main(argv: Sequence[str] | None = None) -> None:
     argv = list(sys.argv[1:] if argv is None else argv)
     known = parser().parse_args(without_unknown(argv))
     cfg = load_config(known.config, known.cfg_options)
-    reader = FrameReader(cfg)
-    args = parser(reader.names).parse_args(argv)
+    names = FrameReader(cfg).names
+    args = parser(names).parse_args(argv)
+    frames = given_frames(args, names)
+    masks = mask_paths(Path(args.out), [frame.name for frame in frames])
+    start_processes(args.launcher)
+    segment = MultiModalInferencer(
+        cfg,
+        args.checkpoint,
+        args.adapter,
+        args.device,
+        policy=args.policy,
+    )
+    rank, processes = get_dist_info()
+    mine = frames[rank::processes]
+    if args.resume:
+        mine = [f for f in mine if not is_saved(masks[f.name], args.panel)]
+    failed = run(segment, mine, masks, args)
+    of_all = all_gather_object((len(mine), failed))
+    if is_main_process():
+        done = sum(count for count, _ in of_all)
+        failures = {k: v for _, each in of_all for k, v in each.items()}
+        finish(args, frames, masks, done, failures)
+    if any(each for _, each in of_all):
+        sys.exit(1)
+
+
+def given_frames(
+    args: argparse.Namespace, names: Sequence[str]
+) -> list[Frame]:
+    """Return the frames that the arguments name.
+
+    Raises:
+        FileNotFoundError: what is not there.
+        ValueError: nothing given, or what does not go together.
+    """
     given = {
         name: Path(path)
-        for name in reader.names
+        for name in names
         if (path := getattr(args, f'files_{name}'))
     }
-    frames = find_frames(given, reader.names)
-    masks = mask_paths(Path(args.out), list(frames))
-    segment = Inferencer(cfg, args.checkpoint, args.adapter, args.device)
-    palette = palette_of(segment.model)
-    for name in track_iter_progress(list(frames)):
-        frame = reader(frames[name])
-        mask = segment(frame)
-        write_mask(masks[name], mask)
-        colors = colorize_label(mask, palette)
-        picture = overlay(picture_of(frame), colors)
-        write_picture(overlay_path(masks[name]), picture)
-    first = next(iter(masks.values()))
-    more = ' and so on' if len(masks) > 1 else ''
-    print(f'\n{told(frames)}: {first}, {overlay_path(first)}{more}')
-    what_next(args, frames)
+    if args.manifest and given:
+        raise ValueError('give --manifest or files of modalities, not both')
+    if not args.manifest and not given:
+        options = ', '.join(f'--{name}' for name in names)
+        raise ValueError(
+            f'a frame needs one of {options} or --manifest, got none'
+        )
+    found = (
+        frames_of(args.manifest, names)
+        if args.manifest
+        else find_frames(given)
+    )
+    return dropped(found, args.drop, names)
+
+
+def start_processes(launcher: str) -> None:
+    """Let processes that torchrun started know each other.
+
+    Raises:
+        ValueError: it did not start this one.
+    """
+    if launcher == 'none':
+        return
+    if 'RANK' not in os.environ:
+        raise ValueError(
+            '--launcher pytorch needs torchrun: `torchrun --nproc_per_node=2 '
+            '-m mmseg_missing predict ... --launcher pytorch`'
+        )
+    distributed.init_process_group('gloo', timeout=PATIENCE)
+
+
+def run(
+    segment: MultiModalInferencer,
+    frames: Sequence[Frame],
+    masks: Mapping[str, Path],
+    args: argparse.Namespace,
+) -> dict[str, str]:
+    """Segment and write frames; return a sentence for each that failed."""
+    failed = {}
+    results = segment.results(list(frames), args.batch_size, args.panel)
+    shown = track(
+        results, 'frames', len(frames), disable=not is_main_process()
+    )
+    for result in shown if frames else ():
+        if result.failure is None:
+            save(masks[result.name], result, segment.palette, args.panel)
+        else:
+            failed[result.name] = result.error
+    return failed
+
+
+def finish(
+    args: argparse.Namespace,
+    frames: Sequence[Frame],
+    masks: Mapping[str, Path],
+    done: int,
+    failed: Mapping[str, str],
+) -> None:
+    """Say what was written, what was not, and what to run next.
+
+    Raises:
+        ValueError: the only frame failed.
+    """
+    if len(frames) == 1 and failed:
+        raise ValueError(failed[frames[0].name])
+    for name, error in failed.items():
+        print(f'left out {name}: {printable(error)}', file=sys.stderr)
+    good = [frame for frame in frames if frame.name not in failed]
+    skipped = len(frames) - done
+    if skipped:
+        print(f'{skipped} of {len(frames)} frames were there already')
+    if good:
+        first = masks[good[0].name]
+        more = ' and so on' if len(good) > 1 else ''
+        print(f'\n{told(good)}: {first}, {overlay_path(first)}{more}')
+        what_next(args, good)
 
 
 def without_unknown(argv: Sequence[str]) -> list[str]:
@@ -113,51 +247,6 @@ def without_unknown(argv: Sequence[str]) -> list[str]:
         elif not is_joined:
             next(words, None)
     return kept
-
-
-def find_frames(
-    given: Mapping[str, Path], modalities: Sequence[str]
-) -> dict[str, Files]:
-    """Return the files of each frame, by its name.
-
-    Raises:
-        FileNotFoundError: a path that is not there, or an empty folder.
-        ValueError: nothing given, or files and folders mixed.
-    """
-    if not given:
-        options = ', '.join(f'--{name}' for name in modalities)
-        raise ValueError(f'a frame needs one of {options}, got none')
-    for path in given.values():
-        if not path.exists():
-            raise FileNotFoundError(f'no file or folder {str(path)!r}')
-    kinds = {path.is_dir() for path in given.values()}
-    if len(kinds) > 1:
-        raise ValueError(
-            'give a file for each modality or a folder for each, not both'
-        )
-    if kinds == {False}:
-        return {next(iter(given.values())).stem: dict(given)}
-    frames: dict[str, Files] = {}
-    for modality, folder in given.items():
-        files = sorted(f for f in folder.iterdir() if f.is_file())
-        for file in files:
-            if not file.name.startswith('.'):
-                frames.setdefault(file.stem, {})[modality] = file
-    if not frames:
-        raise FileNotFoundError(f'no files in {str(folder)!r}')
-    _check_names(frames, given)
-    return dict(sorted(frames.items()))
-
-
-def _check_names(frames: Mapping[str, Files], given: Mapping[str, Path]):
-    """Refuse folders whose files have no name in common."""
-    if len(given) > 1 and all(len(files) == 1 for files in frames.values()):
-        first, *_ = frames
-        raise ValueError(
-            f'the folders {", ".join(map(str, given.values()))} have no file '
-            f'name in common, such as {first!r}; frames are matched by their '
-            'names without suffix'
-        )
 
 
 def mask_paths(out: Path, names: Sequence[str]) -> dict[str, Path]:
@@ -179,37 +268,19 @@ def mask_paths(out: Path, names: Sequence[str]) -> dict[str, Path]:
     return {names[0]: out}
 
 
-def overlay_path(mask: Path) -> Path:
-    """Return where the overlay of a mask goes."""
-    return mask.with_name(f'{mask.stem}_overlay.png')
-
-
-def picture_of(frame: Mapping[str, np.ndarray]) -> np.ndarray:
-    """Return a picture of the modality that people see best."""
-    colors = [array for array in frame.values() if array.shape[2] == 3]
-    first = next(iter(frame.values()))
-    return colorize_modality(colors[0] if colors else first)
-
-
-def palette_of(model: nn.Module) -> Sequence[Sequence[int]]:
-    """Return the colours of training, or others where it had none."""
-    meta = model.dataset_meta or {}
-    return meta.get('palette') or voc_palette(model.num_classes)
-
-
-def told(frames: Mapping[str, Files]) -> str:
+def told(frames: Sequence[Frame]) -> str:
     """Say how many frames had what."""
-    counts = Counter('+'.join(files) for files in frames.values())
+    counts = Counter(frame.combination for frame in frames)
     words = (f'{count} of {name}' for name, count in counts.most_common())
     noun = 'frame' if len(frames) == 1 else 'frames'
     return f'{len(frames)} {noun} ({", ".join(words)})'
 
 
-def what_next(args: argparse.Namespace, frames: Mapping[str, Files]) -> None:
+def what_next(args: argparse.Namespace, frames: Sequence[Frame]) -> None:
     """Print how it gets faster for one combination, or how good it is."""
     given = (args.config, args.checkpoint)
     files = ('--adapter', *args.adapter) if args.adapter else ()
-    name, *others = {'+'.join(files) for files in frames.values()}
+    name, *others = {frame.combination for frame in frames}
     if others or not files:
         why = 'how good it is with each combination'
         say_next('test', *given, *files, why=why)
