@@ -38,10 +38,10 @@ def some(scene, *names):
 def test_a_mixed_batch_is_as_frames_one_by_one(infer, scenes):
     """Sizes and combinations differ; one frame is broken, one is empty."""
     assert isinstance(infer, BaseInferencer)
-    small = {'thermal': scenes[1]['thermal'][:24, :40]}
+    tall = {'thermal': scenes[1]['thermal'].repeat(2, axis=0)}
     given = [
         some(scenes[0], 'rgb', 'depth'),
-        small,
+        tall,
         {'rgb': np.ones((3, 5))},
         some(scenes[1], 'rgb', 'depth'),
         {},
@@ -51,10 +51,10 @@ def test_a_mixed_batch_is_as_frames_one_by_one(infer, scenes):
     assert found['names'] == ['000000', '000001', '000003', '000005']
     assert "'rgb' has shape (3, 5)" in found['failed']['000002']
     assert 'at least one modality' in found['failed']['000004']
-    good = [given[0], small, given[3], given[5]]
+    good = [given[0], tall, given[3], given[5]]
     for frame, mask in zip(good, found['predictions'], strict=True):
         np.testing.assert_array_equal(mask, infer.segment(frame))
-    assert found['predictions'][1].shape == (24, 40)
+    assert found['predictions'][1].shape == (64, 48)
     assert found['visualization'][0].shape == (32, 48, 3)
 
 

@@ -1,5 +1,10 @@
 """Frames in files, masks in files."""
 
+import os
+import shutil
+import subprocess
+import sys
+
 import cv2
 import numpy as np
 import pytest
@@ -91,6 +96,12 @@ def test_options_before_the_config(files, configs, place, capsys):
 
 
 MISTAKES = {
+    'two kinds': (['--rgb', 'rgb', '--manifest', 'm.csv'], 'not both'),
+    'drop': (['--rgb', 'rgb', '--drop', 'nir'], 'a modality of rgb'),
+    'no torchrun': (
+        ['--rgb', 'rgb', '--launcher', 'pytorch'],
+        'needs torchrun',
+    ),
     'nothing': ([], 'needs one of --rgb, --depth, --thermal'),
     'no file': (['--rgb', 'nowhere'], "no file or folder 'nowhere'"),
     'mixed': (['--rgb', 'rgb.png', '--depth', 'depth'], 'not both'),
@@ -112,6 +123,64 @@ def test_mistakes(predict, place, capsys, case):
         predict('--out', 'o', *arguments)
     assert end.value.code == 2
     assert words in capsys.readouterr().err.splitlines()[-1]
+
+
+def test_a_broken_file_is_left_out(predict, place, segment, scene, capsys):
+    """The others are done; what is done is skipped when asked."""
+    (place / 'depth' / 'b.npy').write_bytes(b'')
+    folders = ('--rgb', 'rgb', '--depth', 'depth', '--batch-size', '2')
+    with pytest.raises(SystemExit) as end:
+        predict(*folders, '--out', 'o', '--panel')
+    assert end.value.code == 1
+    told = capsys.readouterr()
+    assert "left out b: file 'depth/b.npy'" in told.err
+    assert '1 frame (1 of rgb+depth): o/a.png' in told.out
+    names = ('a.png', 'a_overlay.png', 'a_panel.png')
+    assert sorted(p.name for p in (place / 'o').iterdir()) == sorted(names)
+    np.save(place / 'depth' / 'b.npy', scene['depth'])
+    before = (place / 'o/a.png').stat().st_mtime_ns
+    predict(*folders, '--out', 'o', '--panel', '--resume')
+    assert '1 of 2 frames were there already' in capsys.readouterr().out
+    assert (place / 'o/a.png').stat().st_mtime_ns == before
+    (place / 'o/a.png').write_bytes(b'cut off')
+    predict(*folders, '--out', 'o', '--panel', '--resume')
+    expected = segment({'rgb': scene['rgb'], 'depth': scene['depth']})
+    for name in 'ab':
+        mask = read_array(f'o/{name}.png')[..., 0]
+        np.testing.assert_array_equal(mask, expected)
+
+
+def test_a_rehearsal_with_a_manifest(predict, place, segment, scene, capsys):
+    rows = 'rgb,depth\nrgb/a.png,depth/a.npy\nrgb/b.png,depth.npy\n'
+    (place / 'frames.csv').write_text(rows)
+    predict('--manifest', 'frames.csv', '--drop', 'depth@1', '--out', 'o')
+    assert '(1 of rgb+depth, 1 of rgb)' in capsys.readouterr().out
+    mask = read_array('o/b.png')[..., 0]
+    np.testing.assert_array_equal(mask, segment({'rgb': scene['rgb']}))
+
+
+@pytest.mark.slow
+def test_processes_share_an_archive(place, files, configs, segment, scene):
+    """Each frame once; one is broken, which nobody waits for in vain."""
+    for name in 'cde':
+        shutil.copy('rgb/a.png', f'rgb/{name}.png')
+    (place / 'rgb/c.png').write_bytes(b'broken')
+    run = [sys.executable, '-m', 'torch.distributed.run', '--standalone']
+    run += ['--nproc_per_node=2', '-m', 'mmseg_missing', 'predict']
+    run += [str(configs / 'tiny.py'), str(files.base), '--rgb', 'rgb']
+    run += ['--adapter', str(files.adapter), '--out', 'o']
+    run += ['--launcher', 'pytorch']
+    hidden = {'CUDA_VISIBLE_DEVICES': '', 'OMP_NUM_THREADS': '1'}
+    ended = subprocess.run(
+        run, env={**os.environ, **hidden}, capture_output=True, text=True
+    )
+    assert ended.returncode == 1
+    assert "left out c: file 'rgb/c.png'" in ended.stderr
+    assert '4 frames (4 of rgb)' in ended.stdout
+    masks = [p.stem for p in (place / 'o').glob('?.png')]
+    assert sorted(masks) == ['a', 'b', 'd', 'e']
+    mask = read_array('o/e.png')[..., 0]
+    np.testing.assert_array_equal(mask, segment({'rgb': scene['rgb']}))
 
 
 def test_unknown_modality(predict, capsys):
