@@ -63,7 +63,7 @@ def test_one_frame_that_fails_raises(infer):
         infer({'rgb': np.ones((3, 5))})
     with pytest.raises(TypeError, match='an inferencer takes a dict of'):
         infer(np.ones((3, 5)))
-    with pytest.raises(ValueError, match="'deph' .*did you mean 'depth'"):
+    with pytest.raises(ValueError, match=r"'deph' .*did you mean 'depth'"):
         infer({'deph': 'x'})
     with pytest.raises(ValueError, match='does not say of which modality'):
         infer(__file__)
@@ -268,7 +268,7 @@ def test_two_frames_of_one_name(tmp_path):
         (tmp_path / folder).mkdir()
         (tmp_path / folder / '1.png').touch()
     frames = [{'rgb': str(tmp_path / f / '1.png')} for f in 'ab']
-    with pytest.raises(ValueError, match="two frames of a list .*'1'"):
+    with pytest.raises(ValueError, match=r"two frames of a list .*'1'"):
         frames_of(frames, NAMES)
 
 
@@ -328,5 +328,5 @@ def test_a_stream_lives_on(infer, scenes, said):
     assert used(results[6:]) == '+'
     assert "depth is taken out: modality 'depth' holds NaN" in said[1]
     assert said[2:] == ['frame 6: depth is back']
-    with pytest.raises(ValueError, match="`max_age` takes .*got 'lidar': 3"):
+    with pytest.raises(ValueError, match=r"`max_age` takes .*got 'lidar': 3"):
         next(infer.stream(frames, {'lidar': 3}))
