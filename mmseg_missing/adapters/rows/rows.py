@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -73,12 +74,19 @@ class Rows(nn.Module):
         # other ranks of DDP wait for ever.
         self.anchor = nn.Parameter(torch.zeros(1))
 
+    @property
+    def sees_images(self) -> bool:
+        """Whether a row depends on the image, not on what is present alone."""
+        return False
+
     def forward(self, present: Tensor) -> Tensor:
         """Return each sample's row, (n, width), for (n, M) bool."""
         rows, index = self.unique(keys(present))
         return rows if index is None else rows.index_select(0, index)
 
-    def unique(self, samples: Sequence[Key]) -> tuple[Tensor, Tensor | None]:
+    def unique(
+        self, samples: Sequence[Key], images: Tensor | None = None
+    ) -> tuple[Tensor, Tensor | None]:
         """Return each row once, (k, width), and where each sample's lies.
 
         None is for one after the other. Only what is drawn enters the graph:
@@ -87,6 +95,7 @@ class Rows(nn.Module):
 
         Args:
             samples: n combinations, each with M flags.
+            images: (n, sum C, h, w), for rows that see them.
         """
         kinds = list(dict.fromkeys(samples))
         drawn = [key for key in kinds if self.has(key)]
@@ -131,6 +140,10 @@ class Rows(nn.Module):
             (n,) bool.
         """
         return torch.isin(places(asked), places(seen))
+
+    def saved_options(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Return options of this mode as an adapter file repeats them."""
+        return dict(options)
 
     def stored(self, seen: Collection[str]) -> dict[str, str]:
         """Return what a file holds: its name there, and its parameter."""

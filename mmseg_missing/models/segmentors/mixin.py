@@ -487,7 +487,9 @@ class MissingModalityMixin:
                 blocks.enter_context(part.told(present))
             for bank in self._banks:
                 blocks.enter_context(
-                    bank.bypassed() if bare else bank.told(present, degraded)
+                    bank.bypassed()
+                    if bare
+                    else bank.told(present, degraded, filled)
                 )
             imputer = None if is_whole else self.imputer
             if imputer is not None and imputer.is_fitted:
