@@ -10,12 +10,14 @@ from mmengine.runner import Runner
 from torch import nn
 from torch.utils.data import Dataset
 
+from ..datasets.absence import may_lack
 from ..engine import check_numbers, find_checkpoint, is_first_process, locked
 from ..engine.checkpoints import may_be_there, read_checkpoint
 from ..engine.network import network_of
 from ..startup.adapter_configs import has_adapter
 from ..startup.checks import require
 from ..startup.classes import check_classes, compare_classes
+from ..startup.deriving import forget_pretrained
 from ..startup.looking import unpredicted
 from ..startup.start import (
     adapter_share,
@@ -57,6 +59,8 @@ def train(cfg: Config) -> Runner:
             network, or of a training that is running.
     """
     check_start(cfg)
+    if has_adapter(cfg) and base_of(cfg):
+        forget_pretrained(cfg.model)  # who has the base needs no more
     with locked(cfg.work_dir, is_first_process(cfg.launcher)):
         runner = build_runner(cfg)
         look_at(runner)
@@ -73,6 +77,8 @@ def look_at(runner: Runner) -> None:
     base, is_adapted = base_of(runner.cfg), has_adapter(runner.cfg)
     if is_adapted:
         runner.logger.info(adapter_share(network))
+    elif may_lack(dataset):
+        network.learns_gaps = True
     # A hook and MMEngine say what is wrong with a path.
     if resumes(runner.cfg) or not (base and may_be_there(base)):
         return

@@ -88,3 +88,22 @@ class Absence:
         text = f'{self.seed}/{sensor}/{image}'.encode()
         digest = hashlib.blake2b(text, digest_size=6).digest()
         return int.from_bytes(digest, 'big') / (1 << 48)
+
+
+def may_lack(dataset: Any) -> bool:
+    """Say whether samples of a data set may lack a modality.
+
+    Args:
+        dataset: One of ours, several that are joined, or a wrapper of
+            MMEngine around one.
+    """
+    parts = getattr(dataset, 'datasets', None) or [
+        getattr(dataset, 'dataset', dataset)
+    ]
+    if parts[0] is not dataset:
+        return any(map(may_lack, parts))
+    rates = getattr(getattr(dataset, 'absence', None), 'rates', {})
+    steps = getattr(getattr(dataset, 'pipeline', None), 'transforms', [])
+    return any(rates.values()) or any(
+        getattr(step, 'absent_file', '') == 'missing' for step in steps
+    )

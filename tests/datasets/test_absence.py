@@ -5,9 +5,10 @@ import numpy as np
 import pytest
 import torch
 from mmengine.config import Config
+from mmengine.dataset import ConcatDataset, RepeatDataset
 
 from mmseg_missing.datasets import FolderDataset, SceneDataset
-from mmseg_missing.datasets.absence import Absence
+from mmseg_missing.datasets.absence import Absence, may_lack
 from mmseg_missing.datasets.checks.samples import SampleChecks
 from mmseg_missing.startup.dedicated import keep_modalities
 
@@ -199,3 +200,14 @@ def test_dedicated_networks_know_their_own_gaps():
     cfg.merge_from_dict({f'{key}.depth': 0.3, f'{key}.nir': 0.3})
     keep_modalities(cfg, 'depth')
     assert cfg.train_dataloader.dataset.absence == {'depth': 0.3}
+
+
+def test_whether_samples_may_lack_something():
+    def scenes(**settings):
+        return SceneDataset(STACK[:2], 4, size=(8, 8), **settings)
+
+    whole, gaps = scenes(), scenes(absence={'depth': 0.5})
+    assert not may_lack(whole) and may_lack(gaps)
+    assert may_lack(ConcatDataset([whole, gaps]))
+    assert not may_lack(RepeatDataset(whole, 2))
+    assert not may_lack([])  # somebody else's

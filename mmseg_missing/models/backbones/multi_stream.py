@@ -12,8 +12,10 @@ from ...context import told_to
 from ...values import first_line, flag, listed, naming, part, whole
 from ..utils.building import build_part
 from ..utils.constant_streams import ConstantStreams
+from ..utils.first_biases import evaluating
 from ..utils.first_conv import fit_first_conv, fitted_loading
 from ..utils.split import checked_channels
+from ..utils.stream_levels import show_stream
 from ..utils.stream_weights import checked_sources, load_stream
 
 
@@ -49,6 +51,8 @@ class MultiStreamBackbone(BaseModule):
     Raises:
         ValueError: if a value of the config cannot work.
     """
+
+    shows_streams = True  # see `mmseg_missing.models.utils.stream_levels`
 
     def __init__(
         self,
@@ -118,6 +122,8 @@ class MultiStreamBackbone(BaseModule):
             streams = [self._stream(m, x) for m, x in enumerate(images)]
         else:
             streams = impute(lambda m: self._stream(m, images[m]))
+        for m, stream in enumerate(streams):
+            show_stream(m, range(len(x)), stream)
         levels = zip(*streams, strict=True)
         return tuple(
             fusion(list(level))
@@ -193,15 +199,9 @@ def _untrained(backbone: dict) -> dict:
 
 
 def level_channels(stream: nn.Module, in_channels: int) -> list[int]:
-    """Return the channels per level; the stream stays as it was.
-
-    The flag is set by hand: ``train()`` of several backbones does more.
-    """
-    modes = [(module, module.training) for module in stream.modules()]
-    for module, _ in modes:
-        module.training = False
+    """Return the channels per level; the stream stays as it was."""
     try:
-        with torch.no_grad():
+        with torch.no_grad(), evaluating(stream):
             levels = levels_of(stream(torch.zeros(1, in_channels, 64, 64)))
     except Exception as error:
         raise ValueError(
@@ -209,6 +209,4 @@ def level_channels(stream: nn.Module, in_channels: int) -> list[int]:
             f'channels, a 64x64 image gives "{first_line(error)}"; choose '
             'another `backbone.backbone`'
         ) from error
-    for module, training in modes:
-        module.training = training
     return [level.shape[1] for level in levels]

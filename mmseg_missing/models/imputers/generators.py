@@ -91,7 +91,11 @@ class FillGenerator(nn.Module):
         )
 
     def forward(
-        self, filled: Tensor, present: Tensor, degraded: Tensor | None = None
+        self,
+        filled: Tensor,
+        present: Tensor,
+        degraded: Tensor | None = None,
+        visible: Tensor | None = None,
     ) -> Tensor:
         """Return inputs whose absent modalities are predicted.
 
@@ -99,16 +103,18 @@ class FillGenerator(nn.Module):
             filled: (n, sum C, h, w), normalised, with the usual fill.
             present: (n, M) bool.
             degraded: (n, M) bool, what of that is degraded; None: nothing.
+            visible: (n, M, h, w) bool, what of that may be read; the rest is
+                predicted as well. Default: all.
 
         Returns:
             (n, sum C, h, w), a new tensor.
         """
+        there = self.measured(filled, present)
+        if visible is not None:
+            there = there & visible
         present = present.to(filled.device)[:, :, None, None]
-        there = present
-        if self.holes:
-            there = present & ~self._holes_of(filled)  # (n, M, h, w)
         seen = torch.where(
-            self._by_channel(there), filled, filled.new_zeros(())
+            self.by_channel(there), filled, filled.new_zeros(())
         )
         others = [name not in self.targets for name in self.stack.names]
         others = torch.tensor(others, device=filled.device)[:, None, None]
@@ -126,7 +132,15 @@ class FillGenerator(nn.Module):
                 'its `predict` return the shape of what it sees'
             )
         step = self.scale * raw.to(filled.dtype).tanh()
-        return torch.where(self._by_channel(keep), filled, filled + step)
+        return torch.where(self.by_channel(keep), filled, filled + step)
+
+    def measured(self, filled: Tensor, present: Tensor) -> Tensor:
+        """Return who is there, but for holes: (n, M, h, w) or (n, M, 1, 1).
+
+        Args: see :meth:`forward`.
+        """
+        there = present.to(filled.device)[:, :, None, None]
+        return there & ~self._holes_of(filled) if self.holes else there
 
     def _holes_of(self, filled: Tensor) -> Tensor:
         """Return where each modality has a hole, (n, M, h, w) bool."""
@@ -135,7 +149,7 @@ class FillGenerator(nn.Module):
         parts = same.split(self.channels, dim=1)
         return torch.cat([part.all(1, keepdim=True) for part in parts], 1)
 
-    def _by_channel(self, there: Tensor) -> Tensor:
+    def by_channel(self, there: Tensor) -> Tensor:
         """Return (n, sum C, ...) from (n, M, ...)."""
         repeats = torch.tensor(self.channels, device=there.device)
         return there.repeat_interleave(
@@ -173,7 +187,19 @@ def start_at_zero(conv: nn.Conv2d) -> nn.Conv2d:
     nn.init.zeros_(conv.weight)
     if conv.bias is not None:
         nn.init.zeros_(conv.bias)
+    conv.starts_at_zero = True
     return conv
+
+
+def start_anywhere(generator: FillGenerator) -> FillGenerator:
+    """Return a generator that predicts before it learnt, as others start.
+
+    For a network that learns with it, which is no base to start at.
+    """
+    for layer in generator.modules():
+        if getattr(layer, 'starts_at_zero', False):
+            layer.reset_parameters()
+    return generator
 
 
 @MODELS.register_module()

@@ -16,13 +16,15 @@ from ...fill import fill_absent, parse_fill, usual
 from ...modality import Modality, Stack
 from ...present import degraded_of, keys, of_samples
 from ...recomputing import recompute_flagged
-from ...sampling import Sampler, build_sampler
+from ...sampling import FullSampler, Sampler, build_sampler
 from ...values import naming
 from ..adapting import attach_from_config, thaw_parts
 from ..imputers import FeatureImputer, FillGenerator
 from ..losses import Output, hearing_samples, mend_cross_entropy
 from ..utils.constant_streams import ConstantStreams
+from ..utils.first_biases import give_first_biases
 from ..utils.side_losses import collecting_losses
+from .completing import build_completion, completion_losses
 from .degrading import build_degrading
 from .head_checks import check_heads
 from .predicting import (
@@ -35,6 +37,7 @@ from .predicting import (
     build_networks,
     comparing,
     find_predictor,
+    targets_of,
 )
 from .small_images import explaining_sizes
 from .stack_checks import (
@@ -64,8 +67,8 @@ class MissingModalityMixin:
         stack: The modalities, or dicts of their fields.
         sampler: Name of a sampler or ``dict(type=name, ...)``; see
             :mod:`mmseg_missing.sampling`. Default: ``round_robin`` with
-            adapters, ``full`` without. With adapters it draws nothing but
-            what they learn.
+            adapters, ``size_first`` with ``completion``, else ``full``. With
+            adapters it draws nothing but what they learn.
         fill: What stands in for an absent modality; see
             :func:`mmseg_missing.fill.fill_absent`. ``learned`` vectors
             train with the adapters and lie in their file. A network,
@@ -81,7 +84,11 @@ class MissingModalityMixin:
             a dict such as ``dict(type='ConvGenerator', hidden=16)``. With
             ``holes=dict(depth=0.0)`` it completes what is there in part
             too, with ``recovers=True`` it repairs what is degraded. Needs
-            ``adapter``.
+            ``adapter`` or ``completion``.
+        completion: ``dict(type='MaskedCompletion', ...)``: train the whole
+            network on completed input, with what completes it; see
+            :class:`~mmseg_missing.models.completion.MaskedCompletion`. In a
+            test it completes what is absent.
         degrade: ``dict(rate=0.5, faults=[...], severities=[...])``: let a
             sensor of some training samples suffer a fault, and say so; see
             :class:`~mmseg_missing.models.segmentors.degrading.Degrading`.
@@ -107,6 +114,8 @@ class MissingModalityMixin:
     Attributes:
         drawn: (n, M) bool, what the samples of the last training step
             showed; None before the first.
+        learns_gaps: Whether training without adapters shows samples that
+            lack something; set it before ``init_weights``.
         steps: Counts the training steps, and what they showed on all ranks.
 
     Raises:
@@ -121,6 +130,7 @@ class MissingModalityMixin:
         fill: str | Mapping[str, Any] = 'zero',
         adapter: Mapping[str, Any] | Sequence[Mapping] | None = None,
         generator: str | Mapping[str, Any] | None = None,
+        completion: Mapping[str, Any] | None = None,
         degrade: Mapping[str, Any] | None = None,
         imputer: Mapping[str, Any] | None = None,
         folded: Mapping[str, Any] | None = None,
@@ -150,6 +160,13 @@ class MissingModalityMixin:
         self.folded: str | None = None
         self._only: Tensor | None = None
         self._folded_fill: Mapping[str, Any] = {}
+        others = {
+            'adapter': adapter,
+            'imputer': imputer,
+            'folded': folded,
+            'teacher': teacher,
+            'trainable': trainable,
+        }
         if folded is not None and adapter is not None:
             raise ValueError(
                 '`model.folded` and `model.adapter` exclude each other'
@@ -162,13 +179,26 @@ class MissingModalityMixin:
         thaw_parts(self, trainable, teacher)
         self._find_parts()
         self._learn_fill()
-        add_generator(self, self._banks, generator)
+        self.completion = build_completion(self, completion, generator, others)
+        if self.completion is None:
+            add_generator(self, self._banks, generator)
         add_imputer(self, self._banks, imputer)
         self.degrading = build_degrading(self, degrade)
         self.teacher = build_teacher(self, teacher)
         self.sampler = self._build_sampler(sampler)
         self.steps = StepCounter(stack)
         self.drawn: Tensor | None = None
+        # Whether training shows samples that lack something to a network
+        # that learns as a whole; training data may, too.
+        self.learns_gaps = not (
+            self._banks or isinstance(self.sampler, FullSampler)
+        )
+
+    def init_weights(self) -> None:
+        """Initialise as mmengine does, so that zeros may stand in."""
+        super().init_weights()
+        if self.learns_gaps and not self._listeners:
+            give_first_biases(self.backbone, self.stack.num_channels)
 
     def _fold(self, folded: Mapping[str, Any]) -> None:
         """Become the plain network of a folded checkpoint."""
@@ -217,6 +247,8 @@ class MissingModalityMixin:
     @property
     def generator(self) -> FillGenerator | None:
         """What predicts inputs of absent modalities, if anything does."""
+        if self.completion is not None:
+            return self.completion.generator
         return find_predictor(self, self._banks, INPUT)
 
     @property
@@ -240,7 +272,8 @@ class MissingModalityMixin:
             )
 
     def _build_sampler(self, given: str | Mapping[str, Any] | None) -> Sampler:
-        default = 'round_robin' if self._banks else 'full'
+        default = 'full' if self.completion is None else 'size_first'
+        default = 'round_robin' if self._banks else default
         sampler = build_sampler(
             self.stack, default if given is None else given
         )
@@ -273,22 +306,40 @@ class MissingModalityMixin:
             spoilt, present, degraded = self.degrading(
                 inputs, there, present, step, get_rank()
             )
-        teacher = self._ask_teacher(inputs, there, metas)
         with (
-            comparing(self, self._banks, inputs, there, present),
-            self._seeing(spoilt, present, metas, degraded) as filled,
             collecting_losses() as side_losses,
             hearing_samples(self.sampler.listens) as heard,
         ):
-            if teacher is None:
-                losses = super().loss(filled, data_samples)
+            samples = inputs, data_samples, there, present
+            if self.completion is None:
+                losses = self._student_losses(*samples, spoilt, degraded)
             else:
-                losses = student_losses(self, filled, data_samples, teacher)
+                losses = completion_losses(self, super().loss, *samples, step)
         losses.update(side_losses)
         if is_step:
             lost = heard.of(losses, len(inputs)) if heard else None
             self._end_step(present, inputs.device, lost)
         return losses
+
+    def _student_losses(
+        self,
+        inputs: Tensor,
+        data_samples: list,
+        there: Tensor,
+        present: Tensor,
+        spoilt: Tensor,
+        degraded: Tensor | None,
+    ) -> dict:
+        """Return the losses of what a student makes of a draw."""
+        metas = [sample.metainfo for sample in data_samples]
+        teacher = self._ask_teacher(inputs, there, metas)
+        with (
+            comparing(self, self._banks, inputs, there, present),
+            self._seeing(spoilt, present, metas, degraded) as filled,
+        ):
+            if teacher is None:
+                return super().loss(filled, data_samples)
+            return student_losses(self, filled, data_samples, teacher)
 
     def _end_step(
         self, present: Tensor, device: torch.device, lost: Tensor | None
@@ -359,6 +410,29 @@ class MissingModalityMixin:
             if name in vectors and not there
         }
 
+    def filled(
+        self,
+        inputs: Tensor,
+        present: Tensor,
+        metas: Sequence[Mapping],
+        bare: bool = False,
+    ) -> Tensor:
+        """Return inputs (n, sum C, h, w) with the usual fills.
+
+        Args: see :meth:`_seeing`.
+        """
+        seeds = [m.get('sample_idx', i) for i, m in enumerate(metas)]
+        learned = {} if bare else self._learned(present)
+        fill = {**self.fill, **self._networks}
+        return fill_absent(
+            inputs, present, self.stack, fill, seeds or None, learned
+        )
+
+    def completed(self, present: Tensor) -> Tensor:
+        """Return what is there once ``completion`` did its work, (n, M)."""
+        targets = [name in targets_of(self) for name in self.stack.names]
+        return present | torch.tensor(targets, device='cpu')
+
     @contextmanager
     def _seeing(
         self,
@@ -379,19 +453,35 @@ class MissingModalityMixin:
             bare: Run the base alone, with no more than it was trained for:
                 adapters bypassed, zero for a fill that they learn.
         """
-        seeds = [m.get('sample_idx', i) for i, m in enumerate(metas)]
-        learned = {} if bare else self._learned(present)
-        fill = {**self.fill, **self._networks}
-        filled = fill_absent(
-            inputs, present, self.stack, fill, seeds or None, learned
-        )
-        is_whole = bare or all(map(all, keys(present)))
+        filled = self.filled(inputs, present, metas, bare)
         generator = None if bare else self.generator
         ill = (
             degraded if generator is not None and generator.recovers else None
         )
         if generator is not None and generator.has_work(present, ill):
             filled = generator(filled, present, ill)
+        if self.completion is not None:
+            present = self.completed(present)
+        with self.running_on(filled, present, bare, degraded):
+            yield filled
+
+    @contextmanager
+    def running_on(
+        self,
+        filled: Tensor,
+        present: Tensor,
+        bare: bool = False,
+        degraded: Tensor | None = None,
+    ) -> Iterator[None]:
+        """Tell everybody in this block what the samples have.
+
+        Args:
+            filled: (n, sum C, h, w), what the network sees.
+            present: (n, M) bool on the CPU.
+            bare: See :meth:`_seeing`.
+            degraded: See :meth:`_seeing`.
+        """
+        is_whole = bare or all(map(all, keys(present)))
         with ExitStack() as blocks:
             for part in self._listeners:
                 blocks.enter_context(part.told(present))
@@ -410,4 +500,4 @@ class MissingModalityMixin:
                     streams.reusing(present, self.fill, self._banks)
                 )
             blocks.enter_context(explaining_sizes(self, filled))
-            yield filled
+            yield

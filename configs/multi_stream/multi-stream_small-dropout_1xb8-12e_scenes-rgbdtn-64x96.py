@@ -1,0 +1,6 @@
+# mmseg-missing train configs/multi_stream/multi-stream_small-dropout_1xb8-12e_scenes-rgbdtn-64x96.py
+# Result: not run yet
+_base_ = 'multi-stream_small_1xb8-12e_scenes-rgbdtn-64x96.py'
+# Modality dropout: a step shows a sample one size of combination, then one of
+# that size, all sensors among them.
+model = dict(sampler='size_first')
