@@ -95,8 +95,8 @@ def parser() -> argparse.ArgumentParser:
         choices=POLICIES,
         default='trust',
         metavar='NAME',
-        help='trust (default); by `fit --by monitor`, drop: sensors that are '
-        'ill count as missing, or recover: they are repaired',
+        help='trust (default), drop or recover sensors that are ill, by what '
+        '`fit --by monitor` found',
     )
     parser.add_argument('--tta', action='store_true', help='multi-scale, flip')
     parser.add_argument(
