@@ -80,6 +80,45 @@ def of_samples(metas: Sequence[Mapping[str, Any]], stack: Stack) -> Tensor:
     return as_present([m.get('present', full) for m in metas], stack)
 
 
+def degraded_of(
+    metas: Sequence[Mapping[str, Any]], present: Tensor, stack: Stack
+) -> Tensor | None:
+    """Return what of samples is degraded, by their metainfo ``degraded``.
+
+    Args:
+        metas: Of n samples; flags in stack order, or a dict by name.
+        present: (n, M) bool; what is absent is not degraded.
+        stack: The modalities.
+
+    Returns:
+        (n, M) bool on the CPU; None: nothing is.
+
+    Raises:
+        ValueError: an unknown modality, or a wrong number of flags.
+    """
+    if not any('degraded' in meta for meta in metas):
+        return None
+    rows = []
+    for meta in metas:
+        given = meta.get('degraded', (False,) * len(stack))
+        if isinstance(given, Mapping):
+            strange = sorted(set(given) - set(stack.names))
+            if strange:
+                raise ValueError(
+                    f'`degraded` names {strange[0]!r}, this stack has '
+                    f'{stack.full}; leave it out'
+                )
+            given = [given.get(name, False) for name in stack.names]
+        rows.append(flags_of(given))
+        if len(rows[-1]) != len(stack):
+            raise ValueError(
+                f'`degraded` needs {len(stack)} entries for {stack.full}, '
+                f'got {list(rows[-1])}'
+            )
+    degraded = torch.tensor(rows, dtype=torch.bool, device='cpu') & present
+    return degraded if degraded.any() else None
+
+
 def keys(present: Tensor) -> list[Key]:
     """Return the rows of (n, M) as tuples, for sets and dicts."""
     return [tuple(flags) for flags in present.tolist()]

@@ -272,6 +272,7 @@ class AdapterBank(nn.Module):
     def told(
         self,
         present: Tensor | Iterable[Flags],
+        degraded: Tensor | None = None,
         images: Tensor | None = None,
     ) -> Iterator[None]:
         """Tell the sites what each sample of the coming forward has.
@@ -279,6 +280,8 @@ class AdapterBank(nn.Module):
         Args:
             present: (n, M) flags in stack order, as a bool tensor or as
                 lists.
+            degraded: (n, M) bool, what of it is degraded, for rows that see
+                it; None: nothing.
             images: (n, sum C, h, w), what they show, for rows that see it;
                 what is absent may be anything.
 
@@ -291,6 +294,12 @@ class AdapterBank(nn.Module):
         samples = checked_keys(present, self.stack)
         if not (self.training or is_compiling()):
             self._warn_untrained(samples)
+        if degraded is not None and self.rows.sees_degraded:
+            pairs = zip(samples, degraded.tolist(), strict=True)
+            samples = [
+                (*has, *(p and ill for p, ill in zip(has, is_ill)))
+                for has, is_ill in pairs
+            ]
         numbers = self._numbers(samples, images).split(self.widths, dim=1)
         with telling({self: self._call._replace(numbers=numbers)}):
             yield

@@ -21,6 +21,7 @@ from ..datasets.options import modality_names
 from ..datasets.pipeline import complete_pipeline
 from ..datasets.transforms.encoding import find_encoder
 from ..datasets.transforms.file_format import is_nodata, nodata_in_unit
+from ..evaluation.batches import restrict
 from ..modality import Modality, Stack
 from ..monitoring import Stream
 from ..present import of_samples
@@ -46,7 +47,8 @@ class Inferencer:
 
     Args: those of :func:`mmseg_missing.apis.init_model`, and
         policy: What becomes of sensors that are ill: ``trust`` (they are
-            believed), ``drop`` (they count as absent).
+            believed), ``drop`` (they count as absent), ``recover`` (they are
+            repaired, by networks that learnt it).
         monitor: Adapter file with the clean statistics by which they are
             judged (``mmseg-missing fit --by monitor``); default: `adapter`.
     """
@@ -121,8 +123,8 @@ class Inferencer:
         """Let the sample show what its sensors are good for."""
         [sample] = batch['data_samples']
         present = of_samples([sample.metainfo], self.model.stack)
-        [kept] = self.watch(batch['inputs'], present, stream)
-        sample.set_metainfo({'present': kept})
+        told = self.watch.tell(batch['inputs'], present, stream)
+        batch['data_samples'] = restrict([sample], *told)
 
     def _results(self, frame: Mapping[str, np.ndarray | None]) -> dict:
         """Return what ``LoadModalities`` would have put together."""

@@ -147,7 +147,7 @@ def configure(
         check_folded(checkpoint['meta'])
         cfg.model.folded = folded
         cfg.model.adapter = cfg.model.teacher = cfg.model.trainable = None
-        cfg.model.generator = cfg.model.imputer = None
+        cfg.model.generator = cfg.model.imputer = cfg.model.degrade = None
         words = checkpoint['meta'].get('fill', 'zero')
         cfg.model.fill = with_networks(words, cfg.model.get('fill'))
         if cfg.model.backbone.type == 'AdaptedBackbone':
@@ -182,8 +182,9 @@ def watch_of(
         policy: Key of :data:`~mmseg_missing.monitoring.POLICIES`.
 
     Raises:
-        ValueError: unknown policy, no file, none with clean statistics, or
-            those of another network.
+        ValueError: unknown policy, no file, none with clean statistics,
+            those of another network, or ``recover`` for a network that
+            cannot.
     """
     POLICIES.find('policy', policy)
     if policy == 'trust':
@@ -194,6 +195,12 @@ def watch_of(
             f'the policy {policy!r} needs an adapter file with clean '
             'statistics, got none; make one by `mmseg-missing fit`, add them '
             'by `mmseg-missing fit --by monitor`, and give it as `--adapter`'
+        )
+    if policy == 'recover' and not model.recovers:
+        raise ValueError(
+            "the policy 'recover' needs a network that learnt to; train one "
+            "with `model.generator=dict(type='ConvGenerator', recovers=True)` "
+            "and `model.degrade=dict(rate=0.5)`, or take 'drop'"
         )
     return Watch(load_monitor(roots[0][1], files[0]), policy)
 

@@ -17,6 +17,7 @@ from ..engine.network import network_of
 from ..startup.adapter_configs import has_adapter
 from ..startup.checks import require
 from ..startup.classes import check_classes, compare_classes
+from ..startup.deriving import forget_pretrained
 from ..startup.looking import unpredicted
 from ..startup.start import (
     adapter_share,
@@ -58,6 +59,8 @@ def train(cfg: Config) -> Runner:
             network, or of a training that is running.
     """
     check_start(cfg)
+    if has_adapter(cfg) and base_of(cfg):
+        forget_pretrained(cfg.model)  # who has the base needs no more
     with locked(cfg.work_dir, is_first_process(cfg.launcher)):
         runner = build_runner(cfg)
         look_at(runner)

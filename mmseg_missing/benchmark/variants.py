@@ -129,9 +129,18 @@ def without_adapter(model: Mapping[str, Any]) -> dict[str, Any]:
     With its sampler a step sees exactly the combination it is given.
     """
     model = {**model, 'sampler': 'full'}
+    if model.get('completion') is not None:
+        return model  # it never had any, and its fill is a part of it
     model.update(
         dict.fromkeys(
-            ('adapter', 'generator', 'imputer', 'teacher', 'trainable')
+            (
+                'adapter',
+                'degrade',
+                'generator',
+                'imputer',
+                'teacher',
+                'trainable',
+            )
         )
     )
     fill = model.get('fill', 'zero')

@@ -194,6 +194,7 @@ def what_next(cfg: Config, args: argparse.Namespace) -> None:
     stack, folded = Stack(cfg.model.stack), cfg.model.get('folded')
     given = (config, args.checkpoint)
     is_done = args.adapter or has_adapter(cfg) or folded
+    is_done = is_done or cfg.model.get('completion')
     if is_done or len(stack.sensors) < 2:
         files = ('--adapter', *args.adapter) if args.adapter else ()
         kept = folded['combination'] if folded else stack.full

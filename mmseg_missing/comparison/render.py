@@ -200,12 +200,12 @@ def tradeoff_chart(comparison: Comparison) -> Figure:
 
 
 def _draw_method(axes: Axes, method: Method, index: int) -> None:
-    # Markers change when the colours are used up.
+    # Markers too, which differ in grey.
     axes.errorbar(
         method.added.mean,
         method.mean_missing.mean,
         yerr=method.mean_missing.spread,
-        fmt=MARKERS[index // len(COLOURS) % len(MARKERS)],
+        fmt=MARKERS[index % len(MARKERS)],
         color=COLOURS[index % len(COLOURS)],
         capsize=3,
         label=method.name,

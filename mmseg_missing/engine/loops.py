@@ -156,7 +156,7 @@ class _CombinationLoop:
             told = self._restrict([samples[i] for i in chosen], name, present)
             if self.watch is not None:
                 has = of_samples([s.metainfo for s in told], self.stack)
-                told = restrict(told, self.watch(inputs, has))
+                told = restrict(told, *self.watch.tell(inputs, has))
             yield self.model(inputs, told, mode='predict')
 
     def _predict_augmented(

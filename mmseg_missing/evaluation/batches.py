@@ -15,18 +15,25 @@ from ..present import flags_of
 
 
 def restrict(
-    samples: Sequence[BaseDataElement], present: Tensor, **meta: Any
+    samples: Sequence[BaseDataElement],
+    present: Tensor,
+    degraded: Tensor | None = None,
+    **meta: Any,
 ) -> list[Any]:
     """Return copies of ``samples`` that may use ``present`` only.
 
     Args:
         samples: n samples.
         present: (M,) bool for all of them, or (n, M).
+        degraded: (n, M) bool, what of it is degraded; None: it stays.
         meta: What else their metainfo shall say.
     """
     copies = [sample.new() for sample in samples]
     for copy, flags in zip(copies, present.expand(len(copies), -1)):
         copy.set_metainfo({'present': flags, **meta})
+    if degraded is not None:
+        for copy, flags in zip(copies, degraded):
+            copy.set_metainfo({'degraded': flags})
     return copies
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -10,10 +11,23 @@ from torch import Tensor
 from ..names import Names
 from .monitor import SensorMonitor
 from .streams import Stream
-from .verdict import NOT_FINITE, Verdict
+from .verdict import ABSENT, NOT_FINITE, Verdict
 
 POLICIES = Names('policy', 'a function of `present` and a `Verdict`', callable)
-"""From (n, M) flags and a verdict to the flags that the network is told."""
+"""From (n, M) flags and a verdict to the flags that the network is told, or
+to a :class:`Told`."""
+
+
+class Told(NamedTuple):
+    """What a network is told of its sensors.
+
+    Args:
+        present: (n, M) bool on the CPU.
+        degraded: (n, M) bool, what of it is degraded; None: nothing.
+    """
+
+    present: Tensor
+    degraded: Tensor | None = None
 
 
 def trust(present: Tensor, verdict: Verdict) -> Tensor:
@@ -43,7 +57,17 @@ def drop(present: Tensor, verdict: Verdict) -> Tensor:
     return kept
 
 
-for _policy in (trust, drop):
+def recover(present: Tensor, verdict: Verdict) -> Told:
+    """Keep what is harmful, but say so; what is absent as :func:`drop`.
+
+    For networks that were trained to be told.
+    """
+    lost = verdict.harmful & (verdict.states == ABSENT)
+    kept = drop(present, replace(verdict, harmful=lost))
+    return Told(kept, kept & verdict.harmful)
+
+
+for _policy in (trust, drop, recover):
     POLICIES[_policy.__name__] = _policy
 
 
@@ -71,7 +95,13 @@ class Watch:
     def __call__(
         self, inputs: Tensor, present: Tensor, stream: Stream | None = None
     ) -> Tensor:
-        """Return what the network is told, (n, M) bool on the CPU.
+        """Return what counts as present, (n, M) bool; see :meth:`tell`."""
+        return self.tell(inputs, present, stream).present
+
+    def tell(
+        self, inputs: Tensor, present: Tensor, stream: Stream | None = None
+    ) -> Told:
+        """Return what the network is told.
 
         Args:
             inputs: (n, sum C, h, w), normalised.
@@ -83,4 +113,5 @@ class Watch:
         if stream:
             stream.previous = inputs
             verdict = stream.settle(verdict)
-        return POLICIES[self.policy](present, verdict)
+        told = POLICIES[self.policy](present, verdict)
+        return told if isinstance(told, Told) else Told(told)

@@ -140,12 +140,13 @@ def predictors_of(found: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
 def _check_predictors(configs: Mapping[str, Any]) -> None:
     for name, config in configs.items():
         _, kinds = PREDICTORS.get(name, ('', ()))
-        words = ('type', 'holes', 'residual')
+        words = ('type', 'holes', 'residual', 'recovers')
         sizes = {k: v for k, v in config.items() if k not in words}
         holes = config.get('holes', {})
         if (
             config.get('type') not in kinds
             or config.get('residual', True) is not True
+            or config.get('recovers', True) is not True
             or not isinstance(holes, dict)
             or not _is_finite(holes.values())
             or set(sizes) - {'rank', 'prompts', 'scale', 'hidden', 'widths'}

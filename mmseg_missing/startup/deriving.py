@@ -26,12 +26,18 @@ def check_repairable(cfg: Config) -> Stack:
     """Return the stack of a network that adapters can repair.
 
     Raises:
-        ValueError: it has adapters, or one sensor only.
+        ValueError: it has adapters or a completion, or one sensor only.
     """
     if has_adapter(cfg):
         raise ValueError(
             f'{cfg.filename!r} has adapters already; give the config of '
             'their base, or train them: mmseg-missing train CONFIG --base FILE'
+        )
+    if cfg.model.get('completion') is not None:
+        raise ValueError(
+            f'{cfg.filename!r} completes what is missing with the whole '
+            'network, which adapters would freeze; give the config of a '
+            'network without `model.completion`'
         )
     stack = Stack(require(cfg, 'model.stack'))
     if len(stack.sensors) < 2:
@@ -88,7 +94,7 @@ def derive(
     cfg.model.adapter = {'type': 'ScaleShift', **adapter}
     cfg.model.sampler = 'round_robin'
     cfg.model.teacher = [{'type': 'LogitKL'}] if teacher else None
-    _forget_pretrained(cfg.model)
+    forget_pretrained(cfg.model)
     if fill is not None:
         cfg.model.fill = fill
     optimizer = {'type': 'AdamW', **small.optim_wrapper.optimizer}
@@ -139,7 +145,7 @@ def _set_length(cfg: Config, epochs: int | None) -> None:
         scheduler.pop('convert_to_iter_based', None)
 
 
-def _forget_pretrained(node: Any) -> None:
+def forget_pretrained(node: Any) -> None:
     """Leave out weights that the base replaces, in place."""
     if isinstance(node, MutableMapping):
         for key in ('init_cfg', 'pretrained', 'streams_from'):
@@ -148,10 +154,10 @@ def _forget_pretrained(node: Any) -> None:
             if key == 'init_cfg' and _is_pretrained(node.get(key)):
                 node[key] = None
         for value in node.values():
-            _forget_pretrained(value)
+            forget_pretrained(value)
     elif isinstance(node, (list, tuple)):
         for value in node:
-            _forget_pretrained(value)
+            forget_pretrained(value)
 
 
 def _is_pretrained(init: Any) -> bool:

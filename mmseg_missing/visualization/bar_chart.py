@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import math
+import textwrap
 from collections.abc import Mapping, Sequence
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 COLOURS = ('#2f5f9e', '#d9822b', '#3f8f5f', '#97487a', '#7a7a7a')
+# Beside the axes, in inches; characters of small print in an inch.
+LABELS, SMALL_PRINT = 3.0, 16
 INK, FAINT, GRID, BAND = '#222222', '#808080', '#e4e4e4', '#eef1f6'
 
 
@@ -60,11 +64,15 @@ def bar_chart(
 
 def headline(axes: Axes, title: str, note: str) -> None:
     """Write a headline, and in small print below it how it was measured."""
+    width = axes.figure.get_figwidth() - LABELS
+    lines = textwrap.wrap(note, max(20, int(width * SMALL_PRINT)))
+    # An empty line of the headline has room for one and a half of small print.
+    room = '\n' * math.ceil(len(lines) / 1.5)
     axes.set_title(
-        f'{title}\n', loc='left', fontsize=12, fontweight='bold', color=INK
+        title + room, loc='left', fontsize=12, fontweight='bold', color=INK
     )
     axes.annotate(
-        note,
+        '\n'.join(lines),
         (0, 1),
         xytext=(0, 6),
         xycoords='axes fraction',

@@ -136,6 +136,8 @@ def test_mistakes(load, files, monitored, tmp_path):
         Inferencer(cfg, files.base, monitored, policy='guess')
     with pytest.raises(ValueError, match='holds no clean statistics'):
         Inferencer(cfg, files.base, files.adapter, policy='drop')
+    with pytest.raises(ValueError, match="'recover' needs a network that"):
+        Inferencer(cfg, files.base, monitored, policy='recover')
     with pytest.raises(ValueError, match='needs an adapter file with clean'):
         Inferencer(load('tiny'), files.base, policy='drop')
     with pytest.raises(FileNotFoundError, match='no adapter file'):

@@ -29,6 +29,15 @@ def test_other_fills_stay():
     assert without_adapter(model)['fill'] == {'rgb': 'black'}
 
 
+def test_a_network_that_completes_stays():
+    model = Config.fromfile(CONFIG.with_name('tiny.py')).model
+    model.update(fill='predicted', completion={}, generator='conv')
+    with DefaultScope.overwrite_default_scope('mmseg'):
+        base = MODELS.build(without_adapter(model))
+    assert type(base.completion.generator).__name__ == 'ConvGenerator'
+    assert set(base.fill.values()) == {'predicted'}
+
+
 def test_every_variant_of_a_taught_network():
     model = Config.fromfile(CONFIG).model
     with DefaultScope.overwrite_default_scope('mmseg'):

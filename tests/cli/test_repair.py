@@ -60,3 +60,11 @@ def test_help_fits_a_screen():
     said = parser().format_help()
     assert len(said.splitlines()) <= 50
     assert 'mmseg-missing repair NAME work_dirs' in said
+
+
+def test_every_row_mode_can_be_asked_for():
+    for rows in ROW_MODES:
+        args = parser().parse_args(['CONFIG', 'BASE', '--rows', rows])
+        assert args.rows == rows
+    with pytest.raises(SystemExit):
+        parser().parse_args(['CONFIG', 'BASE', '--rows', 'strange'])

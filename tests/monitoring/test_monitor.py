@@ -211,6 +211,23 @@ def test_drop_keeps_the_best_of_bad_sensors(monitor):
         drop(present, monitor(x, present))
 
 
+def test_recover_keeps_what_is_ill_and_says_so(monitor):
+    x = scenes(4, 77)
+    x[0, 3] += 9 * torch.randn(H, W)
+    x[1, 3] = 2.0
+    x[2, 3] = float('nan')
+    told = Watch(monitor, 'recover').tell(x, FULL.expand(4, -1))
+    whole, gone = [True] * 3, [True, False, True]
+    assert told.present.tolist() == [whole, gone, gone, whole]
+    assert told.degraded[0].tolist() == [False, True, False]
+    assert not told.degraded[1:].any()
+    for policy in ('trust', 'drop'):
+        watch = Watch(monitor, policy)
+        told = watch.tell(x, FULL.expand(4, -1))
+        assert told.degraded is None
+        assert torch.equal(told.present, watch(x, FULL.expand(4, -1)))
+
+
 def test_harmful_is_what_the_network_sees_far_off(monitor):
     """Little noise is found at once, and does little."""
     little, much = (

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from mmseg_missing.apis.model import load_config
-from mmseg_missing.startup.deriving import derive
+from mmseg_missing.startup.deriving import check_repairable, derive
 
 ROOT = Path(__file__).parents[2]
 TINY = ROOT / 'tests/configs/tiny.py'
@@ -85,3 +85,10 @@ def test_schedules_in_iterations():
     assert 'convert_to_iter_based' not in found.param_scheduler[0]
     with pytest.raises(ValueError, match='counts iterations'):
         derive(cfg, 'base.pth', epochs=3)
+
+
+def test_a_network_that_completes_is_not_repaired():
+    """Its weights learn with its decoder; adapters would freeze them."""
+    cfg = load_config(TINY, {'model.completion': {}})
+    with pytest.raises(ValueError, match=r'without `model\.completion`'):
+        check_repairable(cfg)

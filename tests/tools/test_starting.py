@@ -54,6 +54,17 @@ def test_a_base_without_adapters(refused, trained):
     assert 'has none' in line
 
 
+def test_who_has_the_base_needs_no_other_weights(run, trained, tmp_path):
+    init = 'model.backbone.init_cfg'
+    run(
+        'train.py',
+        *(trained.adapted_config, '--work-dir', tmp_path),
+        *('--cfg-options', f'{init}.type=Pretrained'),
+        f'{init}.checkpoint={tmp_path / "gone.pth"}',
+    )
+    assert (tmp_path / 'adapter.safetensors').is_file()
+
+
 def test_a_base_that_never_predicts_a_class(run, trained, tmp_path, capfd):
     found = torch.load(trained.base, weights_only=False)
     found['state_dict']['decode_head.conv_seg.bias'][1] = -1e4

@@ -134,14 +134,19 @@ class LowRank(Adapter):
                 '`model.adapter.sites`'
             )
         a, b = self._matrices(numbers.to(x.dtype))
+        b = b * self.strength
         inputs = call.inputs.to(x.dtype)
         if self.groups == 0:
-            change = self._through_linear(inputs, a, b)
+            change = self._through_linear(inputs, a, b).view(x.shape)
+        elif _is_pointwise(call.layer):
+            tokens = inputs.flatten(2).mT  # a view: channels lie last
+            change = self._through_linear(tokens, a, b).mT.view(x.shape)
         elif self.groups == 1:
             change = self._through_conv(call.layer, inputs, a, b)
+            change = change.view(x.shape)
         else:
             change = self._through_groups(call.layer, inputs, a, b)
-        change = change.view(x.shape) * self.strength
+            change = change.view(x.shape)
         return add(x, change, call)
 
     def fold(self, layer: nn.Module, numbers: Tensor) -> None:
@@ -178,6 +183,15 @@ class LowRank(Adapter):
         """Convolve each sample with its own B A, group by group."""
         kernels = (b @ a).reshape(-1, *self.shape[1:])  # (n * c_out, ...)
         return _convolve(layer, x, kernels, groups=len(x) * self.groups)
+
+
+def _is_pointwise(layer: nn.Module) -> bool:
+    """Say whether a convolution is a linear map of each pixel."""
+    return (
+        layer.groups == 1
+        and set(layer.kernel_size) == set(layer.stride) == {1}
+        and layer.padding in ((0,) * len(layer.kernel_size), 'valid', 'same')
+    )
 
 
 def _convolve(

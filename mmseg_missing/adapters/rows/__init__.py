@@ -45,7 +45,9 @@ def parse_rows(rows: str | Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
             f'`model.adapter.rows` of type {name!r} takes '
             f'{list(known) or "no options"}, got {strange}'
         )
-    return name, {**known, **options}
+    # What is not asked for is not stated, so that files are as they were.
+    stated = {**known, **options}.items()
+    return name, {key: value for key, value in stated if value is not False}
 
 
 __all__ = [

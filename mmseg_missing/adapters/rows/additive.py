@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from ...modality import Stack
 from ...present import Key
+from ...values import flag
 from .rows import Rows
 
 # Sums of 0 and 1 in float64 are told apart by far more.
@@ -23,8 +24,13 @@ class AdditiveRows(Rows):
     misses its modality, and combinations that were never drawn have a row
     too, on the assumption that what several losses do adds up.
 
+    With ``degraded`` there is a second vector per modality, for samples in
+    which it is there but degraded. All start at zero.
+
     Args: as :class:`Rows`; what is not in ``combinations`` is served, but
         training does not draw it by default.
+        degraded: Whether rows depend on what is degraded, too; a key then
+            may have M more flags, which say so.
     """
 
     def __init__(
@@ -32,18 +38,40 @@ class AdditiveRows(Rows):
         stack: Stack,
         width: int,
         combinations: Sequence[str] | None = None,
+        degraded: bool = False,
     ) -> None:
         super().__init__(stack, width, combinations)
-        self.missing = nn.ParameterDict(
-            [(name, nn.Parameter(torch.zeros(width))) for name in stack.names]
+        self.missing = self._vectors()
+        self.sees_degraded = flag('model.adapter.rows.degraded', degraded)
+        if degraded:
+            self.degraded = self._vectors()
+
+    def _vectors(self) -> nn.ParameterDict:
+        zeros = torch.zeros(self.width)
+        return nn.ParameterDict(
+            [(n, nn.Parameter(zeros.clone())) for n in self.stack.names]
         )
+
+    def has(self, combination: Key) -> bool:
+        """Say whether something is missing, or degraded."""
+        m = len(self.stack)
+        return not all(combination[:m]) or any(combination[m:])
 
     def compute(self, combinations: Sequence[Key]) -> Tensor:
         """Return sums of vectors, (n, width)."""
-        columns = zip(self.stack.names, zip(*combinations))
-        absent = {name: c for name, c in columns if not all(c)}
-        vectors = torch.stack([self.missing[name] for name in absent])
-        weight = [[float(not has) for has in c] for c in absent.values()]
+        names, flags = self.stack.names, [*zip(*combinations)]
+        there, ill = flags[: len(names)], flags[len(names) :]
+        parts = [
+            (self.missing[name], [float(not has) for has in column])
+            for name, column in zip(names, there)
+            if not all(column)
+        ] + [
+            (self.degraded[name], [float(is_ill) for is_ill in column])
+            for name, column in zip(names, ill)
+            if any(column)
+        ]
+        vectors = torch.stack([vector for vector, _ in parts])
+        weight = [column for _, column in parts]
         return vectors.new_tensor(weight).T @ vectors
 
     def served(self, seen: Tensor, asked: Tensor) -> Tensor:
@@ -61,8 +89,14 @@ class AdditiveRows(Rows):
         return beyond < RANK_TOLERANCE
 
     def stored(self, seen: Collection[str]) -> dict[str, str]:
-        """Return one entry per modality whose vector was trained."""
-        return {f'missing {m}': f'missing.{m}' for m in self._lost(seen)}
+        """Return one entry per modality whose vector was trained.
+
+        Those of degraded ones all, which no combination counts.
+        """
+        kinds = {'missing': self._lost(seen)}
+        if self.sees_degraded and seen:
+            kinds['degraded'] = [*self.stack.names]
+        return {f'{k} {m}': f'{k}.{m}' for k, ms in kinds.items() for m in ms}
 
     def write(self, combination: str, row: Tensor) -> None:
         """Set the vector of the one modality that is missing."""

@@ -15,6 +15,7 @@ from ..utils.constant_streams import ConstantStreams
 from ..utils.first_biases import evaluating
 from ..utils.first_conv import fit_first_conv, fitted_loading
 from ..utils.split import checked_channels
+from ..utils.stream_levels import show_stream
 from ..utils.stream_weights import checked_sources, load_stream
 
 
@@ -50,6 +51,8 @@ class MultiStreamBackbone(BaseModule):
     Raises:
         ValueError: if a value of the config cannot work.
     """
+
+    shows_streams = True  # see `mmseg_missing.models.utils.stream_levels`
 
     def __init__(
         self,
@@ -119,6 +122,8 @@ class MultiStreamBackbone(BaseModule):
             streams = [self._stream(m, x) for m, x in enumerate(images)]
         else:
             streams = impute(lambda m: self._stream(m, images[m]))
+        for m, stream in enumerate(streams):
+            show_stream(m, range(len(x)), stream)
         levels = zip(*streams, strict=True)
         return tuple(
             fusion(list(level))

@@ -18,6 +18,7 @@ from ...torch_versions import before_loading
 from ..utils.building import build_part
 from ..utils.first_conv import first_conv, fit_conv, fitted_loading
 from ..utils.split import checked_channels
+from ..utils.stream_levels import show_stream
 from .multi_stream import (
     level_channels,
     levels_of,
@@ -63,6 +64,8 @@ class SharedStreamBackbone(BaseModule):
     were its layers, what it does where several modalities are present (here
     the mean of what is there), and its loss and schedule.
     """
+
+    shows_streams = True  # see `mmseg_missing.models.utils.stream_levels`
 
     def __init__(
         self,
@@ -140,7 +143,9 @@ class SharedStreamBackbone(BaseModule):
             rows = self._rows([flags[m] for flags in present])
             if not rows:
                 continue
-            for i, level in enumerate(self._run(m, image[rows])):
+            levels = self._run(m, image[rows])
+            show_stream(m, rows, levels)
+            for i, level in enumerate(levels):
                 level = _spread(level, rows, len(x))
                 share = shares[i, :, m, None, None, None]
                 sums[i] = sums[i] + share.to(level.dtype) * level

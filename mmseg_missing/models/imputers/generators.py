@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from ...modality import Stack
 from ...present import keys
-from ...values import listed, real, settings, whole
+from ...values import flag, listed, real, settings, whole
 
 # Of what is added to the usual fill, in standard deviations.
 SCALE = 3.0
@@ -31,6 +31,10 @@ class FillGenerator(nn.Module):
     not read. That changes the full input as well: the network is the base
     bit for bit where nothing is absent and no pixel is a hole.
 
+    With ``recovers`` a modality that is there but degraded is repaired: it
+    is among what is seen, its plane says -1 for 1, and its step is added to
+    it. So it starts as the identity, and what is whole stays as it is.
+
     Args:
         stack: The modalities.
         scale: s, the largest step away from the fill, in the space after
@@ -39,6 +43,7 @@ class FillGenerator(nn.Module):
             unit that the data set delivers, in all channels: 0 of a depth
             camera; the mean where ``nodata`` of a format took it out.
             Default: none is completed.
+        recovers: Whether degraded modalities are repaired.
 
     Attributes:
         targets: Names of the modalities that are predicted; all at first.
@@ -47,7 +52,9 @@ class FillGenerator(nn.Module):
         TypeError: a value of another kind.
         ValueError: one that cannot be, or a hole of no modality.
 
-    Source: after GeomPrompt's residual input, shared by all combinations.
+    Source: after GeomPrompt's residual input, shared by all combinations,
+    and GeomPrompt-Recovery's of degraded ones, of which the losses and the
+    states of a sensor were not known.
     """
 
     def __init__(
@@ -55,12 +62,14 @@ class FillGenerator(nn.Module):
         stack: Stack,
         scale: float = SCALE,
         holes: Mapping[str, float] | None = None,
+        recovers: bool = False,
     ) -> None:
         super().__init__()
         self.stack, self.targets = stack, stack.names
         self.channels = stack.in_channels
         self.scale = real('model.generator.scale', scale, above=0)
         self.holes = _checked_holes(stack, {} if holes is None else holes)
+        self.recovers = flag('model.generator.recovers', recovers)
         values = torch.zeros(stack.num_channels, 1, 1)
         declared = torch.zeros_like(values, dtype=torch.bool)
         for name, value in self.holes.items():
@@ -70,31 +79,51 @@ class FillGenerator(nn.Module):
         self.register_buffer('_hole', values, persistent=False)
         self.register_buffer('_declared', declared, persistent=False)
 
-    def has_work(self, present: Tensor) -> bool:
+    def has_work(
+        self, present: Tensor, degraded: Tensor | None = None
+    ) -> bool:
         """Say whether something of samples (n, M) is, or may be, predicted."""
+        if self.recovers and degraded is not None:
+            return True
         targets = [self.stack.index(name) for name in self.targets]
         return bool(self.holes) or not all(
             flags[m] for flags in keys(present) for m in targets
         )
 
-    def forward(self, filled: Tensor, present: Tensor) -> Tensor:
+    def forward(
+        self,
+        filled: Tensor,
+        present: Tensor,
+        degraded: Tensor | None = None,
+        visible: Tensor | None = None,
+    ) -> Tensor:
         """Return inputs whose absent modalities are predicted.
 
         Args:
             filled: (n, sum C, h, w), normalised, with the usual fill.
             present: (n, M) bool.
+            degraded: (n, M) bool, what of that is degraded; None: nothing.
+            visible: (n, M, h, w) bool, what of that may be read; the rest is
+                predicted as well. Default: all.
 
         Returns:
             (n, sum C, h, w), a new tensor.
         """
+        there = self.measured(filled, present)
+        if visible is not None:
+            there = there & visible
         present = present.to(filled.device)[:, :, None, None]
-        there = present
-        if self.holes:
-            there = present & ~self._holes_of(filled)  # (n, M, h, w)
         seen = torch.where(
-            self._by_channel(there), filled, filled.new_zeros(())
+            self.by_channel(there), filled, filled.new_zeros(())
         )
-        planes = there.to(filled.dtype).expand(-1, -1, *filled.shape[2:])
+        others = [name not in self.targets for name in self.stack.names]
+        others = torch.tensor(others, device=filled.device)[:, None, None]
+        planes, keep = there.to(filled.dtype), there | (others & ~present)
+        if self.recovers and degraded is not None:
+            is_ill = degraded.to(filled.device)[:, :, None, None]
+            planes = torch.where(is_ill, -planes, planes)
+            keep = keep & ~(is_ill & present)
+        planes = planes.expand(-1, -1, *filled.shape[2:])
         raw = self.predict(seen, planes).contiguous()
         if raw.shape != filled.shape:
             raise ValueError(
@@ -103,10 +132,15 @@ class FillGenerator(nn.Module):
                 'its `predict` return the shape of what it sees'
             )
         step = self.scale * raw.to(filled.dtype).tanh()
-        others = [name not in self.targets for name in self.stack.names]
-        others = torch.tensor(others, device=filled.device)[:, None, None]
-        keep = self._by_channel(there | (others & ~present))
-        return torch.where(keep, filled, filled + step)
+        return torch.where(self.by_channel(keep), filled, filled + step)
+
+    def measured(self, filled: Tensor, present: Tensor) -> Tensor:
+        """Return who is there, but for holes: (n, M, h, w) or (n, M, 1, 1).
+
+        Args: see :meth:`forward`.
+        """
+        there = present.to(filled.device)[:, :, None, None]
+        return there & ~self._holes_of(filled) if self.holes else there
 
     def _holes_of(self, filled: Tensor) -> Tensor:
         """Return where each modality has a hole, (n, M, h, w) bool."""
@@ -115,7 +149,7 @@ class FillGenerator(nn.Module):
         parts = same.split(self.channels, dim=1)
         return torch.cat([part.all(1, keepdim=True) for part in parts], 1)
 
-    def _by_channel(self, there: Tensor) -> Tensor:
+    def by_channel(self, there: Tensor) -> Tensor:
         """Return (n, sum C, ...) from (n, M, ...)."""
         repeats = torch.tensor(self.channels, device=there.device)
         return there.repeat_interleave(
@@ -127,7 +161,8 @@ class FillGenerator(nn.Module):
 
         Args:
             seen: (n, sum C, h, w), zero where absent.
-            there: (n, M, h, w), 0 or 1: who is there, pixel by pixel.
+            there: (n, M, h, w), 0 or 1: who is there, pixel by pixel; -1:
+                there, but degraded.
         """
         raise NotImplementedError
 
@@ -152,7 +187,19 @@ def start_at_zero(conv: nn.Conv2d) -> nn.Conv2d:
     nn.init.zeros_(conv.weight)
     if conv.bias is not None:
         nn.init.zeros_(conv.bias)
+    conv.starts_at_zero = True
     return conv
+
+
+def start_anywhere(generator: FillGenerator) -> FillGenerator:
+    """Return a generator that predicts before it learnt, as others start.
+
+    For a network that learns with it, which is no base to start at.
+    """
+    for layer in generator.modules():
+        if getattr(layer, 'starts_at_zero', False):
+            layer.reset_parameters()
+    return generator
 
 
 @MODELS.register_module()
@@ -164,24 +211,27 @@ class LinearGenerator(FillGenerator):
         stack: Stack,
         scale: float = SCALE,
         holes: Mapping[str, float] | None = None,
+        recovers: bool = False,
     ) -> None:
-        super().__init__(stack, scale, holes)
+        super().__init__(stack, scale, holes, recovers)
         wide = sum(self.channels) + len(stack)
-        self.maps = nn.ModuleList(
-            start_at_zero(nn.Conv2d(wide - c - 1, c, 1, bias=False))
-            for c in self.channels
-        )
-        # Of each target, all channels but its own, planes included.
+        # Of each target, all channels but its own, planes included; with
+        # them where it may be there.
         starts = [sum(self.channels[:m]) for m in range(len(stack))]
         self.others = []
         for m, (start, c) in enumerate(zip(starts, self.channels)):
             own = {*range(start, start + c), sum(self.channels) + m}
+            own = set() if recovers else own
             self.others.append([i for i in range(wide) if i not in own])
+        self.maps = nn.ModuleList(
+            start_at_zero(nn.Conv2d(len(others), c, 1, bias=False))
+            for others, c in zip(self.others, self.channels)
+        )
 
     def predict(self, seen: Tensor, there: Tensor) -> Tensor:
         """See :class:`FillGenerator`."""
         x = torch.cat([seen, there], 1)
-        x = x / there.sum(1, keepdim=True).clamp_min(1)
+        x = x / there.abs().sum(1, keepdim=True).clamp_min(1)
         pairs = zip(self.maps, self.others)
         return torch.cat([m(x[:, others]) for m, others in pairs], 1)
 
@@ -195,6 +245,7 @@ class ConvGenerator(FillGenerator):
         scale: See :class:`FillGenerator`.
         hidden: Channels in between.
         holes: See :class:`FillGenerator`.
+        recovers: See :class:`FillGenerator`.
     """
 
     def __init__(
@@ -203,8 +254,9 @@ class ConvGenerator(FillGenerator):
         scale: float = SCALE,
         hidden: int = 16,
         holes: Mapping[str, float] | None = None,
+        recovers: bool = False,
     ) -> None:
-        super().__init__(stack, scale, holes)
+        super().__init__(stack, scale, holes, recovers)
         self.hidden = whole('model.generator.hidden', hidden, 1)
         total = sum(self.channels)
         self.encode = nn.Conv2d(total + len(stack), hidden, 3, padding=1)
@@ -224,6 +276,7 @@ class UNetGenerator(FillGenerator):
         scale: See :class:`FillGenerator`.
         widths: Channels of the stages.
         holes: See :class:`FillGenerator`.
+        recovers: See :class:`FillGenerator`.
     """
 
     def __init__(
@@ -232,8 +285,9 @@ class UNetGenerator(FillGenerator):
         scale: float = SCALE,
         widths: Sequence[int] = (16, 32, 64),
         holes: Mapping[str, float] | None = None,
+        recovers: bool = False,
     ) -> None:
-        super().__init__(stack, scale, holes)
+        super().__init__(stack, scale, holes, recovers)
         key = 'model.generator.widths'
         self.widths = [whole(key, w, 1) for w in listed(key, widths)]
         if len(self.widths) != 3:

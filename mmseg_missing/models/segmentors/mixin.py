@@ -14,7 +14,7 @@ from ...adapters import adapted, add_biases, drop_norms
 from ...context import telling
 from ...fill import fill_absent, parse_fill, usual
 from ...modality import Modality, Stack
-from ...present import keys, of_samples
+from ...present import degraded_of, keys, of_samples
 from ...recomputing import recompute_flagged
 from ...sampling import FullSampler, Sampler, build_sampler
 from ...values import naming
@@ -24,6 +24,8 @@ from ..losses import Output, hearing_samples, mend_cross_entropy
 from ..utils.constant_streams import ConstantStreams
 from ..utils.first_biases import give_first_biases
 from ..utils.side_losses import collecting_losses
+from .completing import build_completion, completion_losses
+from .degrading import build_degrading
 from .head_checks import check_heads
 from .predicting import (
     FEATURES,
@@ -35,6 +37,7 @@ from .predicting import (
     build_networks,
     comparing,
     find_predictor,
+    targets_of,
 )
 from .small_images import explaining_sizes
 from .stack_checks import (
@@ -64,8 +67,8 @@ class MissingModalityMixin:
         stack: The modalities, or dicts of their fields.
         sampler: Name of a sampler or ``dict(type=name, ...)``; see
             :mod:`mmseg_missing.sampling`. Default: ``round_robin`` with
-            adapters, ``full`` without. With adapters it draws nothing but
-            what they learn.
+            adapters, ``size_first`` with ``completion``, else ``full``. With
+            adapters it draws nothing but what they learn.
         fill: What stands in for an absent modality; see
             :func:`mmseg_missing.fill.fill_absent`. ``learned`` vectors
             train with the adapters and lie in their file. A network,
@@ -80,7 +83,15 @@ class MissingModalityMixin:
             ``predicted:<fill>``: ``linear``, ``conv`` (default), ``unet``, or
             a dict such as ``dict(type='ConvGenerator', hidden=16)``. With
             ``holes=dict(depth=0.0)`` it completes what is there in part
-            too. Needs ``adapter``.
+            too, with ``recovers=True`` it repairs what is degraded. Needs
+            ``adapter`` or ``completion``.
+        completion: ``dict(type='MaskedCompletion', ...)``: train the whole
+            network on completed input, with what completes it; see
+            :class:`~mmseg_missing.models.completion.MaskedCompletion`. In a
+            test it completes what is absent.
+        degrade: ``dict(rate=0.5, faults=[...], severities=[...])``: let a
+            sensor of some training samples suffer a fault, and say so; see
+            :class:`~mmseg_missing.models.segmentors.degrading.Degrading`.
         imputer: ``dict(type='FeatureImputer', rank=8, loss=None)``: predict
             the features of absent streams, which then do not run; see
             :class:`~mmseg_missing.models.imputers.FeatureImputer`. Needs
@@ -119,6 +130,8 @@ class MissingModalityMixin:
         fill: str | Mapping[str, Any] = 'zero',
         adapter: Mapping[str, Any] | Sequence[Mapping] | None = None,
         generator: str | Mapping[str, Any] | None = None,
+        completion: Mapping[str, Any] | None = None,
+        degrade: Mapping[str, Any] | None = None,
         imputer: Mapping[str, Any] | None = None,
         folded: Mapping[str, Any] | None = None,
         trainable: Sequence[str] | None = None,
@@ -147,6 +160,13 @@ class MissingModalityMixin:
         self.folded: str | None = None
         self._only: Tensor | None = None
         self._folded_fill: Mapping[str, Any] = {}
+        others = {
+            'adapter': adapter,
+            'imputer': imputer,
+            'folded': folded,
+            'teacher': teacher,
+            'trainable': trainable,
+        }
         if folded is not None and adapter is not None:
             raise ValueError(
                 '`model.folded` and `model.adapter` exclude each other'
@@ -159,8 +179,11 @@ class MissingModalityMixin:
         thaw_parts(self, trainable, teacher)
         self._find_parts()
         self._learn_fill()
-        add_generator(self, self._banks, generator)
+        self.completion = build_completion(self, completion, generator, others)
+        if self.completion is None:
+            add_generator(self, self._banks, generator)
         add_imputer(self, self._banks, imputer)
+        self.degrading = build_degrading(self, degrade)
         self.teacher = build_teacher(self, teacher)
         self.sampler = self._build_sampler(sampler)
         self.steps = StepCounter(stack)
@@ -224,7 +247,17 @@ class MissingModalityMixin:
     @property
     def generator(self) -> FillGenerator | None:
         """What predicts inputs of absent modalities, if anything does."""
+        if self.completion is not None:
+            return self.completion.generator
         return find_predictor(self, self._banks, INPUT)
+
+    @property
+    def recovers(self) -> bool:
+        """Whether it can make something of a sensor that is degraded."""
+        generator = self.generator
+        return (generator is not None and generator.recovers) or any(
+            bank.rows.sees_degraded for bank in self._banks
+        )
 
     def _learn_fill(self) -> None:
         """Let the bank learn the vectors of ``learned`` fills."""
@@ -239,7 +272,8 @@ class MissingModalityMixin:
             )
 
     def _build_sampler(self, given: str | Mapping[str, Any] | None) -> Sampler:
-        default = 'round_robin' if self._banks else 'full'
+        default = 'full' if self.completion is None else 'size_first'
+        default = 'round_robin' if self._banks else default
         sampler = build_sampler(
             self.stack, default if given is None else given
         )
@@ -267,22 +301,45 @@ class MissingModalityMixin:
         is_step = torch.is_grad_enabled()
         step = self.steps.next() if is_step else self.steps.now
         present = self.sampler.draw(there, step, get_rank())
-        teacher = self._ask_teacher(inputs, there, metas)
+        spoilt, degraded = inputs, degraded_of(metas, present, self.stack)
+        if self.degrading is not None:
+            spoilt, present, degraded = self.degrading(
+                inputs, there, present, step, get_rank()
+            )
         with (
-            comparing(self, self._banks, inputs, there, present),
-            self._seeing(inputs, present, metas) as filled,
             collecting_losses() as side_losses,
             hearing_samples(self.sampler.listens) as heard,
         ):
-            if teacher is None:
-                losses = super().loss(filled, data_samples)
+            samples = inputs, data_samples, there, present
+            if self.completion is None:
+                losses = self._student_losses(*samples, spoilt, degraded)
             else:
-                losses = student_losses(self, filled, data_samples, teacher)
+                losses = completion_losses(self, super().loss, *samples, step)
         losses.update(side_losses)
         if is_step:
             lost = heard.of(losses, len(inputs)) if heard else None
             self._end_step(present, inputs.device, lost)
         return losses
+
+    def _student_losses(
+        self,
+        inputs: Tensor,
+        data_samples: list,
+        there: Tensor,
+        present: Tensor,
+        spoilt: Tensor,
+        degraded: Tensor | None,
+    ) -> dict:
+        """Return the losses of what a student makes of a draw."""
+        metas = [sample.metainfo for sample in data_samples]
+        teacher = self._ask_teacher(inputs, there, metas)
+        with (
+            comparing(self, self._banks, inputs, there, present),
+            self._seeing(spoilt, present, metas, degraded) as filled,
+        ):
+            if teacher is None:
+                return super().loss(filled, data_samples)
+            return student_losses(self, filled, data_samples, teacher)
 
     def _end_step(
         self, present: Tensor, device: torch.device, lost: Tensor | None
@@ -302,20 +359,23 @@ class MissingModalityMixin:
         """Return what the bare base makes of all that is present."""
         if not self.teacher:
             return None
-        with self._seeing(inputs, present, metas, bare=True) as filled:
+        with self._seeing(inputs, present, metas, None, True) as filled:
             return run(self, filled)
 
     def encode_decode(self, inputs: Tensor, batch_img_metas: list) -> Tensor:
         """Return logits (n, classes, h, w) of whole images or crops."""
-        present = self._present(batch_img_metas, len(inputs))
-        with self._seeing(inputs, present, batch_img_metas) as filled:
+        metas = batch_img_metas
+        present = self._present(metas, len(inputs))
+        degraded = degraded_of(metas, present, self.stack)
+        with self._seeing(inputs, present, metas, degraded) as filled:
             return super().encode_decode(filled, batch_img_metas)
 
     def _forward(self, inputs: Tensor, data_samples: list | None = None):
         """Return the head's raw output."""
         metas = [s.metainfo for s in data_samples] if data_samples else []
         present = self._present(metas, len(inputs))
-        with self._seeing(inputs, present, metas) as filled:
+        degraded = degraded_of(metas, present, self.stack)
+        with self._seeing(inputs, present, metas, degraded) as filled:
             return super()._forward(filled, data_samples)
 
     def _present(self, metas: Sequence[Mapping], n: int) -> Tensor:
@@ -350,12 +410,36 @@ class MissingModalityMixin:
             if name in vectors and not there
         }
 
+    def filled(
+        self,
+        inputs: Tensor,
+        present: Tensor,
+        metas: Sequence[Mapping],
+        bare: bool = False,
+    ) -> Tensor:
+        """Return inputs (n, sum C, h, w) with the usual fills.
+
+        Args: see :meth:`_seeing`.
+        """
+        seeds = [m.get('sample_idx', i) for i, m in enumerate(metas)]
+        learned = {} if bare else self._learned(present)
+        fill = {**self.fill, **self._networks}
+        return fill_absent(
+            inputs, present, self.stack, fill, seeds or None, learned
+        )
+
+    def completed(self, present: Tensor) -> Tensor:
+        """Return what is there once ``completion`` did its work, (n, M)."""
+        targets = [name in targets_of(self) for name in self.stack.names]
+        return present | torch.tensor(targets, device='cpu')
+
     @contextmanager
     def _seeing(
         self,
         inputs: Tensor,
         present: Tensor,
         metas: Sequence[Mapping],
+        degraded: Tensor | None = None,
         bare: bool = False,
     ) -> Iterator[Tensor]:
         """Give the filled inputs for one block, the adapters being told.
@@ -364,33 +448,58 @@ class MissingModalityMixin:
             inputs: (n, sum C, h, w).
             present: (n, M) bool on the CPU.
             metas: Of the samples; they give noise its seeds.
+            degraded: (n, M) bool on the CPU, what of that is degraded; None:
+                nothing is.
             bare: Run the base alone, with no more than it was trained for:
                 adapters bypassed, zero for a fill that they learn.
         """
-        seeds = [m.get('sample_idx', i) for i, m in enumerate(metas)]
-        learned = {} if bare else self._learned(present)
-        fill = {**self.fill, **self._networks}
-        filled = fill_absent(
-            inputs, present, self.stack, fill, seeds or None, learned
-        )
-        is_whole = bare or all(map(all, keys(present)))
+        filled = self.filled(inputs, present, metas, bare)
         generator = None if bare else self.generator
-        if generator is not None and generator.has_work(present):
-            filled = generator(filled, present)
+        ill = (
+            degraded if generator is not None and generator.recovers else None
+        )
+        if generator is not None and generator.has_work(present, ill):
+            filled = generator(filled, present, ill)
+        if self.completion is not None:
+            present = self.completed(present)
+        with self.running_on(filled, present, bare, degraded):
+            yield filled
+
+    @contextmanager
+    def running_on(
+        self,
+        filled: Tensor,
+        present: Tensor,
+        bare: bool = False,
+        degraded: Tensor | None = None,
+    ) -> Iterator[None]:
+        """Tell everybody in this block what the samples have.
+
+        Args:
+            filled: (n, sum C, h, w), what the network sees.
+            present: (n, M) bool on the CPU.
+            bare: See :meth:`_seeing`.
+            degraded: See :meth:`_seeing`.
+        """
+        is_whole = bare or all(map(all, keys(present)))
         with ExitStack() as blocks:
             for part in self._listeners:
                 blocks.enter_context(part.told(present))
             for bank in self._banks:
                 blocks.enter_context(
-                    bank.bypassed() if bare else bank.told(present, inputs)
+                    bank.bypassed()
+                    if bare
+                    else bank.told(present, degraded, filled)
                 )
             imputer = None if is_whole else self.imputer
             if imputer is not None and imputer.is_fitted:
                 told = Imputing(imputer, present)
                 blocks.enter_context(telling({self.backbone: told}))
-            for streams in () if bare or self.training else self._constant:
+            # What is kept is known by what is present alone.
+            is_new = bare or self.training or degraded is not None
+            for streams in () if is_new else self._constant:
                 blocks.enter_context(
                     streams.reusing(present, self.fill, self._banks)
                 )
             blocks.enter_context(explaining_sizes(self, filled))
-            yield filled
+            yield

@@ -48,7 +48,7 @@ def add_imputer(
             'set `model.adapter`'
         )
     imputer = build_imputer(segmentor, given)
-    if _targets(segmentor) and not imputer.residual:
+    if targets_of(segmentor) and not imputer.residual:
         raise ValueError(
             '`model.imputer` stands in for whole streams, so nobody sees what '
             "fill 'predicted' makes of their input; set "
@@ -74,24 +74,25 @@ def add_generator(
         ValueError: one without the other, or no adapters with which it
             trains and whose file keeps it.
     """
-    targets = _targets(segmentor)
+    targets = targets_of(segmentor)
     is_asked = targets or config is not None
     if not is_asked or find_predictor(segmentor, banks, INPUT) is not None:
         return
     generator = build_generator(segmentor, config)
-    if not targets and not generator.holes:
+    if not (targets or generator.holes or generator.recovers):
         raise ValueError(
             "`model.generator` predicts modalities whose fill is 'predicted'; "
             "set `model.fill='predicted'`, or leave it out"
         )
     if not banks:
         raise ValueError(
-            'what predicts learns with the adapters; set `model.adapter`, or '
-            'another `model.fill` and no `model.generator`'
+            'what predicts learns with adapters or with the whole network; '
+            'set `model.adapter` or `model.completion`, or another '
+            '`model.fill` and no `model.generator`'
         )
     sizes = {
         key: getattr(generator, key)
-        for key in ('scale', 'hidden', 'widths', 'holes')
+        for key in ('scale', 'hidden', 'widths', 'holes', 'recovers')
         if getattr(generator, key, None)
     }
     stated = {'type': type(generator).__name__, **sizes}
@@ -124,12 +125,13 @@ def build_generator(
             f'{generator.stack.full}, `model.stack` has '
             f'{segmentor.stack.full}; let it pass on the stack that it gets'
         )
-    generator.targets = _targets(segmentor)
+    generator.targets = targets_of(segmentor)
     # Convolutions of so few channels take half the time so.
     return generator.to(memory_format=torch.channels_last)
 
 
-def _targets(segmentor: nn.Module) -> tuple[str, ...]:
+def targets_of(segmentor: nn.Module) -> tuple[str, ...]:
+    """Return the modalities whose fill is predicted."""
     return tuple(n for n, fill in segmentor.fill.items() if is_predicted(fill))
 
 

@@ -51,17 +51,31 @@ def build_teacher(
             'a teacher is the frozen base under the adapters, head included; '
             'set `model.adapter`, or leave `model.teacher` out'
         )
+    if losses:
+        check_simple_head(segmentor, 'model.teacher')
+    return losses
+
+
+def check_simple_head(segmentor: EncoderDecoder, key: str) -> None:
+    """Refuse a head whose loss does not follow from its logits alone.
+
+    Args:
+        segmentor: Whose head it is.
+        key: What asks for it.
+
+    Raises:
+        ValueError: such a head.
+    """
     head = type(segmentor.decode_head)
-    if losses and (
+    if (
         getattr(head, 'loss', None) is not BaseDecodeHead.loss
         or head.loss_by_feat is not BaseDecodeHead.loss_by_feat
     ):
         raise ValueError(
             'a teacher needs a head whose loss follows from its logits alone, '
             f'got {head.__name__} of {type(segmentor).__name__}; leave '
-            '`model.teacher` out'
+            f'`{key}` out'
         )
-    return losses
 
 
 def run(segmentor: EncoderDecoder, inputs: Tensor) -> Output:
@@ -88,22 +102,29 @@ def student_losses(
         teacher: Of the same samples.
     """
     student = run(segmentor, inputs)
-    head = segmentor.decode_head
-    losses = head.loss_by_feat(student.logits, data_samples)
+    losses = label_losses(segmentor, student, data_samples)
+    if not any(is_labelled(sample.metainfo) for sample in data_samples):
+        # MMSegmentation calls no pixel of none right an accuracy of 100.
+        losses = {k: v for k, v in losses.items() if 'acc_seg' not in k}
+    labels = segmentor.decode_head._stack_batch_gt(data_samples).squeeze(1)
+    for loss in segmentor.teacher:
+        key = f'teacher.{loss.loss_name}'
+        losses[key] = losses.get(key, 0) + loss(student, teacher, labels)
+    return losses
+
+
+def label_losses(
+    segmentor: EncoderDecoder, output: Output, data_samples: list
+) -> dict[str, Tensor]:
+    """Return the losses of the heads against label maps."""
+    losses = segmentor.decode_head.loss_by_feat(output.logits, data_samples)
     losses = add_prefix(losses, 'decode')
     if segmentor.with_auxiliary_head:
         losses.update(
             segmentor._auxiliary_head_forward_train(
-                student.features, data_samples
+                output.features, data_samples
             )
         )
-    if not any(is_labelled(sample.metainfo) for sample in data_samples):
-        # MMSegmentation calls no pixel of none right an accuracy of 100.
-        losses = {k: v for k, v in losses.items() if 'acc_seg' not in k}
-    labels = head._stack_batch_gt(data_samples).squeeze(1)
-    for loss in segmentor.teacher:
-        key = f'teacher.{loss.loss_name}'
-        losses[key] = losses.get(key, 0) + loss(student, teacher, labels)
     return losses
 
 
