@@ -142,7 +142,7 @@ def run(network, x, present):
     """Run what also sees an image, of another look for each sample."""
     look = x.flatten(1)[:, :1, None, None]
     images = look * torch.arange(1.0, 9.0, dtype=x.dtype).view(1, 4, 2, 1)
-    with network.adapters.told(present, images):
+    with network.adapters.told(present, images=images):
         return network(x)
 
 

@@ -38,7 +38,7 @@ def test_each_image_by_itself(make_segmentor, inputs, make_samples):
     model = trained(make_segmentor('mit streams', **adapter('image')))
     base = make_segmentor('mit streams')
     base.load_state_dict(model.state_dict(), strict=False)
-    base.requires_grad_(False)  # as adapters do; else other kernels may run
+    base.requires_grad_(False)  # attention sums in another order with it
     both = model(inputs, make_samples([RGB, RGB]))
     spoilt = inputs.clone()
     spoilt[:, 3:] = torch.nan

@@ -69,6 +69,7 @@ class HyperRows(MixedRows):
         self.rank = whole('model.adapter.rows.rank', rank, 1, MOST)
         hidden = whole('model.adapter.rows.hidden', hidden, 1, MOST)
         self.condition, vectors = _condition(condition, stack)
+        self.sees_images = self.condition == 'image'
         # Raw parameters: a module here would be re-initialised by init_cfg.
         if vectors is None:
             self.w1 = nn.Parameter(torch.randn(len(stack), hidden))
@@ -86,11 +87,6 @@ class HyperRows(MixedRows):
             self.w_image = nn.Parameter(
                 torch.randn(2 * stack.num_channels, hidden)
             )
-
-    @property
-    def sees_images(self) -> bool:
-        """Whether each sample has a row of its own."""
-        return self.condition == 'image'
 
     def saved_options(self, options: Mapping[str, Any]) -> dict[str, Any]:
         """Return what a file repeats: the usual condition says nothing."""
@@ -121,8 +117,8 @@ class HyperRows(MixedRows):
         if images is None:
             raise ValueError(
                 "rows with `condition='image'` differ from image to image: "
-                'give `told(present, images)`; they cannot be folded, joined '
-                "or written out, as those of `condition='present'` can"
+                'give `told(present, images=...)`; they cannot be folded, '
+                "joined or written out, as those of `condition='present'` can"
             )
         rows = self.anchor.new_zeros(len(samples), self.width)
         drawn = [i for i, key in enumerate(samples) if self.has(key)]

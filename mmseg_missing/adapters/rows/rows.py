@@ -27,6 +27,7 @@ class Rows(nn.Module):
 
     Attributes:
         sees_degraded: Whether keys may have M more flags: what is degraded.
+        sees_images: Whether each sample has a row of its own, by its image.
 
     Raises:
         TypeError: ``combinations`` is no list of names.
@@ -34,6 +35,7 @@ class Rows(nn.Module):
     """
 
     sees_degraded = False
+    sees_images = False
 
     def __init__(
         self,
@@ -73,11 +75,6 @@ class Rows(nn.Module):
         # misses nothing has no graph, GradScaler finds no gradient, and the
         # other ranks of DDP wait for ever.
         self.anchor = nn.Parameter(torch.zeros(1))
-
-    @property
-    def sees_images(self) -> bool:
-        """Whether a row depends on the image, not on what is present alone."""
-        return False
 
     def forward(self, present: Tensor) -> Tensor:
         """Return each sample's row, (n, width), for (n, M) bool."""
