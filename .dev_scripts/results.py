@@ -20,7 +20,8 @@ TABLE = 'configs/results.yml'
 ZOO = 'docs/model_zoo.md'
 NOT_RUN = 'not run yet'
 NAME = re.compile(
-    r'(.+?)(?:-(?:ssf|predicted|imputer|dropout|hybrid)[a-z-]*)?_\d+xb\d+-(\d+)e_'
+    r'(.+?)(?:-(?:ssf|predicted|recover|imputer|dropout|hybrid)[a-z-]*)?'
+    r'_\d+xb\d+-(\d+)e_'
 )
 HEAD = (
     '| config | network | modalities | parameters | adapters, each '

@@ -95,10 +95,10 @@ class AdapterBank(nn.Module):
             is_plural = len(stack) > 2 and combinations is None
             rows = 'additive' if is_plural else 'table'
         self.row_mode, settings = parse_rows(rows)
-        self.row_options = settings
         self.rows = ROW_MODES[self.row_mode](
             stack, sum(self.widths), combinations, **settings
         )
+        self.row_options = self.rows.saved_options(settings)
         self.fill: nn.ParameterDict | None = None
         self.predictors = nn.ModuleDict()
         self.predictor_configs: dict[str, dict[str, Any]] = {}
@@ -208,15 +208,21 @@ class AdapterBank(nn.Module):
         self.predictors[name] = module
         self.predictor_configs[name] = dict(config)
 
-    def numbers(self, present: Tensor | Iterable[Flags]) -> Tensor:
+    def numbers(
+        self,
+        present: Tensor | Iterable[Flags],
+        images: Tensor | None = None,
+    ) -> Tensor:
         """Return (n, width): identity plus row, for each sample.
 
         Args: as :meth:`told`.
         """
-        return self._numbers(checked_keys(present, self.stack))
+        return self._numbers(checked_keys(present, self.stack), images)
 
-    def _numbers(self, samples: Sequence[Key]) -> Tensor:
-        rows, index = self.rows.unique(samples)
+    def _numbers(
+        self, samples: Sequence[Key], images: Tensor | None
+    ) -> Tensor:
+        rows, index = self.rows.unique(samples, images)
         rows = self.rows.anchored(self.identity) + rows
         if self.scales is not None:
             rows = keep_invertible(rows, self.scales)
@@ -267,6 +273,7 @@ class AdapterBank(nn.Module):
         self,
         present: Tensor | Iterable[Flags],
         degraded: Tensor | None = None,
+        images: Tensor | None = None,
     ) -> Iterator[None]:
         """Tell the sites what each sample of the coming forward has.
 
@@ -275,11 +282,14 @@ class AdapterBank(nn.Module):
                 lists.
             degraded: (n, M) bool, what of it is degraded, for rows that see
                 it; None: nothing.
+            images: (n, sum C, h, w), what they show, for rows that see it;
+                what is absent may be anything.
 
         Nothing of it outlives the block, or is seen by another thread.
 
         Raises:
-            ValueError: a sample with nothing, or a wrong number of flags.
+            ValueError: a sample with nothing, or a wrong number of flags; no
+                images for rows that see them.
         """
         samples = checked_keys(present, self.stack)
         if not (self.training or is_compiling()):
@@ -290,7 +300,7 @@ class AdapterBank(nn.Module):
                 (*has, *(p and ill for p, ill in zip(has, is_ill)))
                 for has, is_ill in pairs
             ]
-        numbers = self._numbers(samples).split(self.widths, dim=1)
+        numbers = self._numbers(samples, images).split(self.widths, dim=1)
         with telling({self: self._call._replace(numbers=numbers)}):
             yield
 

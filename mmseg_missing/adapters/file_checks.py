@@ -130,7 +130,9 @@ def _is_predictors(value: Any) -> bool:
 def _is_monitor(value: Any) -> bool:
     return (
         isinstance(value, dict)
-        and set(value) == {'quantile', 'images', 'stems'}
+        and set(value) - {'tolerance'} == {'quantile', 'images', 'stems'}
+        and _is_numbers([value.get('tolerance', 1.0)])
+        and value.get('tolerance', 1.0) > 0
         and isinstance(value['quantile'], float)
         and 0 < value['quantile'] < 1
         and _is_count(value['images'])

@@ -6,6 +6,7 @@ import copy
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from mmengine.config import Config
 from mmengine.registry import init_default_scope
@@ -134,12 +135,18 @@ def _add_monitor(
 
 def clean_images(cfg: Config) -> Dataset:
     """Return training images, as the pipeline of the test shows them."""
+    chosen = clean_dataset(cfg)
+    with naming_section('train_dataloader', cfg.filename):
+        return DATASETS.build(chosen)
+
+
+def clean_dataset(cfg: Config) -> Any:
+    """Return the config of the data set of :func:`clean_images`."""
     chosen = copy.deepcopy(require(cfg, 'train_dataloader.dataset'))
     shown = one_dataset(require(cfg, 'test_dataloader'))
     for dataset in data_sets(chosen):
         dataset['pipeline'] = copy.deepcopy(require(shown, 'pipeline'))
-    with naming_section('train_dataloader', cfg.filename):
-        return DATASETS.build(chosen)
+    return chosen
 
 
 def adapted_base(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 
@@ -11,7 +12,11 @@ from mmengine.config import Config
 from ..corruptions import FAULTS, SEVERITIES
 from ..evaluation.detection import Detection, detect
 from ..evaluation.failures import Faulty
+from ..evaluation.policy_scores import overhead
+from ..evaluation.tolerance import ToleranceChoice, choose_tolerance
+from ..monitoring import add_monitor
 from ..startup.checks import require
+from .fit import clean_dataset
 from .model import init_model, watch_of
 
 
@@ -39,8 +44,45 @@ def measure_monitor(
         ValueError: files that do not belong together, or no statistics.
     """
     network = init_model(cfg, checkpoint, adapter, device)
-    watch = watch_of(network, adapter, 'drop')
+    monitor = watch_of(network, adapter, 'drop').monitor
     loader = require(cfg, 'test_dataloader')
-    chosen = product(faults, network.stack.names, severities)
-    failures = [Faulty(*each) for each in chosen]
-    return detect(network, watch.monitor, loader, failures, images)
+    failures = _failures(network.stack.names, faults, severities)
+    found = detect(network, monitor, loader, failures, images)
+    return replace(found, overhead=overhead(network, monitor, loader))
+
+
+def choose_for(
+    cfg: Config,
+    checkpoint: str | Path,
+    adapter: str | Path,
+    faults: Sequence[str] = tuple(FAULTS),
+    severities: Sequence[int] = SEVERITIES,
+    images: int = 64,
+    device: str = 'cpu',
+) -> ToleranceChoice:
+    """Choose a monitor's tolerance on training images, into its file.
+
+    They are held out from its fit, and shown by the pipeline of the test. A
+    file whose monitor pays with no tolerance stays as it is.
+
+    Args: as :func:`measure_monitor`.
+
+    Raises:
+        ValueError: as :func:`measure_monitor`, or too few images.
+    """
+    network = init_model(cfg, checkpoint, adapter, device)
+    monitor = watch_of(network, adapter, 'drop').monitor
+    size = require(cfg, 'test_dataloader.batch_size')
+    loader = {'dataset': clean_dataset(cfg), 'batch_size': size}
+    failures = _failures(network.stack.names, faults, severities)
+    found = choose_tolerance(network, monitor, loader, failures, images)
+    if found.chosen is not None:
+        monitor.tolerance = found.chosen
+        add_monitor(adapter, monitor)
+    return found
+
+
+def _failures(
+    names: Sequence[str], faults: Sequence[str], severities: Sequence[int]
+) -> list[Faulty]:
+    return [Faulty(*each) for each in product(faults, names, severities)]

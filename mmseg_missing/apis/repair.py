@@ -131,8 +131,7 @@ def plan_repair(
             100.
         teacher: Learn from the base on all that is present as well.
         init: ``moments``, or the adapter file to start from.
-        rows: ``table``, ``additive`` or ``hyper``; default: as the adapter
-            chooses.
+        rows: A key of ``ROW_MODES``; default: as the adapter chooses.
         fill: What stands in for what is absent; default: ``predicted`` where
             the base has ``zero``, else as in the base.
         options: Keys of the derived config to override.

@@ -4,6 +4,9 @@ WHAT are finished work folders (<method>-seed<k> are seeds of one method,
 <method>_<combination>-seed<k> or a folder of them its separate trainings), or
 configs, which are trained and tested where work_dirs lacks them.
 
+With --curve runs called <method>-absence<rate>[-seed<k>] are drawn over that
+rate as well.
+
 Example:
   mmseg-missing compare work_dirs/ssf work_dirs/lora --base work_dirs/base \\
     --out comparison
@@ -23,13 +26,16 @@ from ..apis.processes import (
     work_folder,
 )
 from ..comparison import (
+    CURVE_FILE,
     Comparison,
+    absence_curves,
     compare,
     comparison_table,
     find_base,
     find_dedicated,
     find_runs,
     write_comparison,
+    write_curve,
 )
 from ..evaluation import check_writable
 from ..startup.config_files import find_config
@@ -82,6 +88,12 @@ def parser() -> argparse.ArgumentParser:
         'folder (the first group, if there is one)',
     )
     parser.add_argument(
+        '--curve',
+        action='store_true',
+        help='draw curve.png: mIoU over the rate in the names of runs, and '
+        'say which method leads where',
+    )
+    parser.add_argument(
         '--no-run',
         action='store_true',
         help='refuse configs that were not run yet',
@@ -94,11 +106,16 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parser().parse_args(argv)
     check_writable(args.out)
     comparison = collect(args)
+    curves = absence_curves(comparison) if args.curve else None
     print(comparison_table(comparison))
     given = sys.argv[1:] if argv is None else argv
     line = shlex.join(['mmseg-missing', 'compare', *given])
     write_comparison(comparison, args.out, line)
-    print(f'{args.out}: comparison.json, comparison.md, comparison.png')
+    files = 'comparison.json, comparison.md, comparison.png'
+    if curves is not None:
+        print(write_curve(comparison, curves, args.out))
+        files += f', {CURVE_FILE}'
+    print(f'{args.out}: {files}')
     say_next('recommend', '--help', why='which of them for your limits')
 
 

@@ -1,7 +1,8 @@
 """Measure how ill sensors are found, and if dropping pays.
 
 Every fault on every modality: how often it is found, and the mIoU where all
-sensors are trusted, and where what looks ill is dropped.
+sensors are trusted, and where what looks ill is dropped, or recovered. With
+`--choose`: from when on it is harmful, on training images, into the file.
 
 Example:
   mmseg-missing monitor NAME work_dirs/NAME/epoch_30.pth adapter.safetensors
@@ -13,7 +14,7 @@ import argparse
 from collections.abc import Sequence
 
 from ..apis.model import init_model, load_config, watch_of
-from ..apis.monitor import measure_monitor
+from ..apis.monitor import choose_for, measure_monitor
 from ..corruptions import check_fault
 from ..evaluation import check_writable
 from ..startup.checks import check_device
@@ -39,9 +40,17 @@ def parser() -> argparse.ArgumentParser:
         'adapter', help='adapter file, after `fit --by monitor`'
     )
     add_faults(parser)
-    add_number(parser, '--images', 64, 'test images to look at')
+    add_number(parser, '--images', 64, 'images to look at')
     parser.add_argument(
-        '--out', metavar='DIR', help='for monitor.json and monitor.csv'
+        '--choose',
+        action='store_true',
+        help='choose what is harmful on training images that were held out '
+        'from `fit --by monitor`, and write it into the adapter file',
+    )
+    parser.add_argument(
+        '--out',
+        metavar='DIR',
+        help='for monitor.json and .csv, or tolerance.json',
     )
     add_device(parser)
     add_dry_run(parser)
@@ -63,7 +72,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     if args.out:
         check_writable(args.out)
     with saying('nothing was measured, start it again'):
-        found = measure_monitor(
+        measure = choose_for if args.choose else measure_monitor
+        found = measure(
             cfg,
             args.checkpoint,
             args.adapter,
@@ -90,13 +100,14 @@ def plan(cfg, args: argparse.Namespace) -> str:
     """Say what would be measured, from what and to which files."""
     network = init_model(cfg, args.checkpoint, args.adapter)
     monitor = watch_of(network, args.adapter, 'drop').monitor
+    kind = 'training' if args.choose else 'test'
     count = len(args.faults) * len(args.severities) * len(network.stack)
     return plan_text(
         [
             *network_facts(network),
             ('monitor', f'knows {monitor.images} clean images'),
-            ('measures', f'{count} faults on {args.images} test images'),
+            ('measures', f'{count} faults on {args.images} {kind} images'),
             reads(args.config, args.checkpoint, args.adapter),
-            writes(args.out and f'{args.out}/'),
+            writes(args.out and f'{args.out}/', args.choose and args.adapter),
         ]
     )

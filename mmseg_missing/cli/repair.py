@@ -16,6 +16,7 @@ import argparse
 import sys
 from collections.abc import Sequence
 
+from ..adapters import ROW_MODES
 from ..apis.repair import plan_repair
 from ..startup.plan import plan_text
 from .arguments import (
@@ -69,7 +70,7 @@ def parser() -> argparse.ArgumentParser:
     )
     add(
         '--rows',
-        choices=['table', 'additive', 'experts', 'hyper'],
+        choices=[*ROW_MODES],
         help='default: additive from three modalities on',
     )
     add(

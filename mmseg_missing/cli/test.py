@@ -86,7 +86,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument(
         '--trace',
         metavar='T',
-        help='what each frame has: CSV file of names, then of 0 and 1; or '
+        help='what each frame has: CSV file of names, then of 0, 1, stale; or '
         f'rates, such as {RATES_TEXT},seed=1',
     )
     add_faults(parser)
@@ -95,8 +95,8 @@ def parser() -> argparse.ArgumentParser:
         choices=POLICIES,
         default='trust',
         metavar='NAME',
-        help='trust (default); drop: sensors that are ill count as missing, '
-        'by what `fit --by monitor` found',
+        help='trust (default), drop or recover sensors that are ill, by what '
+        '`fit --by monitor` found',
     )
     parser.add_argument('--tta', action='store_true', help='multi-scale, flip')
     parser.add_argument(

@@ -203,7 +203,8 @@ def delay(
 
     The earlier picture is larger by ``level`` and lies up to half of that
     to one side, so all of it is in sight. A stand-in for a real earlier
-    frame, which single images do not have.
+    frame, which single images do not have; in a trace a stale sensor shows
+    that frame itself.
     """
     height, width = image.shape[1:]
     side = torch.rand((), generator=generator).item() - 0.5

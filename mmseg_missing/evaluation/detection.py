@@ -5,25 +5,20 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 from mmseg.registry import DATASETS
-from torch import Tensor, nn
-from torch.utils.data import Dataset
+from torch import nn
 
-from ..monitoring import STATES, SensorMonitor
-from ..monitoring.policies import drop
-from ..present import keys
-from .batches import CompleteImages, image_order, restrict
-from .confusion import class_iou, confusion_matrix
+from ..monitoring import POLICIES, SensorMonitor
 from .failures import Faulty
+from .policy_scores import PolicyScorer
 from .render import check_writable, plain_table
-
-WHOLE = STATES.index('whole')
 
 
 @dataclass(frozen=True)
@@ -38,6 +33,7 @@ class FaultScore:
         dropped: Images on which it found it harmful.
         trust: MIoU where every sensor is believed.
         drop: MIoU where what the monitor found is dropped.
+        recover: MIoU where it is repaired; None: the network cannot.
     """
 
     fault: str
@@ -47,6 +43,7 @@ class FaultScore:
     dropped: float
     trust: float
     drop: float
+    recover: float | None = None
 
 
 @dataclass(frozen=True)
@@ -61,6 +58,10 @@ class Detection:
         without: Per modality, mIoU on clean images without it: what dropping
             it gives, however ill it is.
         faults: Of the protocol.
+        recover: MIoU on clean images where what the monitor found is
+            repaired; None: the network cannot.
+        overhead: What a policy pays for the monitor, in per cent of the
+            forward of one image; None: it was not measured.
     """
 
     images: int
@@ -69,6 +70,33 @@ class Detection:
     drop: float
     without: dict[str, float]
     faults: tuple[FaultScore, ...]
+    recover: float | None = None
+    overhead: float | None = None
+
+    @property
+    def policies(self) -> tuple[str, ...]:
+        """Names of the policies that were scored."""
+        has_it = self.recover is not None
+        return ('trust', 'drop', *(['recover'] if has_it else []))
+
+    @property
+    def severities(self) -> list[int]:
+        """Of the faults, in order."""
+        return sorted({row.severity for row in self.faults})
+
+    def mean(self, policy: str, severity: int | None = None) -> float:
+        """Return the mean mIoU over faults and modalities.
+
+        Args:
+            policy: Its name.
+            severity: Of one; None: of all.
+        """
+        rows = [
+            getattr(row, policy)
+            for row in self.faults
+            if severity in (None, row.severity)
+        ]
+        return sum(rows) / len(rows) if rows else math.nan
 
     def break_even(self, fault: str, modality: str) -> int | None:
         """Return the severity from which dropping is better than trusting.
@@ -95,21 +123,22 @@ class Detection:
 
     def to_text(self) -> str:
         """Return tables for the terminal."""
-        severities = sorted({row.severity for row in self.faults})
+        severities = self.severities
         clean = plain_table(['clean', 'false alarms', 'mIoU without it'])
         for name, alarms in self.alarms.items():
             without = f'{self.without[name]:.2f}'
             clean.add_row([name, f'{alarms:.2f}', without])
+        scores = (f'{p} {getattr(self, p):.2f}' for p in self.policies)
         clean.title = (
-            f'{self.images} images, per cent; mIoU: trust {self.trust:.2f}, '
-            f'drop {self.drop:.2f}'
+            f'{self.images} images, per cent; mIoU: {", ".join(scores)}'
         )
         table = plain_table(['fault', *severities, 'break-even'])
-        table.title = 'by severity: found, dropped; mIoU of trust / of drop'
+        each = ' / of '.join(self.policies)
+        table.title = f'by severity: found, dropped; mIoU of {each}'
         cells = {
             (row.fault, row.modality, row.severity): (
                 f'{row.detected:.0f}, {row.dropped:.0f}; '
-                f'{row.trust:.1f} / {row.drop:.1f}'
+                + ' / '.join(f'{getattr(row, p):.1f}' for p in self.policies)
             )
             for row in self.faults
         }
@@ -118,7 +147,21 @@ class Detection:
             even = self.break_even(*pair)
             row = [cells.get((*pair, s), '-') for s in severities]
             table.add_row([' on '.join(pair), *row, even or '-'])
-        return f'{clean.get_string()}\n{table.get_string()}'
+        parts = [clean, table, self._means()]
+        text = '\n'.join(part.get_string() for part in parts)
+        if self.overhead is None:
+            return text
+        return f'{text}\nthe monitor costs {self.overhead:.1f} % of a forward'
+
+    def _means(self) -> Any:
+        """Return the table of policies."""
+        table = plain_table(['policy', 'clean', *self.severities, 'all'])
+        table.title = 'mean mIoU over faults and modalities, by severity'
+        for policy in self.policies:
+            parts = [self.mean(policy, s) for s in (*self.severities, None)]
+            numbers = [getattr(self, policy), *parts]
+            table.add_row([policy, *(f'{n:.2f}' for n in numbers)])
+        return table
 
     def to_csv(self) -> str:
         """Return one line per fault, modality and severity."""
@@ -129,6 +172,7 @@ class Detection:
         for row in self.faults:
             values = [*vars(row).values(), self.without[row.modality]]
             even = self.break_even(row.fault, row.modality) or ''
+            values = ['' if v is None else v for v in values]
             numbers = (f'{v:.4f}' if type(v) is float else v for v in values)
             writer.writerow([*numbers, even])
         return text.getvalue()
@@ -140,7 +184,11 @@ class Detection:
             OSError: the folder cannot be written.
         """
         folder = check_writable(folder)
-        text = json.dumps(asdict(self), indent=2)
+        content = asdict(self)
+        for row in content['faults']:
+            row['break_even'] = self.break_even(row['fault'], row['modality'])
+        means = {p: self.mean(p) for p in self.policies if self.faults}
+        text = json.dumps({**content, 'means': means}, indent=2)
         (folder / 'monitor.json').write_text(text + '\n')
         (folder / 'monitor.csv').write_text(self.to_csv())
 
@@ -170,138 +218,26 @@ def detect(
             'dropping a sensor needs another one, this network has only '
             f'{network.stack.full}'
         )
-    scorer = _Scorer(network, monitor, dataloader['batch_size'], images)
+    names = network.stack.names
+    chosen = ['drop']
+    if getattr(network, 'recovers', False):
+        chosen.append('recover')
+    policies = {name: POLICIES[name] for name in chosen}
+    size = dataloader['batch_size']
+    scorer = PolicyScorer(network, monitor, policies, size, images)
     clean = scorer.look(DATASETS.build(dataloader['dataset']), None)
     rows = []
     for failure in failures:
         spoilt = failure.spoil_loader(dataloader)['dataset']
         found = scorer.look(DATASETS.build(spoilt), failure.modality)
-        index = network.stack.index(failure.modality)
-        rates = found.bad[index], found.dropped[index]
+        index = names.index(failure.modality)
+        rates = found.bad[index], found.dropped['drop'][index]
         fields = failure.fault, failure.modality, failure.severity
-        rows.append(FaultScore(*fields, *rates, found.trust, found.drop))
-    names = network.stack.names
+        rows.append(FaultScore(*fields, *rates, **found.miou))
     return Detection(
-        clean.images,
-        dict(zip(names, clean.bad)),
-        clean.trust,
-        clean.drop,
-        scorer.without(),
-        tuple(rows),
+        images=clean.images,
+        alarms=dict(zip(names, clean.bad)),
+        without=scorer.without(),
+        faults=tuple(rows),
+        **clean.miou,
     )
-
-
-@dataclass(frozen=True)
-class _Found:
-    """What was seen on one version of the images."""
-
-    images: int
-    bad: list[float]
-    dropped: list[float]
-    trust: float
-    drop: float
-
-
-class _Scorer:
-    """Scores the same images again and again.
-
-    What does not depend on the fault is kept: predictions without one
-    modality.
-    """
-
-    def __init__(
-        self,
-        network: nn.Module,
-        monitor: SensorMonitor,
-        batch_size: int,
-        images: int,
-    ) -> None:
-        self.network, self.monitor = network, monitor
-        self.batch_size, self.images = batch_size, images
-        m = len(network.stack)
-        self.lacking = ~torch.eye(m, dtype=torch.bool)
-        self._clean: dict[tuple[int, int], Tensor] = {}
-
-    def look(self, dataset: Dataset, modality: str | None) -> _Found:
-        """Return what is found on a data set; None: it is the clean one."""
-        chosen = image_order(len(dataset), 0)[: self.images]
-        sums = dict.fromkeys(('trust', 'drop'), torch.zeros(()))
-        bad, lost = torch.zeros(2, len(self.network.stack))
-        seen = 0
-        for batch in CompleteImages(dataset, chosen, self.batch_size):
-            batch = self.network.data_preprocessor(batch, False)
-            inputs, samples = batch['inputs'], batch['data_samples']
-            full = torch.ones(len(inputs), len(bad), dtype=torch.bool)
-            verdict = self.monitor(inputs, full)
-            kept = drop(full, verdict)
-            bad += (verdict.states != WHOLE).sum(0)
-            lost += (~kept).sum(0)
-            trusted = [*self._matrices(inputs, samples, full)]
-            if modality is None:
-                self._keep_lacking(inputs, samples, seen)
-            dropped = self._dropped(
-                inputs, samples, kept, trusted, modality, seen
-            )
-            sums['trust'] = sums['trust'] + sum(trusted)
-            sums['drop'] = sums['drop'] + sum(dropped)
-            seen += len(inputs)
-        if not seen:
-            raise ValueError(
-                'no test image has every modality, so no fault can be judged'
-            )
-        scores = {k: class_iou(v).nanmean().item() for k, v in sums.items()}
-        rates = ((100 * each / seen).tolist() for each in (bad, lost))
-        return _Found(seen, *rates, **scores)
-
-    def without(self) -> dict[str, float]:
-        """Return the mIoU without each modality."""
-        names = self.network.stack.names
-        sums = {
-            name: sum(m for (lost, _), m in self._clean.items() if lost == i)
-            for i, name in enumerate(names)
-        }
-        return {n: class_iou(m).nanmean().item() for n, m in sums.items()}
-
-    def _keep_lacking(self, inputs: Tensor, samples: list, start: int) -> None:
-        for lost, present in enumerate(self.lacking):
-            rows = present.expand(len(inputs), -1)
-            found = self._matrices(inputs, samples, rows)
-            for i, matrix in enumerate(found, start):
-                self._clean[lost, i] = matrix
-
-    def _dropped(
-        self,
-        inputs: Tensor,
-        samples: list,
-        kept: Tensor,
-        trusted: list[Tensor],
-        modality: str | None,
-        start: int,
-    ) -> Iterator[Tensor]:
-        """Yield the matrix of each image, run again only if it must."""
-        stack = self.network.stack
-        for i, flags in enumerate(keys(kept)):
-            lost = [
-                name for name, there in zip(stack.names, flags) if not there
-            ]
-            if not lost:
-                yield trusted[i]
-            elif lost == [modality]:
-                yield self._clean[stack.index(modality), start + i]
-            else:
-                chosen = slice(i, i + 1)
-                yield from self._matrices(
-                    inputs[chosen], samples[chosen], kept[chosen]
-                )
-
-    def _matrices(
-        self, inputs: Tensor, samples: list, present: Tensor
-    ) -> Iterator[Tensor]:
-        """Yield (K, K) for each image."""
-        told = restrict(samples, present)
-        for sample in self.network(inputs, told, mode='predict'):
-            yield confusion_matrix(
-                sample.pred_sem_seg.data,
-                sample.gt_sem_seg.data,
-                self.network.num_classes,
-            ).cpu()

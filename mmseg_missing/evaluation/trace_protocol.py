@@ -5,16 +5,18 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import torch
+from mmengine.dataset import pseudo_collate
 from mmengine.dist import is_main_process
 from mmengine.runner import Runner
 from torch import Tensor
 
+from ..modality import Stack
 from .failures import Failure
 from .metric import CombinationIoUMetric
 from .protocols import Protocol, metric_of
@@ -28,9 +30,47 @@ class Traced(Failure):
 
     Args:
         trace: With a row for each sample, by its ``sample_idx``.
+        fetch: Gives the normalised image, (sum C, h, w), of a frame; needed
+            where something is stale.
     """
 
     trace: Trace
+    fetch: Callable[[int], Tensor] | None = None
+
+    @property
+    def spoils_batches(self) -> bool:
+        """Whether some sensor shows an old image."""
+        return self.trace.stale is not None and bool(self.trace.stale.any())
+
+    def spoil_batch(
+        self,
+        inputs: Tensor,
+        stack: Stack,
+        available: Tensor,
+        seeds: Sequence[int],
+    ) -> Tensor:
+        """Return a copy in which stale sensors show their last frame.
+
+        Raises:
+            ValueError: frames differ in size.
+        """
+        if not self.spoils_batches:
+            return inputs
+        inputs, shown = inputs.clone(), self.trace.shown
+        for image, number in zip(inputs, seeds):
+            for name, source in zip(stack.names, shown[number].tolist()):
+                if source in (-1, number):
+                    continue
+                old, where = self.fetch(source), stack.slices[name]
+                if old.shape != image.shape:
+                    raise ValueError(
+                        f'{name} is stale in frame {number}, whose size is '
+                        f'{tuple(image.shape[1:])}, and frame {source} before '
+                        f'has {tuple(old.shape[1:])}; resize all frames to '
+                        'one size in the pipeline of the test'
+                    )
+                image[where] = old[where]
+        return inputs
 
     def __str__(self) -> str:
         return 'trace'
@@ -105,7 +145,13 @@ class TraceTable:
         for name, (frames, miou) in self.rows.items():
             table.add_row([name, frames, f'{miou:.2f}'])
         count = self.trace.switches
-        return f'{table.get_string()}\nswitches between frames: {count}'
+        text = f'{table.get_string()}\nswitches between frames: {count}'
+        return f'{text}\nstale images: {self.stale}' if self.stale else text
+
+    @property
+    def stale(self) -> int:
+        """How many images are old ones."""
+        return 0 if self.trace.stale is None else int(self.trace.stale.sum())
 
     def to_csv(self) -> str:
         """Return one line per row."""
@@ -122,6 +168,7 @@ class TraceTable:
             'protocol': 'trace',
             'settings': self.settings,
             'switches': self.trace.switches,
+            **({'stale': self.stale} if self.stale else {}),
             'rows': {
                 name: {'frames': frames, 'miou': miou}
                 for name, (frames, miou) in self.rows.items()
@@ -202,7 +249,7 @@ class TraceProtocol(Protocol):
         """
         loop = runner.test_loop
         trace = self.trace_of(loop.dataloader.dataset)
-        loop.set_failure(Traced(trace))
+        loop.set_failure(Traced(trace, _fetching(loop)))
         runner.test()
         metric = metric_of(loop.evaluator.metrics)
         table = TraceTable.from_metric(trace, metric)
@@ -210,3 +257,13 @@ class TraceProtocol(Protocol):
         if out and is_main_process():
             table.write(out)
         return table
+
+
+def _fetching(loop: Any) -> Callable[[int], Tensor]:
+    """Return what reads one frame of a loop's data anew, normalised."""
+
+    def fetch(number: int) -> Tensor:
+        batch = pseudo_collate([loop.dataloader.dataset[number]])
+        return loop.model.data_preprocessor(batch, False)['inputs'][0]
+
+    return fetch

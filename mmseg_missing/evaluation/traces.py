@@ -15,6 +15,7 @@ from ..modality import Stack
 from ..values import expecting, probability, whole
 
 RATES_TEXT = 'dead=0.05,back=0.2'
+STALE = 'stale'  # in a file, where 0 and 1 stand
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,14 +26,33 @@ class Trace:
         stack: The modalities.
         present: (frames, M) bool, in stack order; no row is empty.
         source: Where it comes from, in words.
+        stale: (frames, M) bool, what of it shows its image of the last frame
+            in which it was there and not stale; None: nothing.
     """
 
     stack: Stack
     present: Tensor
     source: str
+    stale: Tensor | None = None
 
     def __len__(self) -> int:
         return len(self.present)
+
+    @property
+    def shown(self) -> Tensor:
+        """The frame whose image each modality shows, (frames, M) int64.
+
+        Mostly the frame itself; -1 where it is absent, or stale before it
+        was ever there.
+        """
+        is_new = self.present
+        if self.stale is not None:
+            is_new = is_new & ~self.stale
+        frames = torch.arange(len(self))[:, None].expand_as(is_new)
+        last = frames.where(is_new, torch.tensor(-1))
+        if len(self):
+            last = last.cummax(0).values
+        return last.where(self.present, torch.tensor(-1))
 
     @property
     def occurring(self) -> tuple[str, ...]:
@@ -56,14 +76,22 @@ class Trace:
                 f'{self.source} ends after frame {len(self)}, and the data '
                 f'set has {num_frames}; give a trace with a line for each'
             )
-        return Trace(self.stack, self.present[:num_frames], self.source)
+        stale = None if self.stale is None else self.stale[:num_frames]
+        present = self.present[:num_frames]
+        return Trace(self.stack, present, self.source, stale)
 
     def to_csv(self) -> str:
         """Return the text that :func:`read_trace` reads."""
         text = io.StringIO()
         writer = csv.writer(text, lineterminator='\n')
         writer.writerow(self.stack.names)
-        writer.writerows(self.present.int().tolist())
+        cells = [map(str, row) for row in self.present.int().tolist()]
+        if self.stale is not None:
+            cells = [
+                [STALE if is_stale else cell for cell, is_stale in zip(*row)]
+                for row in zip(cells, self.stale.tolist())
+            ]
+        writer.writerows(cells)
         return text.getvalue()
 
 
@@ -79,6 +107,8 @@ class Markov:
         dead: Probability that a sensor that works is dead in the next frame.
         back: Probability that a dead one works again in the next frame.
         seed: A whole number; another trace for another one.
+        stale: Probability that a sensor that works shows an old image; never
+            in the first frame.
 
     Raises:
         TypeError: a value of a wrong kind.
@@ -89,14 +119,17 @@ class Markov:
     dead: float
     back: float
     seed: int = 0
+    stale: float = 0.0
 
     def __post_init__(self) -> None:
         probability('dead', self.dead)
         probability('back', self.back)
+        probability('stale', self.stale)
         whole('seed', self.seed, least=0, most=2**63 - 1)
 
     def __str__(self) -> str:
-        return f'dead={self.dead:g},back={self.back:g},seed={self.seed}'
+        stale = f',stale={self.stale:g}' if self.stale else ''
+        return f'dead={self.dead:g},back={self.back:g}{stale},seed={self.seed}'
 
     def first(self, num_frames: int) -> Trace:
         """Draw a trace of so many frames."""
@@ -104,7 +137,16 @@ class Markov:
         owner = [names.index(str(m.sensor)) for m in self.stack]
         rows = list(self._states(num_frames, len(names)))
         states = torch.stack(rows) if rows else torch.ones(0, len(names)) > 0
-        return Trace(self.stack, states[:, owner], str(self))
+        present = states[:, owner]
+        if not self.stale:
+            return Trace(self.stack, present, str(self))
+        # Draws of their own, so that who is present does not depend on them.
+        own = hash((self.seed, 1)) % (1 << 63)
+        generator = torch.Generator().manual_seed(own)
+        draws = torch.rand(num_frames, len(names), generator=generator)
+        is_old = (draws < self.stale)[:, owner]
+        is_old[:1] = False
+        return Trace(self.stack, present, str(self), present & is_old)
 
     def _states(self, num_frames: int, num_sensors: int) -> Iterator[Tensor]:
         """Yield which sensors work, (S,) bool, frame by frame."""
@@ -127,7 +169,8 @@ def parse_trace(text: str, stack: Stack) -> Trace | Markov:
 
     Args:
         text: A CSV file, see :func:`read_trace`, or rates such as
-            ``dead=0.05,back=0.2`` with ``seed=1`` if it matters.
+            ``dead=0.05,back=0.2``, with ``stale=0.1`` where sensors show old
+            images and ``seed=1`` if it matters.
         stack: The modalities.
 
     Raises:
@@ -147,18 +190,20 @@ def parse_trace(text: str, stack: Stack) -> Trace | Markov:
     except (TypeError, ValueError) as error:
         raise ValueError(
             'rates of a trace are two numbers from 0 to 1, such as '
-            f'{RATES_TEXT}, and maybe seed=1, got {text!r}'
+            f'{RATES_TEXT}, and maybe stale=0.1 and seed=1, got {text!r}'
         ) from error
 
 
 def read_trace(path: str | Path, stack: Stack) -> Trace:
     """Read a CSV: names of the modalities, then 0 or 1 for each, per frame.
 
+    Or ``stale``: present, with the image of the last frame where it was 1.
     Columns may come in any order.
 
     Raises:
         FileNotFoundError: there is none.
-        ValueError: other modalities or values, or a frame without any.
+        ValueError: other modalities or values, a frame without any, or a
+            stale sensor that showed nothing before.
     """
     if not Path(path).is_file():
         raise FileNotFoundError(
@@ -180,18 +225,30 @@ def read_trace(path: str | Path, stack: Stack) -> Trace:
     for at, cells in lines[1:]:
         _check_cells(cells, names, f'line {at} of {source}')
     order = [names.index(name) for name in stack.names]
-    rows = [[cells[i] == '1' for i in order] for _, cells in lines[1:]]
-    present = torch.tensor(rows, dtype=torch.bool).view(-1, len(names))
-    return Trace(stack, present, source)
+    present, stale = (
+        torch.tensor(
+            [[cells[i] in words for i in order] for _, cells in lines[1:]],
+            dtype=torch.bool,
+        ).view(-1, len(names))
+        for words in (('1', STALE), (STALE,))
+    )
+    trace = Trace(stack, present, source, stale if stale.any() else None)
+    for frame, m in (present & (trace.shown < 0)).nonzero().tolist():
+        raise ValueError(
+            f'line {lines[1 + frame][0]} of {source} says that '
+            f'{stack.names[m]} is stale, and no line before says 1; say 1 '
+            'or 0 there'
+        )
+    return trace
 
 
 def _check_cells(cells: list[str], names: list[str], where: str) -> None:
-    if len(cells) != len(names) or not set(cells) <= {'0', '1'}:
+    if len(cells) != len(names) or not set(cells) <= {'0', '1', STALE}:
         raise ValueError(
-            f'{where} must hold 0 or 1 for each of {", ".join(names)}, got '
-            f'{",".join(cells)!r}'
+            f'{where} must hold 0 or 1 for each of {", ".join(names)}, or '
+            f'{STALE}, got {",".join(cells)!r}'
         )
-    if '1' not in cells:
+    if set(cells) == {'0'}:
         raise ValueError(
             f'{where} has no sensor at all; at least one must be present in '
             'every frame'

@@ -13,6 +13,7 @@ from ..modality import Modality, Stack
 from ..registry import METHODS
 from ..values import listed
 from ..values import part as checked_part
+from .text_files import with_vectors
 from .utils.building import build_part
 
 # Keys of `model.adapter` that go for the whole network.
@@ -63,6 +64,8 @@ def attach_from_config(
     entries = [dict(entry) for entry in _entries(adapter)]
     once = {key: entries[0].pop(key) for key in ONCE if key in entries[0]}
     _check_types(once)
+    if 'rows' in once:
+        once['rows'] = with_vectors(once['rows'])
     for entry in entries:
         _check_entry(entry, entry is entries[0])
     majors = [*once.pop('batch_major', ()), *declared_batch_major(root)]

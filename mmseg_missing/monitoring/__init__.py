@@ -9,7 +9,7 @@ adapter file.
 
 from .file import add_monitor, load_monitor
 from .monitor import SensorMonitor
-from .policies import POLICIES, Watch
+from .policies import POLICIES, Told, Watch
 from .stems import find_stems
 from .streams import Stream
 from .verdict import CAUSES, STATES, Verdict
@@ -20,6 +20,7 @@ __all__ = [
     'STATES',
     'SensorMonitor',
     'Stream',
+    'Told',
     'Verdict',
     'Watch',
     'add_monitor',

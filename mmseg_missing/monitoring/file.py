@@ -10,7 +10,7 @@ from ..adapters import read_adapter
 from ..adapters.base_state import fingerprint
 from ..adapters.file import annotate_adapter, bank_of
 from ..adapters.file_checks import MONITOR
-from .monitor import SensorMonitor
+from .monitor import TOLERANCE, SensorMonitor
 from .stems import stems_of
 
 KEY = MONITOR.removesuffix('.')
@@ -60,7 +60,12 @@ def load_monitor(root: nn.Module, path: str | Path) -> SensorMonitor:
     try:
         stems = stems_of(root, given['stems'], stack)
         return SensorMonitor(
-            stack, stems, clean, given['quantile'], given['images']
+            stack,
+            stems,
+            clean,
+            given['quantile'],
+            given['images'],
+            given.get('tolerance', TOLERANCE),
         )
     except ValueError as error:
         raise ValueError(

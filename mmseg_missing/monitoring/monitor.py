@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from ..modality import Stack
+from ..values import real
 from .clean import QUANTILE, clean_shapes, clean_statistics
 from .numbers import displacements, feature_numbers, picture_numbers, shares
 from .stems import Stem
@@ -19,8 +20,8 @@ CERTAIN = (1e6, 1e7, 1e8, 1e9)
 MOST = 1e5  # of what is measured
 # Nobody worries below: shares of pixels, standard deviations.
 LEAST_SATURATED, LEAST_OUTSIDE, LEAST_DISPLACED = 0.02, 0.01, 0.5
-# Dropping pays where what the network sees is this many limits away; compared
-# on 24 test scenes of the demo, so not held out (docs/sensors.md).
+# Dropping pays where what the network sees is this many limits away, unless
+# `mmseg-missing monitor --choose` said otherwise (docs/sensors.md).
 TOLERANCE = 2.0
 
 
@@ -37,7 +38,7 @@ class SensorMonitor:
     one that equals its predecessor, or is beyond a limit, ``degraded``. Many
     faults that are found at once do a network little harm. ``harmful`` is
     what is absent or frozen, or whose features (the picture, without a stem)
-    are :data:`TOLERANCE` limits away.
+    are ``tolerance`` limits away.
 
     Args:
         stack: The modalities.
@@ -46,6 +47,7 @@ class SensorMonitor:
         clean: As :meth:`learn` makes it.
         quantile: Of clean images below each limit.
         images: How many of them there were.
+        tolerance: From how many limits on a sensor is harmful.
 
     Raises:
         ValueError: numbers of other modalities or layers.
@@ -61,7 +63,9 @@ class SensorMonitor:
         clean: Mapping[str, Tensor],
         quantile: float = QUANTILE,
         images: int = 0,
+        tolerance: float = TOLERANCE,
     ) -> None:
+        self.tolerance = real('tolerance', tolerance, above=0)
         self.stack, self.stems = stack, dict(stems)
         self.clean = {key: value.cpu() for key, value in clean.items()}
         self.quantile, self.images = quantile, images
@@ -181,8 +185,8 @@ class SensorMonitor:
         names = self.stack.names
         is_seen = torch.tensor([name in self.stems for name in names])
         off = torch.where(is_seen, far[..., 0], far[..., 1])
-        harmful = (off > TOLERANCE) | (scores >= CERTAIN[0])
-        return Verdict(names, states, scores, causes, harmful)
+        verdict = Verdict(names, states, scores, causes, states < WHOLE, off)
+        return verdict.at(self.tolerance)
 
     def _distances(self, seen: Mapping[str, Tensor]) -> Tensor:
         """Return features and pictures over their limits, (n, M, 2)."""
@@ -201,10 +205,13 @@ class SensorMonitor:
     def metadata(self) -> dict[str, Any]:
         """Return what a file says of it, beside :attr:`clean`."""
         stems = {name: stem.name for name, stem in self.stems.items()}
+        is_usual = self.tolerance == TOLERANCE
         return {
             'quantile': self.quantile,
             'images': self.images,
             'stems': stems,
+            # Where it was not chosen, files are as they always were.
+            **({} if is_usual else {'tolerance': self.tolerance}),
         }
 
 

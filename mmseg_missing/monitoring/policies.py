@@ -29,6 +29,11 @@ class Told(NamedTuple):
     present: Tensor
     degraded: Tensor | None = None
 
+    @classmethod
+    def of(cls, given: Tensor | Told) -> Told:
+        """Return what a policy gave, flags alone included."""
+        return given if isinstance(given, Told) else cls(given)
+
 
 def trust(present: Tensor, verdict: Verdict) -> Tensor:
     """Believe every sensor, as without a monitor."""
@@ -113,5 +118,4 @@ class Watch:
         if stream:
             stream.previous = inputs
             verdict = stream.settle(verdict)
-        told = POLICIES[self.policy](present, verdict)
-        return told if isinstance(told, Told) else Told(told)
+        return Told.of(POLICIES[self.policy](present, verdict))

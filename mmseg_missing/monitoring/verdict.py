@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from torch import Tensor
 
@@ -35,6 +35,7 @@ class Verdict:
             where nothing has to be measured.
         causes: (n, M) places in :data:`CAUSES`: what the score rests on.
         harmful: (n, M) bool, whether the network is better off without it.
+        distances: (n, M), how many limits away is what the network sees.
     """
 
     names: tuple[str, ...]
@@ -42,6 +43,21 @@ class Verdict:
     scores: Tensor
     causes: Tensor
     harmful: Tensor
+    distances: Tensor | None = None
+
+    def at(self, tolerance: float) -> Verdict:
+        """Return the same with what is harmful at another tolerance.
+
+        Args:
+            tolerance: In limits; what is absent or frozen is harmful anyway.
+
+        Raises:
+            ValueError: a verdict without distances.
+        """
+        if self.distances is None:
+            raise ValueError('this verdict has no distances to compare with')
+        harmful = (self.distances > tolerance) | (self.causes >= FROZEN)
+        return replace(self, harmful=harmful)
 
     def words(self) -> list[dict[str, str]]:
         """Return, for each sample, a phrase per modality."""

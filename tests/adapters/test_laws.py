@@ -80,7 +80,22 @@ on_every_layer = pytest.mark.parametrize(
         and (len(methods) == 1 or kind in SOME)
     ],
 )
-with_every_row_mode = pytest.mark.parametrize('rows', ROW_MODES)
+VECTORS = {
+    'rgb': torch.tensor([[1.0, 0.0, 2.0], [0.5, 1.0, 2.0]]),
+    'depth': torch.tensor([[0.0, 3.0, 2.0], [1.0, 1.0, 0.0]]),
+}
+# What rows of `hyper` are written from, beside what is present.
+CONDITIONS = {
+    'hyper image': {'type': 'hyper', 'condition': 'image'},
+    'hyper text': {
+        'type': 'hyper',
+        'condition': {'type': 'text', 'vectors': VECTORS},
+    },
+}
+ROWS = {**{name: name for name in ROW_MODES}, **CONDITIONS}
+with_every_row_mode = pytest.mark.parametrize(
+    'rows', ROWS.values(), ids=ROWS.keys()
+)
 
 
 class Host(nn.Module):
@@ -124,7 +139,10 @@ def make(kind, stack, methods, dtype=torch.float32, rows='table'):
 
 
 def run(network, x, present):
-    with network.adapters.told(present):
+    """Run what also sees an image, of another look for each sample."""
+    look = x.flatten(1)[:, :1, None, None]
+    images = look * torch.arange(1.0, 9.0, dtype=x.dtype).view(1, 4, 2, 1)
+    with network.adapters.told(present, images=images):
         return network(x)
 
 

@@ -12,10 +12,11 @@ from mmseg_missing.adapters import read_adapter
 from mmseg_missing.apis import Inferencer, init_model
 from mmseg_missing.apis.fit import fit
 from mmseg_missing.apis.model import load_config
+from mmseg_missing.apis.monitor import choose_for
 from mmseg_missing.apis.score import score
 from mmseg_missing.corruptions import FAULTS, levels
 from mmseg_missing.evaluation.protocols import Protocol
-from mmseg_missing.monitoring import Stream, load_monitor
+from mmseg_missing.monitoring import Stream, add_monitor, load_monitor
 
 NAMES = ('rgb', 'depth', 'thermal')
 CONFIGS = Path(__file__).parents[1] / 'configs'
@@ -128,6 +129,34 @@ def test_scores_under_a_policy(load, files, monitored, tmp_path, dead):
     absent = score(cfg, files.base, monitored, present=['rgb+thermal'])
     assert drop.rows['dead on depth'][1] == absent.miou['rgb+thermal']
     assert trust.rows['dead on depth'][1] != absent.miou['rgb+thermal']
+
+
+def test_a_tolerance_is_chosen_on_training_images(
+    load, files, monitored, tmp_path, dead
+):
+    path = tmp_path / 'adapter.safetensors'
+    shutil.copy(monitored, path)
+    cfg = load('tiny-ssf')
+    cfg.train_dataloader.dataset.num_scenes = 64
+    given = (cfg, files.base, path, ['dead'], [5])
+    found = choose_for(*given, images=4)
+    assert found.images == 4 and len(found.rows) > 3
+    model = init_model(cfg, files.base, path)
+    expected = 2.0 if found.chosen is None else found.chosen
+    assert load_monitor(model, path).tolerance == expected
+    with pytest.raises(ValueError, match='4 of 64 training images'):
+        choose_for(*given, images=5)
+
+
+def test_a_tolerance_lies_in_the_file(load, files, monitored, tmp_path):
+    path = tmp_path / 'adapter.safetensors'
+    shutil.copy(monitored, path)
+    model = init_model(load('tiny-ssf'), files.base, path)
+    monitor = load_monitor(model, path)
+    assert monitor.tolerance == 2.0
+    monitor.tolerance = 3.5
+    add_monitor(path, monitor)
+    assert load_monitor(model, path).tolerance == 3.5
 
 
 def test_mistakes(load, files, monitored, tmp_path):

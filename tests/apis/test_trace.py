@@ -4,9 +4,13 @@ import json
 
 import pytest
 import torch
+from mmengine.dataset import pseudo_collate
+from mmseg.registry import DATASETS
 
+from mmseg_missing.apis import init_model
 from mmseg_missing.apis.score import score
 from mmseg_missing.evaluation import CombinationIoUMetric
+from mmseg_missing.evaluation.batches import restrict
 from mmseg_missing.evaluation.confusion import (
     class_iou,
     confusion_matrix,
@@ -84,6 +88,40 @@ def test_a_frame_is_as_under_its_combination_alone(record, trace, tmp_path):
     lines = (tmp_path / 'out' / 'trace.csv').read_text().splitlines()
     assert lines[:2] == ['trace,frames,mIoU', f'all frames,3,{pooled:.4f}']
     assert 'switches between frames: 2' in table.to_text()
+
+
+def test_a_stale_sensor_shows_its_last_frame_exactly(
+    record, load, files, tmp_path
+):
+    path = tmp_path / 'stale.csv'
+    path.write_text('rgb,depth,thermal\n1,1,1\n1,stale,0\n1,stale,stale\n')
+    protocol = TraceProtocol(parse_trace(str(path), STACK))
+    table, followed = record(1, protocol=protocol, out=tmp_path / 'out')
+    _, in_pairs = record(2, protocol=protocol)
+    cfg = load('tiny-ssf')
+    network = init_model(cfg, files.base, files.adapter)
+    dataset = DATASETS.build(cfg.test_dataloader.dataset)
+    images, samples = [], []
+    for i in range(3):
+        batch = pseudo_collate([dataset[i]])
+        batch = network.data_preprocessor(batch, False)
+        images.append(batch['inputs'])
+        samples += batch['data_samples']
+    # Depth and thermal of frame 2 are those of frame 0, whatever came since.
+    for frame, names in ((1, 'rgb+depth'), (2, STACK.full)):
+        x = torch.cat((images[frame][:, :3], images[0][:, 3:]), 1)
+        assert not torch.equal(x, images[frame])
+        told = restrict([samples[frame]], STACK.present(names)[0])
+        with torch.no_grad():
+            [expected] = network(x, told, mode='predict')
+        found = followed[frame, names]
+        assert torch.equal(found['seg_logits'], expected.seg_logits.data)
+        pair = in_pairs[frame, names]['pred_sem_seg']
+        assert torch.equal(pair, found['pred_sem_seg'])
+    assert table.to_text().endswith('stale images: 3')
+    assert (tmp_path / 'out' / 'trace_frames.csv').read_text() == (
+        path.read_text()
+    )
 
 
 def test_mistakes(record, trace, tmp_path):

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from mmseg_missing.adapters import ROW_MODES
 from mmseg_missing.cli.repair import main, parser, share
 
 TINY = Path(__file__).parents[1] / 'configs/tiny.py'
@@ -60,3 +61,11 @@ def test_help_fits_a_screen():
     said = parser().format_help()
     assert len(said.splitlines()) <= 50
     assert 'mmseg-missing repair NAME work_dirs' in said
+
+
+def test_every_row_mode_can_be_asked_for():
+    for rows in ROW_MODES:
+        args = parser().parse_args([str(TINY), 'BASE', '--rows', rows])
+        assert args.rows == rows
+    with pytest.raises(SystemExit):
+        parser().parse_args([str(TINY), 'BASE', '--rows', 'strange'])

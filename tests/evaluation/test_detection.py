@@ -2,6 +2,7 @@
 
 import csv
 import json
+import time
 
 import pytest
 import torch
@@ -12,6 +13,7 @@ from torch import nn
 from torch.utils.data import Dataset
 
 from mmseg_missing.evaluation.detection import Detection, FaultScore, detect
+from mmseg_missing.evaluation.policy_scores import overhead
 from mmseg_missing.evaluation.protocols import Faulty
 from mmseg_missing.modality import Stack
 from mmseg_missing.monitoring import Verdict
@@ -92,6 +94,54 @@ def test_detection(found):
     assert found.trust == found.drop == 100
     assert found.without == {'rgb': 25.0, 'depth': 100.0}
     assert found.faults[0] == FaultScore('fog', 'depth', 2, 100, 100, 0, 100)
+
+
+class Recovering(Network):
+    """Turns depth that is said to be ill upside down."""
+
+    recovers = True
+
+    def forward(self, inputs, samples, mode):
+        inputs = inputs.clone()
+        for x, sample in zip(inputs, samples):
+            if sample.metainfo.get('degraded', [0, 0])[1]:
+                x[3] = 1 - x[3]
+        return super().forward(inputs, samples, mode)
+
+
+def test_recover_beside_the_others(tmp_path):
+    loader = {
+        'dataset': {'type': 'Halves', 'pipeline': [{'type': 'Pack'}]},
+        'batch_size': 4,
+    }
+    faults = [Faulty('fog', 'depth', 2)]
+    result = detect(Recovering(), Monitor(), loader, faults, 5)
+    expected = FaultScore('fog', 'depth', 2, 100, 100, 0, 100, 100)
+    assert result.faults == (expected,) and result.recover == 100
+    assert result.mean('recover') == 100 and result.mean('trust', 2) == 0
+    text = result.to_text()
+    assert '100, 100; 0.0 / 100.0 / 100.0' in text
+    assert 'recover' in text.split('mean mIoU')[1]
+    result.write(tmp_path)
+    content = json.loads((tmp_path / 'monitor.json').read_text())
+    assert content['means'] == {'trust': 0, 'drop': 100, 'recover': 100}
+    assert content['faults'][0]['break_even'] == 2
+
+
+def test_overhead_is_a_share_of_a_forward():
+    loader = {'dataset': {'type': 'Halves', 'pipeline': [{'type': 'Pack'}]}}
+
+    class Slow(Network):
+        def forward(self, *args, **kwargs):
+            time.sleep(0.02)
+            return super().forward(*args, **kwargs)
+
+    class Half(Monitor):
+        def __call__(self, inputs, present, is_quick):
+            assert is_quick
+            time.sleep(0.01)
+
+    assert 30 < overhead(Slow(), Half(), loader) < 70
 
 
 def score(severity, trust, modality='rgb'):

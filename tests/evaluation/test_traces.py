@@ -43,6 +43,8 @@ def test_columns_in_any_order_and_back(write, tmp_path):
         ('rgb,depth,nir\n1,1,1\n1,2,1\n', "line 3 .* 0 or 1 .*got '1,2,1'$"),
         ('rgb,depth,nir\n\n1,1\n', "line 3 .* 0 or 1 .*got '1,1'$"),
         ('rgb,depth,nir\n0,0,0\n', 'line 2 .*at least one must be present'),
+        ('rgb,depth,nir\n0,1,1\nstale,1,1\n', 'line 3 .*rgb is stale, and no'),
+        ('rgb,depth,nir\nold,1,1\n', "or stale, got 'old,1,1'$"),
         (b'\xff\xfe\x00\x81', 'expected a CSV of text'),
         ('rgb,"depth\n1', 'expected a CSV of text'),
     ],
@@ -72,6 +74,7 @@ def test_no_file(tmp_path):
         'dead=1.5,back=0',
         'dead=0,back=-0.1',
         'dead=nan,back=0',
+        'dead=0.1,back=0.2,stale=1.5',
         'dead=0.1',
         'dead=0.1,back=x',
         'dead=0.1,dead=0.1,back=0.2',
@@ -121,3 +124,33 @@ def test_modalities_of_one_sensor_share_its_fate():
     present = Markov(POLAR, 0.3, 0.3).first(200).present
     assert torch.equal(present[:, 0], present[:, 1])
     assert not torch.equal(present[:, 0], present[:, 2])
+
+
+def test_stale_is_what_was_there_last(write):
+    text = 'rgb,depth,nir\n1,1,1\n1,0,stale\n1,stale,stale\n1,1,0\n'
+    trace = read_trace(write(text), STACK)
+    assert trace.shown.tolist() == [
+        [0, 0, 0],
+        [1, -1, 0],
+        [2, 0, 0],
+        [3, 3, -1],
+    ]
+    assert STACK.names_of(trace.present)[2] == STACK.full
+    assert trace.to_csv() == text
+    assert trace.first(2).shown.tolist() == trace.shown[:2].tolist()
+
+
+def test_stale_rates_change_nobodys_presence():
+    fresh = Markov(POLAR, 0.1, 0.3, 3).first(3000)
+    trace = parse_trace('dead=0.1,back=0.3,seed=3,stale=0.2', POLAR)
+    assert str(trace) == 'dead=0.1,back=0.3,stale=0.2,seed=3'
+    found = trace.first(3000)
+    assert fresh.stale is None
+    assert torch.equal(found.present, fresh.present)
+    assert torch.equal(found.stale[:, 0], found.stale[:, 1])
+    assert (
+        not found.stale[0].any() and not (found.stale & ~found.present).any()
+    )
+    rate = found.stale.sum() / found.present.sum()
+    assert abs(rate - 0.2) < 0.02
+    assert (found.shown >= 0).equal(found.present)

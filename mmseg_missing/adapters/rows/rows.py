@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -26,6 +27,7 @@ class Rows(nn.Module):
 
     Attributes:
         sees_degraded: Whether keys may have M more flags: what is degraded.
+        sees_images: Whether each sample has a row of its own, by its image.
 
     Raises:
         TypeError: ``combinations`` is no list of names.
@@ -33,6 +35,7 @@ class Rows(nn.Module):
     """
 
     sees_degraded = False
+    sees_images = False
 
     def __init__(
         self,
@@ -78,7 +81,9 @@ class Rows(nn.Module):
         rows, index = self.unique(keys(present))
         return rows if index is None else rows.index_select(0, index)
 
-    def unique(self, samples: Sequence[Key]) -> tuple[Tensor, Tensor | None]:
+    def unique(
+        self, samples: Sequence[Key], images: Tensor | None = None
+    ) -> tuple[Tensor, Tensor | None]:
         """Return each row once, (k, width), and where each sample's lies.
 
         None is for one after the other. Only what is drawn enters the graph:
@@ -87,6 +92,7 @@ class Rows(nn.Module):
 
         Args:
             samples: n combinations, each with M flags.
+            images: (n, sum C, h, w), for rows that see them.
         """
         kinds = list(dict.fromkeys(samples))
         drawn = [key for key in kinds if self.has(key)]
@@ -131,6 +137,10 @@ class Rows(nn.Module):
             (n,) bool.
         """
         return torch.isin(places(asked), places(seen))
+
+    def saved_options(self, options: Mapping[str, Any]) -> dict[str, Any]:
+        """Return options of this mode as an adapter file repeats them."""
+        return dict(options)
 
     def stored(self, seen: Collection[str]) -> dict[str, str]:
         """Return what a file holds: its name there, and its parameter."""

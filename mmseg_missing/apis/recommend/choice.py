@@ -189,7 +189,8 @@ def _choose_rows(found: Recommendation, modalities: int) -> None:
         'Rows: additive beats a table in the same steps, with every method '
         'that was tried both ways; hyper was ahead of additive by 0.5 '
         'points in 6 epochs (3 seeds) and 0.2 in 24 (1 seed), but stores '
-        'twice as much and takes three times the rate.'
+        'twice as much and takes three times the rate. experts are between '
+        'the two, and were not measured.'
     )
     if found.rows == 'hyper' and found.adapter != 'ScaleShift':
         found.rows = 'additive'

@@ -88,7 +88,9 @@ class ConstantStreams(nn.Module):
             banks: Of the adapters that see the same samples.
         """
         seen = None
-        if not (torch.is_grad_enabled() or is_compiling()):
+        # Rows that see an image are no constant.
+        differ = any(bank.rows.sees_images for bank in banks)
+        if not (torch.is_grad_enabled() or is_compiling() or differ):
             anywhere = present.any(0).tolist()
             kinds = tuple(fill.values())
             seen = _Seen(present, keys(present), anywhere, kinds, banks)
