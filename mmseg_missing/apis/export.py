@@ -67,6 +67,11 @@ def export(
         ValueError: what :func:`~mmseg_missing.apis.init_model` raises, or a
             network that cannot be exported, with the reason.
     """
+    if kind not in FORMATS:
+        raise ValueError(
+            f'a format is one of {", ".join(FORMATS)}, got {kind!r}; check '
+            '--format'
+        )
     model = init_model(config, checkpoint, adapter)
     require(model.cfg, 'model.stack')
     out = Path(out)

@@ -72,11 +72,6 @@ def write_graph(
         ValueError: a network that cannot be written, or whose file does not
             do what PyTorch does.
     """
-    if kind not in FORMATS:
-        raise ValueError(
-            f'a format is one of {", ".join(FORMATS)}, got {kind!r}; check '
-            '--format'
-        )
     _require(kind)
     path = Path(path)
     graph.requires_grad_(False)
