@@ -134,8 +134,7 @@ def _rules(model: nn.Module) -> dict[str, Any]:
     dataset = one_dataset(model.cfg.test_dataloader)
     formats = dataset.get('formats') or {}
     rules['units'] = {
-        m.name: unit_of(m.name, formats.get(m.name) or {})
-        for m in model.stack
+        m.name: unit_of(m.name, formats.get(m.name) or {}) for m in model.stack
     }
     steps = complete_pipeline(dataset.get('pipeline') or [], model.stack.names)
     rules['pipeline'] = [str(step['type']) for step in steps]

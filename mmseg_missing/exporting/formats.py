@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -186,7 +186,7 @@ def _write_onnx(
         first = 1 if graph.argmax else 2
         output |= {first: 'h', first + 1: 'w'}
     name = output_name(graph)
-    axes = {given: image for given in graph.names}
+    axes = dict.fromkeys(graph.names, image)
     axes |= {PRESENT: free, name: output}
     with _knowing_ops():
         torch.onnx.export(
@@ -330,4 +330,6 @@ def _reason(error: Exception) -> str:
     if op:
         return first_line(op[0])
     cause = error.__cause__
-    return _reason(cause) if isinstance(cause, Exception) else first_line(error)
+    return (
+        _reason(cause) if isinstance(cause, Exception) else first_line(error)
+    )

@@ -12,8 +12,8 @@ from torch import Tensor, nn
 from ..adapters import adapted
 from ..context import telling
 from ..fill import fill_absent, usual
-from ..models.segmentors.mixin import MissingModalityMixin
 from ..models.segmentors.missing_modality_segmentor import SHAPES
+from ..models.segmentors.mixin import MissingModalityMixin
 from ..models.segmentors.predicting import Imputing
 
 PRESENT = 'present'  # name of the input that says what is there
@@ -41,8 +41,9 @@ class Graph(nn.Module):
         stack = self.stack = network.stack
         only = network.folded
         self.takes_present = only is None
-        self.flags = [only is None or name in only.split('+')
-                      for name in stack.names]
+        self.flags = [
+            only is None or name in only.split('+') for name in stack.names
+        ]
         self.names = [n for n, has in zip(stack.names, self.flags) if has]
         self.input_names = [*self.names, *[PRESENT] * self.takes_present]
         for key in ('mean', 'std'):
@@ -112,8 +113,12 @@ class Graph(nn.Module):
 
     def _generates(self, generator: nn.Module) -> bool:
         lacks = zip(self.stack.names, self.flags)
-        return self.takes_present or bool(generator.holes) or any(
-            name in generator.targets and not has for name, has in lacks
+        return (
+            self.takes_present
+            or bool(generator.holes)
+            or any(
+                name in generator.targets and not has for name, has in lacks
+            )
         )
 
     @contextmanager
@@ -129,9 +134,7 @@ class Graph(nn.Module):
             place = (present * self.digits).sum(1)
             for index, bank in enumerate(self._banks):
                 rows = self.get_buffer(f'rows_{index}')
-                blocks.enter_context(
-                    bank.handing(rows.index_select(0, place))
-                )
+                blocks.enter_context(bank.handing(rows.index_select(0, place)))
             imputer = network.imputer
             if imputer is not None and imputer.is_fitted and any(lacking):
                 told = Imputing(imputer, present, flags, lacking)
