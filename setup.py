@@ -36,6 +36,7 @@ EXTRAS = {
         *TOOLS,
     ],
     'test': TEST,
+    'export': ['onnx>=1.17', 'onnxruntime>=1.20'],
     'peft': [*TEST, 'peft>=0.17'],
     'dev': [*TEST, 'codespell', 'mypy', 'pre-commit', 'ruff'],
 }

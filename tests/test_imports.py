@@ -33,9 +33,9 @@ CORE = {
 # From the bottom up. A floor may use what lies below it, its rooms not each
 # other, but for BESIDE.
 FLOORS = (
-    {'visualization'},
+    {'runtime', 'visualization'},
     {'models', 'datasets', 'engine', 'evaluation'},
-    {'comparison', 'importance', 'benchmark'},
+    {'comparison', 'exporting', 'importance', 'benchmark'},
     {'startup'},
     {'apis'},
     {'cli'},
@@ -73,6 +73,7 @@ FROM_STACK = {
     'imagecodecs',
     'matplotlib',
     'numpy',
+    'onnxruntime',
     'prettytable',
     'rich',
     'scipy',

@@ -304,6 +304,19 @@ class AdapterBank(nn.Module):
         with telling({self: self._call._replace(numbers=numbers)}):
             yield
 
+    @contextmanager
+    def handing(self, numbers: Tensor) -> Iterator[None]:
+        """Hand the sites the numbers of the coming forward, as they are.
+
+        For graphs, in which a combination is known by a tensor alone.
+
+        Args:
+            numbers: (n, width), as :meth:`numbers` gives them.
+        """
+        parts = numbers.split(self.widths, dim=1)
+        with telling({self: self._call._replace(numbers=parts)}):
+            yield
+
     @property
     def _call(self) -> _Call:
         return told_to(self, _UNTOLD)

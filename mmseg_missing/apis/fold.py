@@ -8,8 +8,10 @@ from typing import Any
 
 import torch
 from mmengine.config import Config
+from mmseg.registry import MODELS
+from torch import nn
 
-from ..adapters import fold_network
+from ..adapters import adapted, fold_network
 from ..startup.checks import check_can_be_written, require
 from ..version import __version__
 from .model import AdapterFiles, configure, init_model
@@ -52,3 +54,31 @@ def fold_checkpoint(
     configure(cfg, {'meta': meta, 'state_dict': {}})
     cfg.dump(out.with_suffix('.py'))
     return folded
+
+
+def folded_network(model: nn.Module, combination: str) -> nn.Module:
+    """Return a plain network for one combination, the model left as it is.
+
+    Args:
+        model: From :func:`~mmseg_missing.apis.init_model`. One without
+            adapters just sees no more than the combination.
+        combination: What will be present.
+    """
+    twin = copy.deepcopy(model)
+    if model.folded is not None:
+        return twin
+    if not any(adapted(model)):
+        twin.folded = model.stack.canonical(combination)
+        twin._only = model.stack.present(combination)
+        return twin
+    image = torch.zeros(1, model.stack.num_channels, 64, 64)
+    meta = {
+        'mmseg_missing_version': __version__,
+        'folded': fold_network(twin, combination, image),
+        'fill': model.fill,
+    }
+    cfg = copy.deepcopy(model.cfg)
+    configure(cfg, {'meta': meta, 'state_dict': {}})
+    network = MODELS.build(cfg.model)
+    network.load_state_dict(twin.state_dict())
+    return network.eval()

@@ -27,7 +27,7 @@ VERBS = {
         'monitor',
         'compare',
     ),
-    'files': ('inspect', 'export-adapter', 'fold'),
+    'files': ('inspect', 'export-adapter', 'fold', 'export'),
     'speed': ('benchmark', 'benchmark-loading'),
     'first look': ('demo',),
 }

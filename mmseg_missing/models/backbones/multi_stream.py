@@ -123,7 +123,7 @@ class MultiStreamBackbone(BaseModule):
         else:
             streams = impute(lambda m: self._stream(m, images[m]))
         for m, stream in enumerate(streams):
-            show_stream(m, range(len(x)), stream)
+            show_stream(m, None, stream)
         levels = zip(*streams, strict=True)
         return tuple(
             fusion(list(level))

@@ -118,6 +118,19 @@ class SharedStreamBackbone(BaseModule):
         with telling({self: keys(present)}):  # constants to torch.compile
             yield
 
+    @contextmanager
+    def told_in_graph(
+        self, present: Tensor, used: Sequence[bool]
+    ) -> Iterator[None]:
+        """Tell the same where no number of a tensor may be looked at.
+
+        Args:
+            present: (n, M) bool.
+            used: M flags: who has to run, on all samples.
+        """
+        with telling({self: (present, tuple(used))}):
+            yield
+
     def forward(self, x: Tensor) -> tuple[Tensor, ...]:
         """Return the weighted mean of each level over what is present.
 
@@ -128,8 +141,10 @@ class SharedStreamBackbone(BaseModule):
             RuntimeError: outside of :meth:`told`, or told of other samples.
             ValueError: if the number of channels differs.
         """
-        present = told_to(self)
-        if present is None or len(present) != len(x):
+        present, used = told_to(self), None
+        if isinstance(present, tuple):  # in a graph
+            present, used = present
+        elif present is None or len(present) != len(x):
             raise RuntimeError(
                 'SharedStreamBackbone was not told which modalities are '
                 'present; run it in a `MissingModalitySegmentor`, or inside '
@@ -140,13 +155,16 @@ class SharedStreamBackbone(BaseModule):
         shares = shares / shares.sum(2, keepdim=True)
         sums: list[Any] = [0] * len(shares)
         for m, image in enumerate(split_images(x, self.in_channels)):
-            rows = self._rows([flags[m] for flags in present])
-            if not rows:
+            rows = None
+            if used is None:
+                rows = self._rows([flags[m] for flags in present])
+            if not (used[m] if used else rows):
                 continue
-            levels = self._run(m, image[rows])
+            levels = self._run(m, image if rows is None else image[rows])
             show_stream(m, rows, levels)
             for i, level in enumerate(levels):
-                level = _spread(level, rows, len(x))
+                if rows is not None:
+                    level = _spread(level, rows, len(x))
                 share = shares[i, :, m, None, None, None]
                 sums[i] = sums[i] + share.to(level.dtype) * level
         return tuple(sums)

@@ -216,7 +216,10 @@ class FeatureImputer(nn.Module):
         return self._known[1]
 
     def forward(
-        self, streams: Sequence[Sequence[Tensor] | None], present: Tensor
+        self,
+        streams: Sequence[Sequence[Tensor] | None],
+        present: Tensor,
+        lacking: Sequence[bool] | None = None,
     ) -> list[list[Tensor]]:
         """Return all streams, the absent ones predicted.
 
@@ -226,10 +229,14 @@ class FeatureImputer(nn.Module):
             streams: Levels (n, c, h, w) per stream, None for one that no
                 sample has.
             present: (n, M) bool.
+            lacking: M flags, whether some sample lacks it; default: as
+                `present` says.
         """
         first = next(levels for levels in streams if levels is not None)
         there = present.to(first[0].device)
-        is_lacking = [not all(flags) for flags in zip(*keys(present))]
+        is_lacking = lacking
+        if is_lacking is None:
+            is_lacking = [not all(flags) for flags in zip(*keys(present))]
         hidden: Mapping[int, Hidden] = told_to(self, {})
         filled: list[list[Tensor]] = [[] for _ in streams]
         for number, level in enumerate(self.levels):

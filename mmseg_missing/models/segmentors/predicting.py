@@ -247,10 +247,20 @@ class Imputing:
     Args:
         imputer: Predicts them.
         present: (n, M) bool on the CPU.
+        used: M flags, whether some sample has the modality, and
+        lacking: M flags, whether some sample lacks it; default: looked up in
+            `present`, which no graph can.
     """
 
-    def __init__(self, imputer: FeatureImputer, present: Tensor) -> None:
+    def __init__(
+        self,
+        imputer: FeatureImputer,
+        present: Tensor,
+        used: Sequence[bool] | None = None,
+        lacking: Sequence[bool] | None = None,
+    ) -> None:
         self.imputer, self.present = imputer, present
+        self.used, self.lacking = used, lacking
 
     def __call__(
         self, run: Callable[[int], Sequence[Tensor]]
@@ -262,10 +272,12 @@ class Imputing:
         Args:
             run: Gives the levels of a stream.
         """
-        used = enumerate(map(any, zip(*keys(self.present))))
+        used = self.used or [*map(any, zip(*keys(self.present)))]
         runs_all = self.imputer.residual
-        streams = [run(m) if runs_all or has else None for m, has in used]
-        return self.imputer(streams, self.present)
+        streams = [
+            run(m) if runs_all or has else None for m, has in enumerate(used)
+        ]
+        return self.imputer(streams, self.present, self.lacking)
 
 
 @contextmanager

@@ -39,9 +39,17 @@ def watching_streams() -> Iterator[list[Shown]]:
 
 
 def show_stream(
-    stream: int, rows: Sequence[int], levels: Sequence[Tensor]
+    stream: int, rows: Sequence[int] | None, levels: Sequence[Tensor]
 ) -> None:
-    """Show a stream to who watches, if anybody does; see :class:`Shown`."""
+    """Show a stream to who watches, if anybody does; see :class:`Shown`.
+
+    Args:
+        stream: Its position.
+        rows: Which samples it saw; None: all of them. Nobody counts them
+            then, so that an exported graph takes batches of any size.
+        levels: (r, c, h, w) each.
+    """
     found = told_to(_KEY)
     if found is not None:
+        rows = range(len(levels[0])) if rows is None else rows
         found.append(Shown(stream, rows, levels))

@@ -1,0 +1,151 @@
+"""Write files that run without this package."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+from mmengine.config import Config
+from torch import nn
+
+from ..datasets.pipeline import complete_pipeline
+from ..exporting import (
+    FORMATS,
+    MANIFEST,
+    PRESENT,
+    Exported,
+    Graph,
+    manifest_of,
+    write_graph,
+)
+from ..startup.checks import require
+from .fold import folded_network
+from .inferencer import one_dataset
+from .model import AdapterFiles, init_model
+
+SIZE = (64, 96)
+
+
+def export(
+    config: str | Path | Config,
+    checkpoint: str | Path,
+    out: str | Path,
+    combinations: str | Sequence[str] = 'every',
+    adapter: AdapterFiles = None,
+    kind: str = 'onnx',
+    argmax: bool = False,
+    size: tuple[int, int] | None = None,
+    advance: Callable[[str, Exported], None] = lambda name, one: None,
+) -> dict[str, Any]:
+    """Write a graph per combination, or one for all, and a manifest.
+
+    Normalisation, fill and all that is predicted are inside. Each file is
+    run and compared with PyTorch before the manifest names it.
+
+    Args:
+        config: As :func:`~mmseg_missing.apis.init_model` takes it, like
+        checkpoint: a base, a joined or a folded one, and
+        adapter: adapter files.
+        out: Folder to write to.
+        combinations: Such as ``rgb``, a list of them, ``every`` or
+            ``subsets``: a folded graph each, which takes what is there
+            alone. ``present``: one graph with all rows, which takes all
+            modalities and a flag for each.
+        kind: A key of ``mmseg_missing.exporting.FORMATS``.
+        argmax: Return masks instead of logits.
+        size: (h, w) that is fixed; default: any, where the network allows
+            it.
+        advance: Called after each file.
+
+    Returns:
+        The manifest.
+
+    Raises:
+        ImportError: packages that the format needs.
+        ValueError: what :func:`~mmseg_missing.apis.init_model` raises, or a
+            network that cannot be exported, with the reason.
+    """
+    if kind not in FORMATS:
+        raise ValueError(
+            f'a format is one of {", ".join(FORMATS)}, got {kind!r}; check '
+            '--format'
+        )
+    model = init_model(config, checkpoint, adapter)
+    require(model.cfg, 'model.stack')
+    out = Path(out)
+    out.mkdir(parents=True, exist_ok=True)
+    files: dict[str, Exported] = {}
+    for name in chosen(model, combinations):
+        network = model if name == PRESENT else folded_network(model, name)
+        path = out / f'{name}{FORMATS[kind]}'
+        graph = Graph(network, argmax).eval()
+        files[name] = write_graph(
+            graph, path, size or SIZE, kind, size is not None
+        )
+        advance(name, files[name])
+    facts = manifest_of(
+        model.stack,
+        files,
+        kind,
+        argmax,
+        model.dataset_meta,
+        _rules(model),
+        model.fill,
+    )
+    (out / MANIFEST).write_text(json.dumps(facts, indent=1) + '\n')
+    return facts
+
+
+def chosen(model: nn.Module, combinations: str | Sequence[str]) -> list[str]:
+    """Return the names of the files to write.
+
+    Raises:
+        ValueError: unknown combinations, or others than what a folded
+            network is for.
+    """
+    if combinations == PRESENT:
+        if model.folded is not None:
+            raise ValueError(
+                f'this network is folded for {model.folded}, and has no rows '
+                'for others; give the base and its adapter file'
+            )
+        return [PRESENT]
+    if model.folded is None:
+        return list(model.stack.choose(combinations))
+    if combinations in ('every', 'subsets'):
+        return [model.folded]
+    names = list(model.stack.choose(combinations))
+    if names != [model.folded]:
+        raise ValueError(
+            f'this network is folded for {model.folded}, not for '
+            f'{", ".join(names)}; give the base and its adapter file'
+        )
+    return names
+
+
+def _rules(model: nn.Module) -> dict[str, Any]:
+    """Return what images have to be, for the manifest."""
+    padding = model.data_preprocessor.test_cfg or {}
+    rules: dict[str, Any] = {'multiple_of': padding.get('size_divisor') or 1}
+    if model.cfg.get('test_dataloader') is None:
+        return rules
+    dataset = one_dataset(model.cfg.test_dataloader)
+    formats = dataset.get('formats') or {}
+    rules['units'] = {
+        m.name: unit_of(m.name, formats.get(m.name) or {}) for m in model.stack
+    }
+    steps = complete_pipeline(dataset.get('pipeline') or [], model.stack.names)
+    rules['pipeline'] = [str(step['type']) for step in steps]
+    return rules
+
+
+def unit_of(name: str, form: dict[str, Any]) -> str:
+    """Return in which unit a modality comes, in words."""
+    if form.get('encoding'):
+        return f'{form["encoding"]}, as the data set encodes it'
+    if name == 'rgb':
+        return '0 to 255, in the order red, green, blue'
+    scale = form.get('scale')
+    return f'value of the file times {scale}' if scale else 'as in the file'

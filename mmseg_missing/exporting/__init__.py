@@ -1,0 +1,22 @@
+"""Networks as files that run without this package."""
+
+# ruff: noqa: E402
+from mmseg_missing.compat import require_stack
+
+require_stack()
+
+from .formats import FORMATS, OPSET, TOLERANCE, Exported, write_graph
+from .graph import PRESENT, Graph
+from .manifest import MANIFEST, manifest_of
+
+__all__ = [
+    'FORMATS',
+    'MANIFEST',
+    'OPSET',
+    'PRESENT',
+    'TOLERANCE',
+    'Exported',
+    'Graph',
+    'manifest_of',
+    'write_graph',
+]

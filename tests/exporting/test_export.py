@@ -1,0 +1,101 @@
+"""Files that run without the package do what the network does."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from mmseg_missing.apis import init_model
+from mmseg_missing.apis.export import export
+
+onnxruntime = pytest.importorskip(
+    'onnxruntime', reason='pip install "mmseg-missing[export]"'
+)
+SIZE = (32, 48)
+
+
+def images(stack, names, size=SIZE):
+    generator = np.random.default_rng(0)
+    return {
+        n: (
+            np.array(stack[n].mean)
+            + generator.standard_normal((*size, stack[n].channels))
+            * np.array(stack[n].std)
+        ).astype(np.float32)
+        for n in names
+    }
+
+
+@torch.no_grad()
+def expected(model, given):
+    """Return the logits of the network itself, (classes, h, w)."""
+    size = next(iter(given.values())).shape[:2]
+    zeros = {m.name: np.zeros((*size, m.channels)) for m in model.stack}
+    stacked = np.concatenate([*{**zeros, **given}.values()], 2)
+    x = torch.from_numpy(stacked).permute(2, 0, 1).float()
+    batch = model.data_preprocessor({'inputs': [x]}, False)
+    present = [name in given for name in model.stack.names]
+    meta = {'present': present, 'img_shape': size, 'pad_shape': size}
+    return model.encode_decode(batch['inputs'], [meta])[0].numpy()
+
+
+@pytest.fixture
+def exported(load, files, tmp_path):
+    """Return a function that exports the tiny network."""
+
+    def run(which, **options):
+        options = {'size': SIZE, **options}
+        cfg = load('tiny-ssf')
+        export(cfg, files.base, tmp_path, which, files.adapter, **options)
+        return init_model(cfg, files.base, files.adapter), tmp_path
+
+    return run
+
+
+def test_a_folded_graph_runs_by_its_manifest(exported):
+    from mmseg_missing.runtime import Runtime
+
+    model, folder = exported('rgb')
+    facts = json.loads((folder / 'manifest.json').read_text())
+    assert list(facts['files']) == ['rgb']
+    assert facts['files']['rgb']['size'] == [*SIZE]
+    assert facts['files']['rgb']['error'] <= 1e-4
+    rgb = facts['modalities'][0]
+    assert rgb['unit'] == '0 to 255, in the order red, green, blue'
+    assert rgb['mean'] == list(model.stack['rgb'].mean)
+    given = images(model.stack, ['rgb'])
+    runtime = Runtime(folder)
+    found = runtime(given, mask=False)
+    wanted = expected(model, given)
+    np.testing.assert_allclose(found, wanted, atol=1e-3, rtol=1e-4)
+    assert (runtime(given) == wanted.argmax(0)).all()
+
+
+def test_torchscript_with_present_serves_all(exported):
+    """Any batch, any size, and the rows gathered inside."""
+    model, folder = exported('present', kind='torchscript', size=None)
+    graph = torch.jit.load(str(folder / 'present.ts'))
+    size = (37, 51)
+    for name in ('rgb', 'depth+thermal'):
+        given = images(model.stack, name.split('+'), size)
+        zeros = {m.name: np.zeros((*size, m.channels)) for m in model.stack}
+        tensors = [
+            torch.from_numpy(x).permute(2, 0, 1)[None].float()
+            for x in {**zeros, **given}.values()
+        ]
+        found = graph(*tensors, model.stack.present(name))[0].numpy()
+        wanted = expected(model, given)
+        np.testing.assert_allclose(found, wanted, atol=1e-3, rtol=1e-4)
+
+
+def test_what_cannot_be_exported_says_why(exported, load, files, tmp_path):
+    with pytest.raises(ValueError, match="unknown modality 'hha'"):
+        exported('hha')
+    slide = {'mode': 'slide', 'crop_size': (32, 32), 'stride': (16, 16)}
+    cfg = load('tiny-ssf', model__test_cfg=slide)
+    with pytest.raises(ValueError, match='a graph sees whole images'):
+        export(cfg, files.base, tmp_path, 'rgb', files.adapter)
+    cfg = load('tiny-ssf')
+    with pytest.raises(ValueError, match='a format is one of onnx'):
+        export(cfg, files.base, tmp_path, 'rgb', files.adapter, 'tflite')
