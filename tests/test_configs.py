@@ -44,7 +44,7 @@ class OnMeta(TorchFunctionMode):
 
 
 def is_adapted(path):
-    return re.search('-(ssf|predicted|imputer|hybrid)', path.stem) is not None
+    return re.search('-(ssf|predicted|imputer|hybrid|recover)', path.stem) is not None
 
 
 @functools.cache
