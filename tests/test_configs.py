@@ -44,7 +44,8 @@ class OnMeta(TorchFunctionMode):
 
 
 def is_adapted(path):
-    return re.search('-(ssf|predicted|imputer|hybrid|recover)', path.stem) is not None
+    kinds = 'ssf|predicted|imputer|hybrid|recover'
+    return re.search(f'-({kinds})', path.stem) is not None
 
 
 @functools.cache

@@ -107,7 +107,7 @@ class LevelImputer(nn.Module):
         """Return what the prompts of a target give each position."""
         assert self.prompts is not None
         size = [min(GRID, side) for side in code.shape[2:]]
-        keys = F.adaptive_avg_pool2d(code, size).flatten(2).mT  # (n, N, r)
+        keys = _pooled(code, size).flatten(2).mT  # (n, N, r)
         ask, know, tell = self.read.to(code)
         scale = code.shape[1] ** -0.5
         prompts = self.prompts[m].to(code)
@@ -265,3 +265,26 @@ class FeatureImputer(nn.Module):
         level, (rows, true) = self.levels[number], hidden
         pair = found[rows].float(), true[number].float()
         return self.loss(*sampled([level.standardised(x, m) for x in pair]))
+
+
+def _pooled(code: Tensor, size: Sequence[int]) -> Tensor:
+    """Return means over cells, (n, r, *size).
+
+    ONNX has no such pooling; there it is a product of two matrices.
+    """
+    if not torch.onnx.is_in_onnx_export():
+        return F.adaptive_avg_pool2d(code, size)
+    rows, columns = (
+        _cells(int(side), int(cells)).to(code)
+        for side, cells in zip(code.shape[2:], size)
+    )
+    return rows @ code @ columns.mT
+
+
+def _cells(side: int, cells: int) -> Tensor:
+    """Return the means over adaptive cells as a matrix, (cells, side)."""
+    means = torch.zeros(cells, side)
+    for i in range(cells):
+        start, end = i * side // cells, -(-(i + 1) * side // cells)
+        means[i, start:end] = 1 / (end - start)
+    return means

@@ -17,7 +17,7 @@ from mmseg_missing.adapters import (
 from mmseg_missing.adapters.fitting.ridge import StreamMoments, ridge_maps
 from mmseg_missing.engine.fitting import fit_imputer
 from mmseg_missing.models.imputers import FeatureImputer
-from mmseg_missing.models.imputers.feature_imputer import LevelImputer
+from mmseg_missing.models.imputers.feature_imputer import LevelImputer, _cells
 from mmseg_missing.startup.adapter_configs import predictors_of
 
 SIZE = (37, 43)
@@ -410,3 +410,12 @@ def test_counts():
     # Two maps and a bias per stream, one depth-wise filter, per level.
     expected = sum(2 * (2 * 4 * c + c) + 4 * 9 for c in (24, 40))
     assert sum(p.numel() for p in imputer.parameters()) == expected
+
+
+@pytest.mark.parametrize('size', [(16, 24), (3, 5), (7, 19)])
+def test_cells_of_a_graph_are_those_of_adaptive_pooling(size):
+    code = torch.randn(2, 3, *size)
+    goal = [min(16, side) for side in size]
+    rows, columns = map(_cells, size, goal)
+    pooled = torch.nn.functional.adaptive_avg_pool2d(code, goal)
+    torch.testing.assert_close(rows @ code @ columns.mT, pooled)
