@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import re
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, redirect_stdout
+from contextlib import ExitStack, contextmanager, redirect_stdout
 from dataclasses import dataclass
 from importlib.util import find_spec
 from io import StringIO
@@ -15,7 +16,9 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
+from torch.onnx import symbolic_helper
 
+from ..models.imputers.feature_imputer import pooling_matrix
 from ..values import first_line
 from .graph import PRESENT, Graph
 
@@ -25,6 +28,7 @@ OPSET = 18
 # above 1.
 TOLERANCE = 1e-4
 NEEDED = ('onnx', 'onnxruntime')
+STDOUT = 1  # the file descriptor
 
 
 @dataclass(frozen=True)
@@ -117,9 +121,19 @@ def _require(kind: str) -> None:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep what exporters say of their own progress to themselves."""
-    with warnings.catch_warnings(), redirect_stdout(StringIO()):
+    """Keep what exporters say of their own progress to themselves.
+
+    One that fails prints its whole graph, past Python's own output.
+    """
+    with ExitStack() as blocks:
+        blocks.enter_context(warnings.catch_warnings())
         warnings.simplefilter('ignore')
+        blocks.enter_context(redirect_stdout(StringIO()))
+        kept = os.dup(STDOUT)
+        blocks.callback(os.close, kept)
+        blocks.callback(os.dup2, kept, STDOUT)
+        nowhere = blocks.enter_context(open(os.devnull, 'wb'))
+        os.dup2(nowhere.fileno(), STDOUT)
         yield
 
 
@@ -211,8 +225,26 @@ def _transposed(g: Any, x: Any) -> Any:
     return g.op('Transpose', x, perm_i=order)
 
 
+def _pooled(g: Any, x: Any, size: Any) -> Any:
+    """Write adaptive pooling as a product of matrices, at one size."""
+    sides = (x.type().sizes() or [None] * 4)[2:]
+    cells = symbolic_helper._maybe_get_const(size, 'is')
+    if None in sides or not isinstance(cells, (list, tuple)):
+        raise ValueError('adaptive pooling needs images of one size')
+    rows, columns = (
+        g.op('Constant', value_t=pooling_matrix(side, n))
+        for side, n in zip(sides, cells)
+    )
+    columns = g.op('Transpose', columns, perm_i=[1, 0])
+    return g.op('MatMul', g.op('MatMul', rows, x), columns)
+
+
 # What the exporter lacks, or fails with.
-OPS = {'aten::addcmul': _addcmul, 'aten::mT': _transposed}
+OPS = {
+    'aten::addcmul': _addcmul,
+    'aten::mT': _transposed,
+    'aten::adaptive_avg_pool2d': _pooled,
+}
 
 
 @contextmanager

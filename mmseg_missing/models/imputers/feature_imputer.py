@@ -275,14 +275,14 @@ def _pooled(code: Tensor, size: Sequence[int]) -> Tensor:
     if not torch.onnx.is_in_onnx_export():
         return F.adaptive_avg_pool2d(code, size)
     rows, columns = (
-        _cells(int(side), int(cells)).to(code)
+        pooling_matrix(int(side), int(cells)).to(code)
         for side, cells in zip(code.shape[2:], size)
     )
     return rows @ code @ columns.mT
 
 
-def _cells(side: int, cells: int) -> Tensor:
-    """Return the means over adaptive cells as a matrix, (cells, side)."""
+def pooling_matrix(side: int, cells: int) -> Tensor:
+    """Return the means of adaptive pooling as a matrix, (cells, side)."""
     means = torch.zeros(cells, side)
     for i in range(cells):
         start, end = i * side // cells, -(-(i + 1) * side // cells)

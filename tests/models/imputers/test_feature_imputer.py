@@ -17,7 +17,10 @@ from mmseg_missing.adapters import (
 from mmseg_missing.adapters.fitting.ridge import StreamMoments, ridge_maps
 from mmseg_missing.engine.fitting import fit_imputer
 from mmseg_missing.models.imputers import FeatureImputer
-from mmseg_missing.models.imputers.feature_imputer import LevelImputer, _cells
+from mmseg_missing.models.imputers.feature_imputer import (
+    LevelImputer,
+    pooling_matrix,
+)
 from mmseg_missing.startup.adapter_configs import predictors_of
 
 SIZE = (37, 43)
@@ -416,6 +419,6 @@ def test_counts():
 def test_cells_of_a_graph_are_those_of_adaptive_pooling(size):
     code = torch.randn(2, 3, *size)
     goal = [min(16, side) for side in size]
-    rows, columns = map(_cells, size, goal)
+    rows, columns = map(pooling_matrix, size, goal)
     pooled = torch.nn.functional.adaptive_avg_pool2d(code, goal)
     torch.testing.assert_close(rows @ code @ columns.mT, pooled)
