@@ -87,10 +87,13 @@ def write_curve(
         name: {rate: (stat.mean, stat.spread) for rate, stat in points.items()}
         for name, points in curves.items()
     }
+    # Fills, run by run, would take more room than the lines.
+    parts = comparison.settings.split('; ')
+    note = '; '.join(part for part in parts if not part.startswith('fill '))
     figure = line_chart(
         series,
         'Trained on data that lack modalities',
-        f'{comparison.settings}; bars: standard deviation over seeds',
+        f'{note}; bars: standard deviation over seeds',
         'share of the training samples without a modality',
         'mean mIoU over missing combinations (%)',
     )
