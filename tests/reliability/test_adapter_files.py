@@ -7,6 +7,7 @@ the right sha256, so that it is the other checks that must hold.
 """
 
 import copy
+import gc
 import json
 import random
 import signal
@@ -383,6 +384,18 @@ class Target:
 
 class Hang(BaseException):
     """A try took too long."""
+
+
+@pytest.fixture(autouse=True)
+def heap_of_its_own():
+    """Leave what other tests left in this process out of collections.
+
+    In a worker with a large heap a single one takes seconds.
+    """
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @contextmanager
