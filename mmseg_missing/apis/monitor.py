@@ -8,13 +8,14 @@ from itertools import product
 from pathlib import Path
 
 from mmengine.config import Config
+from torch import nn
 
 from ..corruptions import FAULTS, SEVERITIES
 from ..evaluation.detection import Detection, detect
 from ..evaluation.failures import Faulty
 from ..evaluation.policy_scores import overhead
 from ..evaluation.tolerance import ToleranceChoice, choose_tolerance
-from ..monitoring import add_monitor
+from ..monitoring import SensorMonitor, add_monitor
 from ..startup.checks import require
 from .fit import clean_dataset
 from .model import init_model, watch_of
@@ -43,8 +44,7 @@ def measure_monitor(
     Raises:
         ValueError: files that do not belong together, or no statistics.
     """
-    network = init_model(cfg, checkpoint, adapter, device)
-    monitor = watch_of(network, adapter, 'drop').monitor
+    network, monitor = _opened(cfg, checkpoint, adapter, device)
     loader = require(cfg, 'test_dataloader')
     failures = _failures(network.stack.names, faults, severities)
     found = detect(network, monitor, loader, failures, images)
@@ -70,8 +70,7 @@ def choose_for(
     Raises:
         ValueError: as :func:`measure_monitor`, or too few images.
     """
-    network = init_model(cfg, checkpoint, adapter, device)
-    monitor = watch_of(network, adapter, 'drop').monitor
+    network, monitor = _opened(cfg, checkpoint, adapter, device)
     size = require(cfg, 'test_dataloader.batch_size')
     loader = {'dataset': clean_dataset(cfg), 'batch_size': size}
     failures = _failures(network.stack.names, faults, severities)
@@ -80,6 +79,14 @@ def choose_for(
         monitor.tolerance = found.chosen
         add_monitor(adapter, monitor)
     return found
+
+
+def _opened(
+    cfg: Config, checkpoint: str | Path, adapter: str | Path, device: str
+) -> tuple[nn.Module, SensorMonitor]:
+    """Return a network and the monitor that its adapter file holds."""
+    network = init_model(cfg, checkpoint, adapter, device)
+    return network, watch_of(network, adapter, 'drop').monitor
 
 
 def _failures(

@@ -17,7 +17,7 @@ from torch import nn
 
 from ..monitoring import POLICIES, SensorMonitor
 from .failures import Faulty
-from .policy_scores import PolicyScorer
+from .policy_scores import PolicyScorer, check_droppable
 from .render import check_writable, plain_table
 
 
@@ -213,11 +213,7 @@ def detect(
     Raises:
         ValueError: nothing to look at, or fewer than two modalities.
     """
-    if len(network.stack) < 2:
-        raise ValueError(
-            'dropping a sensor needs another one, this network has only '
-            f'{network.stack.full}'
-        )
+    check_droppable(network.stack)
     names = network.stack.names
     chosen = ['drop']
     if getattr(network, 'recovers', False):

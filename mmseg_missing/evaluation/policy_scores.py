@@ -12,6 +12,7 @@ from mmseg.registry import DATASETS
 from torch import Tensor, nn
 from torch.utils.data import Dataset
 
+from ..modality import Stack
 from ..monitoring import STATES, SensorMonitor, Told, Verdict
 from ..present import keys
 from .batches import CompleteImages, image_order, restrict
@@ -36,6 +37,19 @@ class Found:
     bad: list[float]
     dropped: dict[str, list[float]]
     miou: dict[str, float]
+
+
+def check_droppable(stack: Stack) -> None:
+    """Refuse a network from which no sensor can be dropped.
+
+    Raises:
+        ValueError: it has one modality.
+    """
+    if len(stack) < 2:
+        raise ValueError(
+            'dropping a sensor needs another one, this network has only '
+            f'{stack.full}'
+        )
 
 
 class PolicyScorer:

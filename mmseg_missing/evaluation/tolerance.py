@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from ..monitoring import SensorMonitor, Verdict
 from ..monitoring.policies import drop
 from .failures import Faulty
-from .policy_scores import PolicyScorer
+from .policy_scores import PolicyScorer, check_droppable
 from .render import check_writable, plain_table
 
 TOLERANCES = (1.0, 1.5, 2.0, 3.0, 5.0, 10.0)
@@ -119,11 +119,7 @@ def choose_tolerance(
     Raises:
         ValueError: fewer images are left, or fewer than two modalities.
     """
-    if len(network.stack) < 2:
-        raise ValueError(
-            'dropping a sensor needs another one, this network has only '
-            f'{network.stack.full}'
-        )
+    check_droppable(network.stack)
     clean = DATASETS.build(dataloader['dataset'])
     left = len(clean) - monitor.images
     if left < images:

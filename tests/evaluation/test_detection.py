@@ -7,10 +7,7 @@ import time
 import pytest
 import torch
 from mmengine.structures import PixelData
-from mmseg.registry import DATASETS
-from mmseg.structures import SegDataSample
 from torch import nn
-from torch.utils.data import Dataset
 
 from mmseg_missing.evaluation.detection import Detection, FaultScore, detect
 from mmseg_missing.evaluation.policy_scores import overhead
@@ -20,26 +17,6 @@ from mmseg_missing.monitoring import Verdict
 from mmseg_missing.present import of_samples
 
 STACK = Stack([{'name': 'rgb'}, {'name': 'depth', 'channels': 1}])
-
-
-@DATASETS.register_module()
-class Halves(Dataset):
-    """Left is class 0, right 1, as both sensors show."""
-
-    def __init__(self, pipeline):
-        self.is_spoilt = len(pipeline) > 1
-
-    def __len__(self):
-        return 6
-
-    def __getitem__(self, index):
-        label = torch.zeros(1, 4, 6, dtype=torch.long)
-        label[..., 3:] = 1
-        inputs = label.float().repeat(4, 1, 1)
-        if self.is_spoilt:
-            inputs[3] = 1 - inputs[3]
-        sample = SegDataSample(gt_sem_seg=PixelData(data=label))
-        return {'inputs': inputs, 'data_samples': sample}
 
 
 class Network(nn.Module):

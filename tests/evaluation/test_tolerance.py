@@ -5,10 +5,7 @@ import json
 import pytest
 import torch
 from mmengine.structures import PixelData
-from mmseg.registry import DATASETS
-from mmseg.structures import SegDataSample
 from torch import nn
-from torch.utils.data import Dataset
 
 from mmseg_missing.evaluation.protocols import Faulty
 from mmseg_missing.evaluation.tolerance import (
@@ -42,27 +39,6 @@ def test_clean_images_lose_at_most_a_tenth(rows, chosen):
     assert choice(*rows).chosen == chosen
     said = 'none is better' if chosen is None else f'chosen: {chosen}'
     assert said in choice(*rows).to_text()
-
-
-@DATASETS.register_module()
-class Numbered(Dataset):
-    """Depth holds the number of the image; a fault takes its class away."""
-
-    def __init__(self, pipeline):
-        self.is_spoilt = len(pipeline) > 1
-
-    def __len__(self):
-        return 12
-
-    def __getitem__(self, index):
-        label = torch.zeros(1, 4, 6, dtype=torch.long)
-        label[..., 3:] = 1
-        inputs = label.float().repeat(4, 1, 1)
-        if self.is_spoilt:
-            inputs[3] = 1 - inputs[3]
-        sample = SegDataSample(gt_sem_seg=PixelData(data=label))
-        sample.set_metainfo({'number': index})
-        return {'inputs': inputs, 'data_samples': sample}
 
 
 class Network(nn.Module):
@@ -104,7 +80,7 @@ class Monitor:
 def choose(network, images):
     pipeline = [{'type': 'Pack'}]
     loader = {
-        'dataset': {'type': 'Numbered', 'pipeline': pipeline},
+        'dataset': {'type': 'Halves', 'pipeline': pipeline, 'length': 12},
         'batch_size': 2,
     }
     faults = [Faulty('fog', 'depth', 2)]

@@ -4,6 +4,8 @@ import copy
 
 import pytest
 import torch
+import torch.distributed as dist
+import torch.multiprocessing as mp
 from mmengine.config import ConfigDict
 from mmengine.registry import DefaultScope
 from mmengine.structures import PixelData
@@ -227,3 +229,36 @@ def make_samples():
         return samples
 
     return make
+
+
+def _as_rank(rank, folder, work, arguments):
+    torch.set_num_threads(1)
+    store = dist.FileStore(f'{folder}/store', 2)
+    dist.init_process_group('gloo', store=store, rank=rank, world_size=2)
+    torch.save(work(rank, *arguments), f'{folder}/{rank}.pth')
+    dist.destroy_process_group()
+
+
+@pytest.fixture
+def in_two_processes(tmp_path):
+    """Return a function that runs ``work(rank, ...)`` as both of two ranks.
+
+    It gives what each returns.
+    """
+
+    def run(work, *arguments):
+        context = mp.start_processes(
+            _as_rank,
+            (str(tmp_path), work, arguments),
+            nprocs=2,
+            join=False,
+            start_method='fork',
+        )
+        try:
+            assert context.join(timeout=100) is not None
+        finally:
+            for process in context.processes:
+                process.kill()
+        return [torch.load(tmp_path / f'{rank}.pth') for rank in range(2)]
+
+    return run

@@ -2,8 +2,6 @@
 
 import pytest
 import torch
-import torch.distributed as dist
-import torch.multiprocessing as mp
 from torch.nn.parallel import DistributedDataParallel
 
 FULL, RGB, DEPTH = (True, True), (True, False), (False, True)
@@ -48,15 +46,11 @@ def gradients(model):
     }
 
 
-def learn(rank, folder, loss, inputs, samples):
-    torch.set_num_threads(1)
-    store = dist.FileStore(f'{folder}/store', 2)
-    dist.init_process_group('gloo', store=store, rank=rank, world_size=2)
+def learn(rank, loss, inputs, samples):
     mine = slice(2 * rank, 2 * rank + 2)
     network = DistributedDataParallel(loss, find_unused_parameters=True)
     network(inputs[mine], samples[mine]).backward()
-    torch.save(gradients(network), f'{folder}/{rank}.pth')
-    dist.destroy_process_group()
+    return gradients(network)
 
 
 @pytest.fixture
@@ -90,45 +84,37 @@ def samples(make_samples):
 
 
 @pytest.mark.parametrize('class_weight', [None, [1.0, 3.0, 0.5]])
-def test_gradients_of_rows(tmp_path, make_loss, samples, class_weight):
+def test_gradients_of_rows(in_two_processes, make_loss, samples, class_weight):
     """They were 1 % of the rows' size apart where void pixels differ."""
-    expected = check_processes(tmp_path, make_loss(class_weight), samples)
+    expected = check_processes(
+        in_two_processes, make_loss(class_weight), samples
+    )
     assert {'model.adapters.rows.table.rgb'} < set(expected)
 
 
 @pytest.mark.parametrize('fill', ['predicted', {'depth': 'predicted'}])
-def test_gradients_of_a_generator(tmp_path, make_loss, make_samples, fill):
+def test_gradients_of_a_generator(
+    in_two_processes, make_loss, make_samples, fill
+):
     """A process none of whose samples lacks depth uses none, and waits."""
     loss = make_loss(fill=fill, generator='conv')
     with torch.no_grad():
         for parameter in loss.model.generator.parameters():
             parameter.normal_(0, 0.1)
     samples = make_samples([RGB, RGB, DEPTH, DEPTH])
-    expected = check_processes(tmp_path, loss, samples)
+    expected = check_processes(in_two_processes, loss, samples)
     names = {f'model.{n}' for n, _ in loss.model.named_parameters()}
     assert {n for n in names if '.predictors.' in n} < set(expected)
 
 
-def check_processes(tmp_path, loss, samples):
+def check_processes(in_two_processes, loss, samples):
     """Return the gradients that two processes and one agree on."""
     generator = torch.Generator().manual_seed(2)
     inputs = torch.randn(4, 4, 32, 64, generator=generator)
-    context = mp.start_processes(
-        learn,
-        (str(tmp_path), loss, inputs, samples),
-        nprocs=2,
-        join=False,
-        start_method='fork',
-    )
-    try:
-        assert context.join(timeout=100) is not None
-    finally:
-        for process in context.processes:
-            process.kill()
+    both = in_two_processes(learn, loss, inputs, samples)
     loss(inputs, samples).backward()
     expected = gradients(loss)
-    for rank in range(2):
-        found = torch.load(tmp_path / f'{rank}.pth')
+    for found in both:
         for name, gradient in expected.items():
             torch.testing.assert_close(
                 found[name], gradient, rtol=1e-4, atol=1e-5

@@ -4,8 +4,6 @@ import math
 
 import pytest
 import torch
-import torch.distributed as dist
-import torch.multiprocessing as mp
 from mmengine.logging import MessageHub
 
 from mmseg_missing.modality import Stack
@@ -145,37 +143,21 @@ def test_the_weight_grows_over_a_third():
     assert risen == [0.0, 0.5, 1.0, 1.0]
 
 
-def gather(rank, folder, moments, level, labels, there):
-    torch.set_num_threads(1)
-    store = dist.FileStore(f'{folder}/store', 2)
-    dist.init_process_group('gloo', store=store, rank=rank, world_size=2)
+def gather(rank, moments, level, labels, there):
     streams = [Shown(1, [0], [level[rank, None]])]
     moments(streams, there[:1], there[:1], labels[rank, None])
-    torch.save(moments.state_dict(), f'{folder}/{rank}.pth')
-    dist.destroy_process_group()
+    return moments.state_dict()
 
 
-def test_two_processes_know_what_one_does(tmp_path):
+def test_two_processes_know_what_one_does(in_two_processes):
     """A class that is too rare in each is known by both."""
     moments = FeatureMoments(2, 3, [4], least=3)
     level = torch.randn(2, 4, 2, 2)
     labels = torch.tensor([[[0, 0], [1, 1]]] * 2)
     there = STACK.present(['rgb+depth'] * 2)
-    context = mp.start_processes(
-        gather,
-        (str(tmp_path), moments, level, labels, there),
-        nprocs=2,
-        join=False,
-        start_method='fork',
-    )
-    try:
-        assert context.join(timeout=100) is not None
-    finally:
-        for process in context.processes:
-            process.kill()
+    states = in_two_processes(gather, moments, level, labels, there)
     moments([Shown(1, [0, 1], [level])], there, there, labels)
     expected = moments.state_dict()
     assert expected['known'].tolist() == [[False] * 3, [True, True, False]]
-    for rank in range(2):
-        found = torch.load(tmp_path / f'{rank}.pth')
+    for found in states:
         torch.testing.assert_close(found, expected)
