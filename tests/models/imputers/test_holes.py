@@ -6,13 +6,7 @@ import torch
 from mmseg_missing.adapters import load_base
 from mmseg_missing.fill import fill_absent
 from mmseg_missing.modality import Stack
-from mmseg_missing.models.imputers import (
-    ConvGenerator,
-    LinearGenerator,
-    UNetGenerator,
-)
 
-KINDS = LinearGenerator, ConvGenerator, UNetGenerator
 STACK = Stack(
     [
         {'name': 'rgb', 'mean': [100.0, 110.0, 120.0], 'std': [50.0]},
@@ -26,19 +20,6 @@ MEAN, STD = (
 )
 FULL, RGB = STACK.present(['rgb+depth+thermal', 'rgb'])
 HOLES = {'depth': 0.0}
-
-
-@torch.no_grad()
-def stir(generator):
-    torch.manual_seed(1)
-    for parameter in generator.parameters():
-        parameter.normal_(0, 0.1)
-    return generator
-
-
-@pytest.fixture(params=KINDS)
-def kind(request):
-    return request.param
 
 
 @pytest.fixture
@@ -61,7 +42,7 @@ def test_starts_as_the_raw_value(kind, raw):
 
 
 @torch.no_grad()
-def test_holes_alone_are_completed(kind, raw):
+def test_holes_alone_are_completed(kind, raw, stir):
     x, present = normalised(raw), torch.stack([FULL, FULL])
     found = stir(kind(STACK, holes=HOLES))(x, present)
     changed = found != x
@@ -71,13 +52,13 @@ def test_holes_alone_are_completed(kind, raw):
 
 
 @torch.no_grad()
-def test_without_the_declaration_nothing_is_completed(kind, raw):
+def test_without_the_declaration_nothing_is_completed(kind, raw, stir):
     x, present = normalised(raw), torch.stack([FULL, FULL])
     assert torch.equal(stir(kind(STACK))(x, present), x)
 
 
 @torch.no_grad()
-def test_a_hole_is_not_looked_at(kind, raw):
+def test_a_hole_is_not_looked_at(kind, raw, stir):
     """As far as others are told, nothing is there, whatever the value."""
     present = STACK.present(['rgb+depth', 'rgb+depth'])
     x = fill_absent(normalised(raw), present, STACK, 'zero')
@@ -97,7 +78,7 @@ def test_a_hole_is_not_looked_at(kind, raw):
 
 
 @torch.no_grad()
-def test_each_sample_by_itself(kind, raw):
+def test_each_sample_by_itself(kind, raw, stir):
     x, present = normalised(raw), torch.stack([FULL, RGB])
     x = fill_absent(x, present, STACK, 'zero')
     generator = stir(kind(STACK, holes=HOLES))
@@ -108,7 +89,7 @@ def test_each_sample_by_itself(kind, raw):
 
 
 @torch.no_grad()
-def test_all_channels_make_a_hole(kind, raw):
+def test_all_channels_make_a_hole(kind, raw, stir):
     raw[0, 0] = 7.0  # one channel of three
     raw[1, :3, 2, 3] = 7.0
     x, present = normalised(raw), torch.stack([FULL, FULL])
@@ -118,7 +99,7 @@ def test_all_channels_make_a_hole(kind, raw):
 
 
 @torch.no_grad()
-def test_what_is_no_target_is_completed_too(kind, raw):
+def test_what_is_no_target_is_completed_too(kind, raw, stir):
     """Holes are declared by themselves; an absent modality keeps its fill."""
     present = STACK.present(['rgb+depth', 'rgb'])
     x = fill_absent(normalised(raw), present, STACK, 'zero')
@@ -171,7 +152,7 @@ def holed(inputs, networks):
 
 
 @torch.no_grad()
-def test_in_a_network(networks, holed, make_samples):
+def test_in_a_network(networks, holed, make_samples, stir):
     base, model = networks
     full, lacking = [(True, True)] * 2, [(True, True), (True, False)]
     assert torch.equal(model(holed), base(holed))
@@ -184,7 +165,7 @@ def test_in_a_network(networks, holed, make_samples):
     assert torch.equal(model(holed, make_samples(lacking))[1], start[1])
 
 
-def test_the_teacher_is_the_bare_base(networks, holed, make_samples):
+def test_the_teacher_is_the_bare_base(networks, holed, make_samples, stir):
     _, model = networks
     stir(model.generator)
     present = torch.ones(2, 2, dtype=torch.bool)

@@ -15,11 +15,6 @@ from mmseg_missing.adapters import (
     save_adapter,
 )
 from mmseg_missing.modality import Stack
-from mmseg_missing.models.imputers import (
-    ConvGenerator,
-    LinearGenerator,
-    UNetGenerator,
-)
 
 STACK = Stack(
     [
@@ -28,25 +23,11 @@ STACK = Stack(
         {'name': 'thermal', 'channels': 1, 'mean': [20.0], 'std': [3.0]},
     ]
 )
-KINDS = LinearGenerator, ConvGenerator, UNetGenerator
 FULL = STACK.present(['rgb+depth+thermal'] * 3)
 # Nothing, depth, and depth of a sample that lacks thermal.
 PRESENT = STACK.present([STACK.full, STACK.full, 'rgb+depth'])
 DEGRADED = torch.tensor([[0, 0, 0], [0, 1, 0], [0, 1, 0]]).bool()
 RECOVERING = {'type': 'ConvGenerator', 'recovers': True}
-
-
-@torch.no_grad()
-def stir(module):
-    torch.manual_seed(1)
-    for parameter in module.parameters():
-        parameter.normal_(0, 0.1)
-    return module
-
-
-@pytest.fixture(params=KINDS)
-def kind(request):
-    return request.param
 
 
 @pytest.fixture
@@ -62,7 +43,7 @@ def test_starts_as_the_identity(kind, x):
 
 
 @torch.no_grad()
-def test_what_is_degraded_moves_and_what_is_whole_stays(kind, x):
+def test_what_is_degraded_moves_and_what_is_whole_stays(kind, x, stir):
     found = stir(kind(STACK, recovers=True))(x, PRESENT, DEGRADED)
     changed = (found != x).flatten(2).any(2)
     expected = [[0, 0, 0, 0, 0], [0, 0, 0, 1, 0], [0, 0, 0, 1, 1]]
@@ -71,7 +52,7 @@ def test_what_is_degraded_moves_and_what_is_whole_stays(kind, x):
 
 
 @torch.no_grad()
-def test_its_own_image_and_state_are_seen(kind, x):
+def test_its_own_image_and_state_are_seen(kind, x, stir):
     generator = stir(kind(STACK, recovers=True))
     step = generator(x, PRESENT, DEGRADED) - x
     other = x.clone()
@@ -85,7 +66,7 @@ def test_its_own_image_and_state_are_seen(kind, x):
 
 
 @torch.no_grad()
-def test_without_the_key_nothing_is_repaired(kind, x):
+def test_without_the_key_nothing_is_repaired(kind, x, stir):
     generator = stir(kind(STACK))
     found = generator(x, PRESENT, DEGRADED)
     assert torch.equal(found, generator(x, PRESENT))
@@ -192,7 +173,7 @@ def test_starts_as_the_base(base, images):
     ],
 )
 def test_what_is_told_counts_and_whole_is_the_base(
-    base, images, adapter, generator
+    base, images, adapter, generator, stir
 ):
     network = adapted(base, adapter, generator)
     assert network.recovers
@@ -212,7 +193,7 @@ def test_what_is_told_counts_and_whole_is_the_base(
         torch.testing.assert_close(one[0], told[i])
 
 
-def test_rows_of_what_is_ill_add_up(base):
+def test_rows_of_what_is_ill_add_up(base, stir):
     bank = adapted(base).adapters
     stir(bank.rows)
     rows, zero = bank.rows, torch.zeros(bank.rows.width)
@@ -235,7 +216,7 @@ def test_rows_of_what_is_ill_add_up(base):
     torch.testing.assert_close(found, expected)
 
 
-def test_file_and_fold(base, images, tmp_path):
+def test_file_and_fold(base, images, tmp_path, stir):
     network = adapted(base)
     stir(network.adapters.predictors)
     stir(network.adapters.rows)
@@ -283,7 +264,7 @@ def test_flags_of_unknown_modalities(base, images, degraded, words):
         run(adapted(base), images[:1], FULL[:1], [degraded])
 
 
-def test_flags_by_name(base, images):
+def test_flags_by_name(base, images, stir):
     network = adapted(base)
     stir(network.adapters.rows)
     named = run(network, images[1:2], FULL[:1], [{'depth': True}])
