@@ -21,8 +21,8 @@ from ..exporting import (
     write_graph,
 )
 from ..startup.checks import require
+from .arrays import one_dataset
 from .fold import folded_network
-from .inferencer import one_dataset
 from .model import AdapterFiles, init_model
 
 SIZE = (64, 96)

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import logging
-import warnings
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -16,63 +13,27 @@ import torch
 from mmengine.config import Config
 from mmengine.dataset import Compose, pseudo_collate
 from mmengine.infer import BaseInferencer
-from mmengine.logging import print_log
 from mmengine.structures import BaseDataElement
 from torch import nn
 
 from ..datasets.classes import voc_palette
-from ..datasets.pipeline import complete_pipeline
 from ..evaluation.batches import restrict
-from ..modality import Modality
 from ..monitoring import Stream
 from ..present import flags_of, keys, of_samples
-from ..startup.checks import require
 from ..startup.sentences import last_line
-from .arrays import check_keys, far_outside, inputs_of, one_dataset
+from ..values import whole
+from .arrays import check_keys
+from .assembling import Assembler
 from .folded_networks import MOST, FoldedNetworks, predict
 from .frames import FrameReader
 from .inputs import Frame, frames_of
 from .model import AdapterFiles, init_model, load_config, watch_of
+from .result import Result, mask_of, with_channels
 from .rig import Rig
 from .saving import overlay_of, save
 
-LOADERS = ('LoadModalities', 'LoadLabel')
 # What a user's frame may raise; the next one is not concerned.
 MISTAKES = (ValueError, TypeError, OSError)
-
-
-@dataclass(frozen=True)
-class Result:
-    """What became of one frame.
-
-    Args:
-        name: Of the frame.
-        mask: (H, W) uint8, class indices; None: it failed.
-        present: By modality, whether the network used it.
-        frame: The arrays that were given.
-        unrepaired: (H, W) uint8, what the bare base makes of the same
-            sensors, where it was asked for and there are adapters.
-        sample: As MMSegmentation has it, without logits.
-        failure: Why there is no mask.
-    """
-
-    name: str
-    mask: np.ndarray | None = None
-    present: Mapping[str, bool] | None = None
-    frame: Mapping[str, np.ndarray] | None = None
-    unrepaired: np.ndarray | None = None
-    sample: BaseDataElement | None = None
-    failure: Exception | None = None
-
-    @property
-    def error(self) -> str:
-        """The failure in one sentence; empty where there is none."""
-        return last_line(self.failure) if self.failure else ''
-
-    @property
-    def combination(self) -> str:
-        """What the network used, such as ``rgb+depth``."""
-        return '+'.join(n for n, used in (self.present or {}).items() if used)
 
 
 class MultiModalInferencer(BaseInferencer):
@@ -114,7 +75,6 @@ class MultiModalInferencer(BaseInferencer):
         is_read = isinstance(config, Config)
         cfg = config if is_read else load_config(config)
         self._adapter, self._trust = adapter, trust
-        self._warned: set[str] = set()
         super().__init__(cfg, checkpoint, device, 'mmseg', show_progress)
         self.cfg = self.model.cfg
         self.watch = watch_of(self.model, monitor or adapter, policy)
@@ -124,20 +84,8 @@ class MultiModalInferencer(BaseInferencer):
         return init_model(cfg, weights, self._adapter, device, self._trust)
 
     def _init_pipeline(self, cfg: Config) -> Compose:
-        cfg = self.model.cfg
-        dataset = one_dataset(require(cfg, 'test_dataloader'))
-        modalities = dataset.get('modalities') or list(self.model.stack.names)
-        formats = dataset.get('formats') or {}
-        self._inputs = {
-            given.modality.name: given
-            for given in inputs_of(modalities, formats, self.model.stack)
-        }
-        steps = [
-            step
-            for step in require(dataset, 'pipeline')
-            if not str(step['type']).endswith(LOADERS)
-        ]
-        return Compose(complete_pipeline(steps, modalities))
+        self._assemble = Assembler(self.model.cfg, self.model.stack)
+        return self._assemble.pipeline
 
     def _init_collate(self, cfg: Config) -> Any:
         return pseudo_collate
@@ -148,7 +96,7 @@ class MultiModalInferencer(BaseInferencer):
     @property
     def names(self) -> tuple[str, ...]:
         """The modalities that a frame may have."""
-        return tuple(self._inputs)
+        return tuple(self._assemble.inputs)
 
     @property
     def palette(self) -> Sequence[Sequence[int]]:
@@ -256,6 +204,7 @@ class MultiModalInferencer(BaseInferencer):
             batch_size: See the call.
             unrepaired: Ask the bare base as well, where there are adapters.
         """
+        batch_size = whole('batch_size', batch_size, 1)
         if not (isinstance(inputs, list) and _are_frames(inputs)):
             inputs = frames_of(inputs, self.names)
         for start in range(0, len(inputs), batch_size):
@@ -271,7 +220,7 @@ class MultiModalInferencer(BaseInferencer):
         for index, frame in enumerate(frames):
             try:
                 arrays = self._reader(frame.given)
-                sample = self.pipeline(self._results(arrays))
+                sample = self._sample(arrays)
             except MISTAKES as error:
                 results[index] = Result(frame.name, failure=error)
                 continue
@@ -316,10 +265,13 @@ class MultiModalInferencer(BaseInferencer):
             name,
             mask_of(sample),
             self._present(sample),
-            {n: _with_channels(a) for n, a in arrays.items()},
+            {n: with_channels(a) for n, a in arrays.items()},
             None if base is None else mask_of(base),
             sample,
         )
+
+    def _sample(self, frame: Mapping[str, np.ndarray | None]) -> dict:
+        return self.pipeline(self._assemble(frame, self.watch is None))
 
     def _present(self, sample: Any) -> dict[str, bool]:
         flags = flags_of(sample.metainfo['present'], self.model.stack.names)
@@ -398,7 +350,7 @@ class MultiModalInferencer(BaseInferencer):
                 values lie so far outside of its mean and std that they are
                 in another unit.
         """
-        [sample] = self.forward([self.pipeline(self._results(frame))], stream)
+        [sample] = self.forward([self._sample(frame)], stream)
         return mask_of(sample)
 
     def stream(
@@ -432,9 +384,9 @@ class MultiModalInferencer(BaseInferencer):
     @torch.no_grad()
     def _next(self, name: str, given: Any, rig: Rig) -> Result:
         try:
-            check_keys(given, self._inputs, may_be_empty=True)
+            check_keys(given, self._assemble.inputs, may_be_empty=True)
             frame = rig.fresh(self._whole(given, rig))
-            sample = self.pipeline(self._results(frame))
+            sample = self._sample(frame)
             [found] = self.forward([sample], rig)
         except MISTAKES as error:
             rig.failed()
@@ -449,68 +401,17 @@ class MultiModalInferencer(BaseInferencer):
                 arrays.update(self._reader({name: value}))
                 if name in arrays:
                     is_finite = self.watch is None
-                    self._inputs[name].loaded(arrays[name], is_finite)
+                    self._assemble.inputs[name].loaded(arrays[name], is_finite)
             except MISTAKES as error:
                 arrays.pop(name, None)
                 rig.refuse(name, last_line(error))
         return arrays
-
-    def _results(self, frame: Mapping[str, np.ndarray | None]) -> dict:
-        """Return what ``LoadModalities`` would have put together."""
-        check_keys(frame, self._inputs)
-        arrays = {
-            name: given.loaded(frame[name], self.watch is None)
-            for name, given in self._inputs.items()
-            if frame.get(name) is not None
-        }
-        sizes = {name: array.shape[:2] for name, array in arrays.items()}
-        if len(set(sizes.values())) > 1:
-            raise ValueError(
-                f'modalities of one frame differ in size: {sizes}'
-            )
-        for name in sorted(set(arrays) - self._warned):
-            self._warn(arrays[name], self._inputs[name].modality)
-        size = next(iter(sizes.values()))
-        return {
-            'modalities': {
-                name: arrays[name]
-                if name in arrays
-                else np.zeros((*size, given.modality.channels), np.float32)
-                for name, given in self._inputs.items()
-            },
-            'present': {name: name in arrays for name in self._inputs},
-            'img_shape': size,
-            'ori_shape': size,
-            'sample_idx': 0,
-        }
-
-    def _warn(self, array: np.ndarray, modality: Modality) -> None:
-        """Warn of values in another unit, once."""
-        if modality.name not in self.model.stack.names:
-            return  # the source of an encoding has no mean of its own
-        far = far_outside(array, modality)
-        if far:
-            self._warned.add(modality.name)
-            # Programs catch the one; the other reaches people who silence
-            # warnings, as most who import the stack do.
-            warnings.warn(far, stacklevel=5)
-            print_log(far, logger='current', level=logging.WARNING)
 
 
 class Inferencer(MultiModalInferencer):
     """One frame in, one mask out: a call is ``segment``."""
 
     __call__ = MultiModalInferencer.segment
-
-
-def mask_of(sample: Any) -> np.ndarray:
-    """Return (H, W) uint8, the classes that a data sample predicts."""
-    return sample.pred_sem_seg.data[0].to(torch.uint8).cpu().numpy()
-
-
-def _with_channels(values: Any) -> np.ndarray:
-    array = np.asarray(values)
-    return array[..., None] if array.ndim == 2 else array
 
 
 def _are_frames(inputs: Sequence[Any]) -> bool:

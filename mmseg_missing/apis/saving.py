@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -17,9 +16,7 @@ from ..visualization.pictures import (
     overlay,
     png_bytes,
 )
-
-if TYPE_CHECKING:
-    from .inferencer import Result
+from .result import Result
 
 
 def overlay_path(mask: Path) -> Path:

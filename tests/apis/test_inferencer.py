@@ -156,7 +156,7 @@ def warned(monkeypatch):
     def run(segment, frame):
         said = []
         monkeypatch.setattr(
-            'mmseg_missing.apis.inferencer.print_log',
+            'mmseg_missing.apis.assembling.print_log',
             lambda text, **kwargs: said.append(text),
         )
         segment(frame)
@@ -270,8 +270,8 @@ def test_pixels_without_a_value_become_the_mean(load, files, frame):
     filled['depth'][marked] = plain.model.stack['depth'].mean[0]
     assert np.array_equal(marking(holes), plain(filled))
     assert not np.array_equal(
-        marking._inputs['depth'].loaded(holes['depth']),
-        plain._inputs['depth'].loaded(holes['depth']),
+        marking._assemble.inputs['depth'].loaded(holes['depth']),
+        plain._assemble.inputs['depth'].loaded(holes['depth']),
     )
 
 

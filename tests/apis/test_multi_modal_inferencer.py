@@ -67,6 +67,15 @@ def test_one_frame_that_fails_raises(infer):
         infer({'deph': 'x'})
     with pytest.raises(ValueError, match='does not say of which modality'):
         infer(__file__)
+    with pytest.raises(ValueError, match='batch_size'):
+        infer([{'rgb': np.ones((32, 48, 3))}], batch_size=0)
+
+
+def test_a_warning_points_at_the_line_that_gave_the_frame(infer, scenes):
+    frame = {'depth': 1000 * scenes[0]['depth']}
+    with pytest.warns(UserWarning, match="'depth' has the mean") as found:
+        infer.segment(frame)
+    assert found[0].filename == __file__
 
 
 def test_data_samples(infer, scenes):
@@ -161,7 +170,7 @@ def test_unrepaired_is_the_base(infer, load, files, scenes):
 
 
 def batch_of(infer, frame):
-    batch = infer.collate_fn([infer.pipeline(infer._results(frame))])
+    batch = infer.collate_fn([infer._sample(frame)])
     return infer.model.data_preprocessor(batch, False)
 
 
