@@ -36,7 +36,7 @@ FLOORS = (
     {'runtime', 'visualization'},
     {'models', 'datasets', 'engine', 'evaluation'},
     {'comparison', 'exporting', 'importance', 'benchmark'},
-    {'startup'},
+    {'reporting', 'startup'},
     {'apis'},
     {'cli'},
 )
@@ -71,6 +71,8 @@ FROM_STACK = {
     'cv2',
     'h5py',
     'imagecodecs',
+    'jinja2',
+    'markupsafe',
     'matplotlib',
     'numpy',
     'onnxruntime',
