@@ -68,7 +68,7 @@ def pictures_of(folder):
     """Write two cases."""
     place = folder / 'pictures'
     place.mkdir()
-    ok, png = cv2.imencode('.png', np.zeros((4, 6, 3), np.uint8))
+    _, png = cv2.imencode('.png', np.zeros((4, 6, 3), np.uint8))
     names = 'a.png', 'b.png'
     for name in names:
         (place / name).write_bytes(png.tobytes())

@@ -133,7 +133,6 @@ def test_a_picture_that_leads_elsewhere(repair, capsys):
 )
 def test_tasks_are_not_mixed(repair, tmp_path, capsys, options, word):
     if 'modalities' in options:
-        options['combinations'] = tuple()
         text = json.loads(report_of((9, 7, 6)).to_json())
         text['modalities'] = ['rgb', 'thermal']
         for scores in text['combinations']:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from itertools import pairwise
 
 import pytest
 
@@ -162,7 +163,7 @@ def test_everybody_can_read_it(whole, read):
     assert any(a.get('name') == 'viewport' for a in metas)
     levels = [int(level[1]) for level, _ in shown.headings]
     assert levels[0] == 1 and levels.count(1) == 1
-    steps = zip(levels, levels[1:], strict=False)
+    steps = pairwise(levels)
     assert all(after - before <= 1 for before, after in steps)
     for tag, attributes in shown.tags:
         if tag == 'img':
