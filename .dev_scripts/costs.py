@@ -1,12 +1,14 @@
 """Compare what several networks cost: python .dev_scripts/costs.py CONFIG ...
 
 A training step and a frame of each, in ratio to those of the first config,
-which has all sensors. The networks run in turn, on one thread, with random
-weights and images; the fastest round counts, of frames there are four times
-as many rounds. An imputer counts as fitted. For tables in docs/results.
+which has all sensors: medians of processor time. The networks run in turn, on
+one thread, with random weights and images, frames four times as often as
+training steps. An imputer counts as fitted. For tables in docs/results.
 """
 
 import argparse
+from statistics import median
+from time import process_time
 
 import torch
 from mmengine.config import Config
@@ -38,7 +40,7 @@ def main() -> None:
         n: Training(net, *random_batch(net, full, size, BATCH, 'cpu'))
         for n, net in networks.items()
     }
-    first = fastest(steps, args.repeats)
+    first = timed(steps, args.repeats)
     print_row('training step', first, names, first[names[0]])
     reference = None
     for present in (full, *args.present):
@@ -46,7 +48,7 @@ def main() -> None:
             n: Forward(net, *random_batch(net, present, size, 1, 'cpu'))
             for n, net in networks.items()
         }
-        found = fastest(frames, 4 * args.repeats)
+        found = timed(frames, 4 * args.repeats)
         reference = reference or found[names[0]]
         print_row(f'frame, {present}', found, names, reference)
 
@@ -60,10 +62,10 @@ def build(name: str) -> nn.Module:
     return network
 
 
-def fastest(steps: dict, repeats: int) -> dict[str, float]:
-    """Return the seconds of the fastest round of each step."""
-    seconds = interleave(steps, repeats, WARM_UP)
-    return {name: min(values) for name, values in seconds.items()}
+def timed(steps: dict, repeats: int) -> dict[str, float]:
+    """Return the median of the seconds of each step."""
+    seconds = interleave(steps, repeats, WARM_UP, clock=process_time)
+    return {name: median(values) for name, values in seconds.items()}
 
 
 def print_row(

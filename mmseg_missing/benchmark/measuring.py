@@ -27,6 +27,7 @@ def interleave(
     warm_up: int = 2,
     device: str = 'cpu',
     advance: Callable[[], None] = lambda: None,
+    clock: Callable[[], float] = perf_counter,
 ) -> dict[str, list[float]]:
     """Time several steps in turn, so that noise meets all of them alike.
 
@@ -38,19 +39,20 @@ def interleave(
         warm_up: Rounds before them that do not.
         device: Where the steps run.
         advance: Called after each step.
+        clock: What tells the time: wall-clock, unless another is given.
 
     Returns:
-        Seconds of each round for each step, wall-clock time.
+        Seconds of each round for each step.
     """
     names = list(steps)
     seconds: dict[str, list[float]] = {name: [] for name in names}
     for index in range(warm_up + repeats):
         for name in names:
-            start = perf_counter()
+            start = clock()
             steps[name]()
             _wait_for(device)
             if index >= warm_up:
-                seconds[name].append(perf_counter() - start)
+                seconds[name].append(clock() - start)
             advance()
         names.append(names.pop(0))
     return seconds
