@@ -316,7 +316,6 @@ class MultiModalInferencer(BaseInferencer):
                 [name] = self.model.stack.names_of(present[chosen[:1]])
                 predicted = self.folded.predict(part, name)
             for index, sample in zip(chosen, predicted, strict=True):
-                sample.pop('seg_logits', None)
                 found[index] = sample
         return found
 
