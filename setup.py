@@ -37,6 +37,8 @@ EXTRAS = {
     ],
     'test': TEST,
     'export': ['onnx>=1.17', 'onnxruntime>=1.20'],
+    'tensorboard': ['tensorboard>=2.15'],
+    'wandb': ['wandb>=0.16'],
     'peft': [*TEST, 'peft>=0.17'],
     'dev': [*TEST, 'codespell', 'mypy', 'pre-commit', 'ruff'],
 }

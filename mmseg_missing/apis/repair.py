@@ -28,6 +28,7 @@ from ..startup.plan import (
     schedule,
     writes,
 )
+from ..startup.showing import Show
 from ..startup.start import adapter_share, count_base
 from .model import configure, load_config, load_weights
 from .placing import choose_places
@@ -115,6 +116,7 @@ def plan_repair(
     rows: str | None = None,
     fill: str | None = None,
     options: Mapping[str, Any] | None = None,
+    show: Show | None = None,
 ) -> Plan:
     """Look at everything that a repair needs, and train nothing.
 
@@ -135,6 +137,7 @@ def plan_repair(
         fill: What stands in for what is absent; default: ``predicted`` where
             the base has ``zero``, else as in the base.
         options: Keys of the derived config to override.
+        show: What to show of the training while it runs.
 
     Raises:
         FileNotFoundError: a file is not there.
@@ -176,7 +179,9 @@ def plan_repair(
     if names is not None:
         cfg.test_cfg.present = [*names, stack.full]
     folder = work_dir or Path('work_dirs') / f'{Path(config).stem}-repaired'
-    return Plan(config, checkpoint, Path(folder), cfg, found, budget)
+    if show is not None:
+        show.apply(deepcopy(cfg))  # what cannot be shown says so early
+    return Plan(config, checkpoint, Path(folder), cfg, found, budget, show)
 
 
 class Plan:
@@ -189,6 +194,7 @@ class Plan:
         cfg: Of the adapters.
         found: What the checkpoint holds.
         budget: Share of the base's parameters for one combination.
+        show: What to show of the training.
 
     Attributes:
         network: The base with its adapters, untrained.
@@ -203,7 +209,9 @@ class Plan:
         cfg: Config,
         found: Mapping[str, Any],
         budget: float | None = None,
+        show: Show | None = None,
     ) -> None:
+        self.show = show
         self.config, self.checkpoint = str(config), str(checkpoint)
         self.folder = folder
         # By this name it is known from now on.
@@ -278,7 +286,12 @@ class Plan:
             quiet=quiet,
         )
         trained = train_stage(
-            self.cfg, folder / 'train', 'train adapters', inputs, quiet
+            self.cfg,
+            folder / 'train',
+            'train adapters',
+            inputs,
+            quiet,
+            self.show,
         )
         shutil.copy(folder / 'train' / ADAPTER, folder / ADAPTER)
         self.config_file.write_text(

@@ -24,6 +24,7 @@ from ..engine import find_checkpoint
 from ..engine.atomic import write_atomically
 from ..engine.resume import POINTER
 from ..evaluation import Report
+from ..startup.showing import Show
 from ..startup.start import NETWORK_FILE
 from .score import score
 from .train import train
@@ -53,6 +54,7 @@ def train_stage(
     title: str,
     inputs: Sequence[str | Path | None] = (),
     quiet: bool = True,
+    show: Show | None = None,
 ) -> Trained:
     """Train a config to the end, or go on where it was stopped.
 
@@ -62,6 +64,7 @@ def train_stage(
         title: Before the progress bar.
         inputs: Files that it depends on, such as the base.
         quiet: A bar instead of a log.
+        show: What to show meanwhile; it does not make another stage.
 
     Raises:
         ValueError: the folder holds another training.
@@ -80,6 +83,8 @@ def train_stage(
         print(f'{title}: finished before, reused')
         return Trained(last, done['seconds'], True)
     cfg = _prepared(cfg, folder, title, quiet)
+    if show is not None:
+        show.apply(cfg)
     cfg.resume, start = True, time.time()
     try:
         stamp.write({**done, 'is_finished': False})
