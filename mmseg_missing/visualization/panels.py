@@ -37,9 +37,9 @@ def panel(
         cell = np.full((*size, 3), BACKGROUND, np.uint8)
         if name in frame:
             cell = colorize_modality(frame[name])
-        cells.append(_wide(cell) if is_used else crossed_out(_wide(cell)))
+        cells.append(widened(cell) if is_used else crossed_out(widened(cell)))
     for mask in predictions.values():
-        cells.append(_wide(colorize_label(mask, palette)))
+        cells.append(widened(colorize_label(mask, palette)))
     return contact_sheet([cells], [*present, *predictions])
 
 
@@ -53,6 +53,7 @@ def crossed_out(picture: np.ndarray) -> np.ndarray:
     return picture
 
 
-def _wide(picture: np.ndarray) -> np.ndarray:
-    times = -(-LEAST_WIDTH // picture.shape[1])
+def widened(picture: np.ndarray, least: int = LEAST_WIDTH) -> np.ndarray:
+    """Repeat the pixels of (H, W, 3) until it is so wide, or wider."""
+    times = -(-least // picture.shape[1])
     return picture.repeat(times, axis=0).repeat(times, axis=1)
