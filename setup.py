@@ -37,6 +37,7 @@ EXTRAS = {
     ],
     'test': TEST,
     'export': ['onnx>=1.17', 'onnxruntime>=1.20'],
+    'page': ['gradio>=6.31'],
     'peft': [*TEST, 'peft>=0.17'],
     'dev': [*TEST, 'codespell', 'mypy', 'pre-commit', 'ruff'],
 }

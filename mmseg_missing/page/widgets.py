@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from html import escape
 from typing import Any
 
 import gradio as gr
@@ -169,7 +170,7 @@ def _choices(studio: Studio) -> list[Any]:
 def _units(studio: Studio) -> str:
     """Say what values files should have, by those of training."""
     values = ', '.join(
-        f'<b>{m.name}</b> {m.mean[0]:.3g} ± {m.std[0]:.3g} '
+        f'<b>{escape(m.name)}</b> {m.mean[0]:.3g} ± {m.std[0]:.3g} '
         f'({m.channels} channel{"s" if m.channels > 1 else ""})'
         for m in studio.segment.model.stack
     )
