@@ -9,6 +9,7 @@ PYTHON ?= python3
 ONEDL := .venv
 OPENMMLAB := .venv-openmmlab
 OLDEST := .venv-oldest
+PAGE := .venv-page
 WHEELS := ../shared/wheels
 TORCH := $(shell grep '^torch==' requirements/runtime.txt)
 MMCV := $(shell grep '^mmcv==' requirements/openmmlab.txt)
@@ -17,10 +18,11 @@ JOBS ?= auto
 # thread in each process is faster than all of them fighting for the cores.
 PYTEST := bin/python -m pytest -n $(JOBS) --maxprocesses 4 --dist loadfile
 PIP := bin/python -m pip install -qq --no-input --disable-pip-version-check
+SITE := import sysconfig; print(sysconfig.get_path("purelib"))
 BUILD := setup.py pyproject.toml mmseg_missing/version.py
 
-.PHONY: help demo test test-slow test-reliability test-openmmlab test-oldest test-peft lint \
-	results clean again
+.PHONY: help demo test test-slow test-reliability test-openmmlab test-oldest \
+	test-peft test-page lint results clean again
 .PRECIOUS: %/pyvenv.cfg %/.torch
 .NOTPARALLEL:
 
@@ -32,6 +34,7 @@ help:
 	@echo 'make test-openmmlab    the tests on the official stack'
 	@echo 'make test-oldest       the tests with the lowest torch that works'
 	@echo 'make test-peft         LoRA against peft, which it installs'
+	@echo 'make test-page         the page, in a browser, with what it needs'
 	@echo 'make lint              ruff, mypy, codespell'
 	@echo 'make results           what is made of configs/results.yml'
 	@echo 'make clean             remove build leftovers and caches'
@@ -56,6 +59,12 @@ test-oldest: $(OLDEST)/.ready
 
 test-peft: $(ONEDL)/.peft
 	@$(ONEDL)/bin/python -m pytest tests/adapters/test_low_rank.py
+
+test-page: $(PAGE)/.ready
+	@command -v chromium > /dev/null && command -v chromedriver \
+		> /dev/null || { echo 'the tests of the page drive chromium, which' \
+		'`apt-get install chromium chromium-driver` brings' >&2; exit 2; }
+	@OMP_NUM_THREADS=1 $(PAGE)/bin/python -m pytest tests/page
 
 lint: $(ONEDL)/.dev
 	@$(ONEDL)/bin/ruff check .
@@ -133,6 +142,16 @@ $(OPENMMLAB)/.mmcv: $(OPENMMLAB)/.torch requirements/openmmlab.txt
 	$(OPENMMLAB)/$(PIP) $$(grep '^setuptools' requirements/openmmlab.txt) \
 		ninja numpy wheel && \
 	$(OPENMMLAB)/$(PIP) --no-deps --no-build-isolation $(MMCV); fi
+	@touch $@
+
+# Gradio wants other versions of what the tests are pinned to, so it has an
+# environment of its own, which borrows all else from the first.
+$(PAGE)/.ready: $(ONEDL)/.ready requirements/page.txt
+	@echo 'Installing gradio and selenium into $(PAGE) ...'
+	@$(ONEDL)/bin/python -m venv $(PAGE)
+	@echo "import site; site.addsitedir('$$($(ONEDL)/bin/python -c \
+		'$(SITE)')')" > "$$($(PAGE)/bin/python -c '$(SITE)')/borrow.pth"
+	@$(PAGE)/$(PIP) -r requirements/page.txt
 	@touch $@
 
 $(ONEDL)/.dev: $(ONEDL)/.ready requirements/dev.txt

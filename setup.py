@@ -39,6 +39,7 @@ EXTRAS = {
     'export': ['onnx>=1.17', 'onnxruntime>=1.20'],
     'tensorboard': ['tensorboard>=2.15'],
     'wandb': ['wandb>=0.16'],
+    'page': ['gradio>=6.31'],
     'peft': [*TEST, 'peft>=0.17'],
     'dev': [*TEST, 'codespell', 'mypy', 'pre-commit', 'ruff'],
 }

@@ -38,6 +38,7 @@ FLOORS = (
     {'comparison', 'exporting', 'importance', 'benchmark'},
     {'startup'},
     {'apis'},
+    {'page'},
     {'cli'},
 )
 BESIDE = {'engine': {'evaluation'}, 'importance': {'benchmark'}}
@@ -69,6 +70,7 @@ STACK = {'mmcv', 'mmengine', 'mmseg'}
 FROM_STACK = {
     'PIL',
     'cv2',
+    'gradio',
     'h5py',
     'imagecodecs',
     'matplotlib',
@@ -77,6 +79,7 @@ FROM_STACK = {
     'prettytable',
     'rich',
     'scipy',
+    'starlette',
     'tifffile',
 }
 FOREIGN = CORE_FOREIGN | STACK | FROM_STACK

@@ -352,6 +352,15 @@ class MultiModalInferencer(BaseInferencer):
         [sample] = self.forward([self._sample(frame)], stream)
         return mask_of(sample)
 
+    @torch.no_grad()
+    def unrepaired(
+        self, frame: Mapping[str, np.ndarray | None]
+    ) -> np.ndarray:
+        """Return what the bare base makes of a frame, as ``segment`` does."""
+        with self.model.unrepaired():
+            [sample] = self.forward([self._sample(frame)], bare=True)
+        return mask_of(sample)
+
     def stream(
         self,
         frames: Iterable[Mapping[str, Any]],
