@@ -13,6 +13,7 @@ TOOLS = [
     'ftfy',
     'h5py',
     'imagecodecs>=2025.3.30',
+    'jinja2',
     'matplotlib',
     'pillow',
     'regex',
@@ -84,6 +85,7 @@ setup(
     keywords='semantic segmentation, multi-modal, missing modality, adapters',
     python_requires='>=3.10',
     packages=find_packages(include=['mmseg_missing', 'mmseg_missing.*']),
+    package_data={'mmseg_missing.reporting': ['*.html']},
     py_modules=['mmseg_missing_command'],
     entry_points={
         'console_scripts': ['mmseg-missing=mmseg_missing_command:main']

@@ -17,6 +17,8 @@ from ..engine import locked
 from ..engine.checkpoints import read_checkpoint
 from ..evaluation import Report, check_writable
 from ..evaluation.render import pair_lines
+from ..evaluation.setting import SETTING_FILE, Setting
+from ..reporting import PAGE_FILE, write_page
 from ..startup.checks import check_kinds
 from ..startup.deriving import check_repairable, default_fill, derive
 from ..startup.plan import (
@@ -253,7 +255,7 @@ class Plan:
         yield 'training', f'{schedule(cfg)} at a learning rate of {rate:g}'
         yield 'scores', 'the test split, before and after'
         yield reads(self.config, self.checkpoint)
-        names = self.config_file.name, ADAPTER, *FILES
+        names = self.config_file.name, ADAPTER, *FILES, SETTING_FILE, PAGE_FILE
         places = ['places'] if self.room is not None else []
         stages = [f'{name}/' for name in (*places, 'before', 'train', 'after')]
         yield writes(*(folder / n for n in names), *stages)
@@ -305,6 +307,7 @@ class Plan:
             'score the repair',
             folder / ADAPTER,
             quiet,
+            folder / 'before',
         )
         repaired = Repaired(
             folder,
@@ -317,7 +320,19 @@ class Plan:
             trained.seconds,
         )
         write_results(folder, before, after)
+        self._describe(repaired).write(folder)
+        write_page([folder])
         return repaired
+
+    def _describe(self, repaired: Repaired) -> Setting:
+        """Return how a repair was made."""
+        return Setting.here(
+            config=self.config,
+            checkpoint=self.checkpoint,
+            adapter=repaired.adapter,
+            epochs=repaired.epochs,
+            size=repaired.size,
+        )
 
     def _start(self) -> list[str]:
         """Return the adapter file that rows start from, if it is one."""

@@ -104,6 +104,7 @@ def score_stage(
     title: str,
     adapter: str | Path | None = None,
     quiet: bool = True,
+    base: str | Path | None = None,
 ) -> Report:
     """Score a network on the test split, unless that was done before.
 
@@ -114,6 +115,7 @@ def score_stage(
         title: Before the progress bar.
         adapter: Adapter file.
         quiet: A bar instead of a log.
+        base: Folder in which the same network was scored without adapters.
     """
     folder, cfg = Path(folder), deepcopy(cfg)
     for key in TRAINING:
@@ -125,7 +127,7 @@ def score_stage(
         return Report.from_json(done['report'])
     cfg = _prepared(cfg, folder, title, quiet)
     with _warnings_of(quiet):
-        report = score(cfg, checkpoint, adapter, out=folder)
+        report = score(cfg, checkpoint, adapter, out=folder, base=base)
     stamp.write({'report': report.to_json()})
     return report
 

@@ -26,6 +26,7 @@ VERBS = {
         'fit',
         'monitor',
         'compare',
+        'report',
     ),
     'files': ('inspect', 'export-adapter', 'fold', 'export'),
     'speed': ('benchmark', 'benchmark-loading'),
