@@ -20,7 +20,7 @@ PIP := bin/python -m pip install -qq --no-input --disable-pip-version-check
 BUILD := setup.py pyproject.toml mmseg_missing/version.py
 
 .PHONY: help demo test test-slow test-reliability test-openmmlab test-oldest test-peft lint \
-	results clean again
+	docs test-docs results clean again
 .PRECIOUS: %/pyvenv.cfg %/.torch
 .NOTPARALLEL:
 
@@ -33,6 +33,8 @@ help:
 	@echo 'make test-oldest       the tests with the lowest torch that works'
 	@echo 'make test-peft         LoRA against peft, which it installs'
 	@echo 'make lint              ruff, mypy, codespell'
+	@echo 'make docs              the site, in site/; warnings are errors'
+	@echo 'make test-docs         the commands of the documents that take minutes'
 	@echo 'make results           what is made of configs/results.yml'
 	@echo 'make clean             remove build leftovers and caches'
 
@@ -63,6 +65,14 @@ lint: $(ONEDL)/.dev
 	@$(ONEDL)/bin/mypy
 	@$(ONEDL)/bin/codespell
 
+docs: $(ONEDL)/.docs
+	@NO_MKDOCS_2_WARNING=1 $(ONEDL)/bin/python -m mkdocs build --strict > \
+		$(ONEDL)/docs.log 2>&1 || { cat $(ONEDL)/docs.log; exit 1; }
+	@echo 'Open site/index.html'
+
+test-docs: $(ONEDL)/.ready
+	@$(ONEDL)/bin/python -m pytest -m 'slow and not gpu' tests/docs -rA
+
 results: $(ONEDL)/.ready
 	@$(ONEDL)/bin/python .dev_scripts/results.py
 
@@ -71,7 +81,7 @@ clean:
 	@find mmseg_missing tests tools configs demo -name __pycache__ \
 		-prune -exec rm -rf {} + 2>/dev/null || true
 
-# --- environments; the stamps .torch, .mmcv, .ready and .dev lie in them ---
+# --- environments; their stamps (.torch, .ready, ...) lie in them ---
 
 %/pyvenv.cfg:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
@@ -138,6 +148,11 @@ $(OPENMMLAB)/.mmcv: $(OPENMMLAB)/.torch requirements/openmmlab.txt
 $(ONEDL)/.dev: $(ONEDL)/.ready requirements/dev.txt
 	@echo 'Installing ruff, mypy and codespell into $(ONEDL) ...'
 	@$(ONEDL)/$(PIP) -r requirements/dev.txt
+	@touch $@
+
+$(ONEDL)/.docs: $(ONEDL)/.ready requirements/docs.txt
+	@echo 'Installing mkdocs into $(ONEDL) ...'
+	@$(ONEDL)/$(PIP) -c requirements/runtime.txt -r requirements/docs.txt
 	@touch $@
 
 $(ONEDL)/.peft: $(ONEDL)/.ready requirements/peft.txt
