@@ -22,7 +22,7 @@ SITE := import sysconfig; print(sysconfig.get_path("purelib"))
 BUILD := setup.py pyproject.toml mmseg_missing/version.py
 
 .PHONY: help demo test test-slow test-reliability test-openmmlab test-oldest \
-	test-peft test-page lint results clean again
+	test-peft test-page test-docs docs lint results clean again
 .PRECIOUS: %/pyvenv.cfg %/.torch
 .NOTPARALLEL:
 
@@ -36,6 +36,8 @@ help:
 	@echo 'make test-peft         LoRA against peft, which it installs'
 	@echo 'make test-page         the page, in a browser, with what it needs'
 	@echo 'make lint              ruff, mypy, codespell'
+	@echo 'make docs              the site, in site/; warnings are errors'
+	@echo 'make test-docs         the commands of the documents that take minutes'
 	@echo 'make results           what is made of configs/results.yml'
 	@echo 'make clean             remove build leftovers and caches'
 
@@ -72,6 +74,14 @@ lint: $(ONEDL)/.dev
 	@$(ONEDL)/bin/mypy
 	@$(ONEDL)/bin/codespell
 
+docs: $(ONEDL)/.docs
+	@NO_MKDOCS_2_WARNING=1 $(ONEDL)/bin/python -m mkdocs build --strict > \
+		$(ONEDL)/docs.log 2>&1 || { cat $(ONEDL)/docs.log; exit 1; }
+	@echo 'Open site/index.html'
+
+test-docs: $(ONEDL)/.ready
+	@$(ONEDL)/bin/python -m pytest -m 'slow and not gpu' tests/docs -rA
+
 results: $(ONEDL)/.ready
 	@$(ONEDL)/bin/python .dev_scripts/results.py
 
@@ -80,7 +90,7 @@ clean:
 	@find mmseg_missing tests tools configs demo -name __pycache__ \
 		-prune -exec rm -rf {} + 2>/dev/null || true
 
-# --- environments; the stamps .torch, .mmcv, .ready and .dev lie in them ---
+# --- environments; their stamps (.torch, .ready, ...) lie in them ---
 
 %/pyvenv.cfg:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
@@ -157,6 +167,11 @@ $(PAGE)/.ready: $(ONEDL)/.ready requirements/page.txt
 $(ONEDL)/.dev: $(ONEDL)/.ready requirements/dev.txt
 	@echo 'Installing ruff, mypy and codespell into $(ONEDL) ...'
 	@$(ONEDL)/$(PIP) -r requirements/dev.txt
+	@touch $@
+
+$(ONEDL)/.docs: $(ONEDL)/.ready requirements/docs.txt
+	@echo 'Installing mkdocs into $(ONEDL) ...'
+	@$(ONEDL)/$(PIP) -c requirements/runtime.txt -r requirements/docs.txt
 	@touch $@
 
 $(ONEDL)/.peft: $(ONEDL)/.ready requirements/peft.txt

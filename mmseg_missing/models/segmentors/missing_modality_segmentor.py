@@ -85,6 +85,6 @@ class MissingModalityCascadeSegmentor(
 
     Each head takes the levels and what the head before it made of them.
 
-    Args: those of ``CascadeEncoderDecoder`` (``num_stages``, and a list of
-        as many ``decode_head``) and of :class:`MissingModalityMixin`.
+    Arguments are those of ``CascadeEncoderDecoder`` (``num_stages``, and a
+    list of as many ``decode_head``) and of :class:`MissingModalityMixin`.
     """
