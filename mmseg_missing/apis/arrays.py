@@ -52,7 +52,7 @@ class Input:
         if not self.nodata:
             return self.encoder(array) if self.encoder else array
         holes = is_nodata(array, self.nodata)
-        mean = np.float32(self.modality.mean)
+        mean = np.asarray(self.modality.mean, np.float32)
         if self.encoder:
             array = self.encoder(np.where(holes, np.float32(0), array))
         return np.where(holes, mean, array)

@@ -86,7 +86,9 @@ def _opened(
 ) -> tuple[nn.Module, SensorMonitor]:
     """Return a network and the monitor that its adapter file holds."""
     network = init_model(cfg, checkpoint, adapter, device)
-    return network, watch_of(network, adapter, 'drop').monitor
+    watch = watch_of(network, adapter, 'drop')
+    assert watch is not None  # only where sensors are trusted
+    return network, watch.monitor
 
 
 def _failures(

@@ -212,7 +212,7 @@ class Plan:
         self.network = self._build(found)
         [(_, root)] = adapted(self.network)
         self.bank = root.adapters
-        self.room = None
+        self.room: int | None = None
         if budget is not None:
             shared = self.bank.num_parameters - self.bank.rows.width
             room = int(budget * count_base(self.network)) - shared
@@ -266,7 +266,7 @@ class Plan:
     def _run(self, quiet: bool) -> Repaired:
         folder, inputs = self.folder, [self.checkpoint, *self._start()]
         if self.room is not None:
-            self._place()
+            self._place(self.room)
             inputs.append(folder / 'places' / PLACES)
         plain = deepcopy(self.cfg)
         plain.model, plain.custom_hooks = without_adapter(plain.model), []
@@ -306,19 +306,19 @@ class Plan:
         write_results(folder, before, after)
         return repaired
 
-    def _start(self) -> list[str]:
+    def _start(self) -> list[str | Path]:
         """Return the adapter file that rows start from, if it is one."""
         inits = [hook.get('init') for hook in self.cfg.custom_hooks]
         return [init for init in inits if init and Path(init).is_file()]
 
-    def _place(self) -> None:
+    def _place(self, room: int) -> None:
         """Choose the sites, and build the network that adapts them alone."""
         path = check_writable(self.folder / 'places') / PLACES
         names = self.cfg.model.adapter.get('combinations')
-        room = {'room': self.room, 'combinations': names}
-        stamp = Stamp(path.parent, room, [self.checkpoint])
+        of = {'room': room, 'combinations': names}
+        stamp = Stamp(path.parent, of, [self.checkpoint])
         if not (path.is_file() and stamp.result()):
-            choose_places(self.network, self.cfg, self.room, path, names)
+            choose_places(self.network, self.cfg, room, path, names)
             stamp.write({'sites': str(path)})
         self.cfg.model.adapter.sites = str(path)
         self.network = self._build(read_checkpoint(self.checkpoint))

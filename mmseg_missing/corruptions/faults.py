@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Generator, Tensor
@@ -55,7 +56,7 @@ def levels(
             f'{given}'
         )
 
-    def mark(apply: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    def mark(apply: Any) -> Callable[..., Tensor]:
         apply.levels, apply.keeps_holes = given, keeps_holes
         return apply
 
