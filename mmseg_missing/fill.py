@@ -27,11 +27,11 @@ class Absent(NamedTuple):
         inputs: (n, sum C, h, w), normalised; what is absent may hold NaN.
         present: (n, M) bool.
         stack: The modalities.
-        name: Of the absent modality.
+        name: Name of the absent modality.
         source: The modality that ``copy:<modality>`` names.
         seeds: n numbers that tell images apart.
         learned: (C,) of the fill ``learned``.
-        network: Of the fill ``external``.
+        network: Network of the fill ``external``.
     """
 
     inputs: Tensor

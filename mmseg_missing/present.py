@@ -86,7 +86,7 @@ def degraded_of(
     """Return what of samples is degraded, by their metainfo ``degraded``.
 
     Args:
-        metas: Of n samples; flags in stack order, or a dict by name.
+        metas: Metadata of n samples; flags in stack order, or a dict by name.
         present: (n, M) bool; what is absent is not degraded.
         stack: The modalities.
 

@@ -34,7 +34,7 @@ class Call(NamedTuple):
     """What happened at a site.
 
     Args:
-        layer: That was called.
+        layer: Layer that was called.
         inputs: What it got, (n, ...); None if that came by keyword.
         is_free: Nobody else holds its output, which may be overwritten.
         is_first: What comes is its output itself; another method may have

@@ -52,7 +52,7 @@ def attach(
             default: see :class:`AdapterBank`.
         within: See :func:`find_sites`.
         batch_major: See :func:`find_sites`.
-        **options: Of the method.
+        **options: Options of the method.
 
     Returns:
         The bank, which is also ``root.adapters``.

@@ -185,8 +185,9 @@ class AdapterBank(nn.Module):
         """Learn what stands in for absent modalities, with the rows.
 
         Args:
-            names: Of the modalities; default: all. ``fill_vectors[name]`` is
-                (C,), in the space after normalisation, and starts at zero.
+            names: Names of the modalities; default: all.
+                ``fill_vectors[name]`` is (C,), in the space after
+                normalisation, and starts at zero.
         """
         self.fill = nn.ParameterDict(
             [

@@ -179,7 +179,7 @@ def watch_of(
     """Return what judges the sensors of a network; None: nobody has to.
 
     Args:
-        model: With adapters and the base's weights.
+        model: Network with adapters and the base's weights.
         monitor: An adapter file with clean statistics.
         policy: Key of :data:`~mmseg_missing.monitoring.POLICIES`.
 

@@ -44,15 +44,15 @@ class Repaired:
     """A network before and after its repair, and where everything lies.
 
     Args:
-        folder: Of all files.
-        config: Of the adapters, derived from the base's.
+        folder: Folder of all files.
+        config: Config of the adapters, derived from the base's.
         adapter: The small file that goes with the base's config and
             checkpoint.
         before: Scores of the base.
         after: Scores of the base with its adapters.
-        size: Of the adapters, in words.
+        size: Size of the adapters, in words.
         epochs: For how long they learnt, in words.
-        seconds: That this took.
+        seconds: Seconds that this took.
     """
 
     folder: Path
@@ -89,7 +89,7 @@ def repair(
 
     Args:
         config: Config of the base.
-        checkpoint: Its weights.
+        checkpoint: File of its weights.
         work_dir: For everything; default: see :func:`plan_repair`.
         fresh: Begin anew.
         quiet: Show bars instead of logs.
@@ -120,7 +120,7 @@ def plan_repair(
 
     Args:
         config: Config of the base.
-        checkpoint: Its weights.
+        checkpoint: File of its weights.
         work_dir: Default: ``work_dirs/<name of the config>-repaired``.
         combinations: To learn, such as ``['rgb']``; default: all of whole
             sensors that miss something.
@@ -183,10 +183,10 @@ class Plan:
     """What a repair is going to do.
 
     Args:
-        config: Of the base.
-        checkpoint: Of the base.
-        folder: For everything.
-        cfg: Of the adapters.
+        config: Config of the base.
+        checkpoint: Checkpoint of the base.
+        folder: Folder for everything.
+        cfg: Config of the adapters.
         found: What the checkpoint holds.
         budget: Share of the base's parameters for one combination.
 

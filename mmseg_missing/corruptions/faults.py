@@ -73,7 +73,7 @@ def corrupt(image: Tensor, fault: str, severity: int, seed: int) -> Tensor:
         image: (C, H, W) float in raw units.
         fault: Key of :data:`FAULTS`.
         severity: 1 to 5.
-        seed: Of this image.
+        seed: Seed of this image.
 
     Raises:
         TypeError: a severity that is no whole number.

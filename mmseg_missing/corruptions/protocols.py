@@ -31,7 +31,7 @@ class NoisyLevel:
 
     Args:
         density: Share of the pixels that are salt or pepper.
-        sigma: Of the Gaussian noise, after normalisation.
+        sigma: Standard deviation of the Gaussian noise, after normalisation.
 
     Raises:
         ValueError: no share, or a sigma that is negative or not finite.

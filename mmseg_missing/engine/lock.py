@@ -38,7 +38,7 @@ def locked(folder: str | Path, is_first: bool = True) -> Iterator[None]:
 
     Args:
         folder: The work folder.
-        is_first: Of several processes of one training the first holds it.
+        is_first: Whether this is the first process of its training.
 
     Raises:
         ValueError: another training is in this folder.

@@ -123,7 +123,7 @@ def expected_miou(
     Args:
         miou: Score of every combination of whole sensors.
         modalities: The stack, or names of which each is its own sensor.
-        p: In [0, 1).
+        p: Probability in [0, 1).
 
     Raises:
         ValueError: a combination lacks, or ``p`` is out of range.
@@ -213,7 +213,7 @@ class Pair(NamedTuple):
     """Two combinations, of which one holds the other and scores worse.
 
     Args:
-        larger: That one.
+        larger: Larger combination of the pair.
         smaller: The other.
         loss: Points that it is worse by, above 0.
     """
@@ -249,7 +249,7 @@ def worse_pairs(
 
     Args:
         miou: Score of each combination.
-        pairs: As :func:`nested_pairs` gives them.
+        pairs: Pairs as :func:`nested_pairs` gives them.
 
     Returns:
         The worst pair first.

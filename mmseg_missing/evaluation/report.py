@@ -43,7 +43,7 @@ class Report:
         fill: What stood in for absent modalities.
         split: What was scored, such as ``test``.
         missing_rates: p of each E(p).
-        combinations: In canonical order.
+        combinations: Combinations in canonical order.
         condition: What the data suffered besides absence, such as
             ``RMM 0.75``; empty: nothing.
         sensors: One per modality, those of one sensor fail together; empty:
@@ -103,7 +103,7 @@ class Report:
         """Return this report, knowing the scores before adaptation.
 
         Args:
-            base: Of the same network without adapters.
+            base: Report of the same network without adapters.
 
         Raises:
             ValueError: it was measured in another way, or lacks scores.

@@ -43,7 +43,7 @@ def interactions(values: Mapping[str, float]) -> dict[str, float]:
     other; above 0 they need each other.
 
     Args:
-        values: As in :func:`shapley_values`.
+        values: Scores as in :func:`shapley_values`.
 
     Raises:
         ValueError: a subset lacks.

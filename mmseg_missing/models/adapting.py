@@ -35,7 +35,7 @@ def AdaptedBackbone(
 
     Args:
         backbone: Config of any backbone.
-        adapter: As in :class:`MissingModalityMixin`.
+        adapter: See :class:`MissingModalityMixin`.
         stack: The modalities of the stacked input.
 
     Returns:

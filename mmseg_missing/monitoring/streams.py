@@ -44,7 +44,7 @@ class Stream:
         """Return the verdict on the next frame, with what is remembered.
 
         Args:
-            verdict: Of one sample.
+            verdict: Verdict of one sample.
         """
         self.verdict = verdict
         bad = verdict.harmful[0].tolist()

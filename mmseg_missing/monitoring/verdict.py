@@ -29,7 +29,7 @@ class Verdict:
     """On every sensor of every sample.
 
     Args:
-        names: Of the modalities.
+        names: Names of the modalities.
         states: (n, M) places in :data:`STATES`.
         scores: (n, M); above 1 is worse than clean images are, 1e6 and more
             where nothing has to be measured.

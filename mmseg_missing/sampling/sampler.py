@@ -20,10 +20,10 @@ class Turn(NamedTuple):
     """All that a draw depends on, besides what a sample has.
 
     Args:
-        seed: Of the sampler.
+        seed: Seed of the sampler.
         iteration: Number of the step.
-        rank: Of the process.
-        position: Of the sample in its batch.
+        rank: Rank of the process.
+        position: Position of the sample in its batch.
         batch: How many samples the batch has.
     """
 
@@ -112,7 +112,7 @@ class Sampler:
         Args:
             present: (n, M) bool, in stack order.
             iteration: Number of the step.
-            rank: Of the process.
+            rank: Rank of the process.
 
         Returns:
             (n, M) bool, a new tensor.

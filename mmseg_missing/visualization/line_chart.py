@@ -27,8 +27,8 @@ def line_chart(
             down, None for none.
         title: Headline.
         note: How it was measured, small print below the headline.
-        below: Of the horizontal axis.
-        beside: Of the vertical one.
+        below: Title of the horizontal axis.
+        beside: Title of the vertical one.
 
     Returns:
         A figure; ``figure.savefig(path)`` writes it.

@@ -21,7 +21,7 @@ class Hybrid(Adapter):
     Args:
         site: See :class:`Adapter`.
         layer: See :class:`Adapter`.
-        members: Of each method of the network what it hangs on this site,
+        members: What each method of the network hangs on this site,
             None where that is none of its sites.
 
     Raises:

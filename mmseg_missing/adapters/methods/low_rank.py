@@ -32,7 +32,7 @@ class LowRank(Adapter):
     Args:
         site: See :class:`Adapter`.
         layer: See :class:`Adapter`.
-        rank: Of the change; less where the weight itself has less.
+        rank: Rank of the change; less where the weight itself has less.
         alpha: Its strength is alpha / rank; default: alpha = rank.
         rank_pattern: ``{pattern: rank}`` for other sites, first match
             counts; patterns as in ``sites``.

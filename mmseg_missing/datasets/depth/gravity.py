@@ -25,7 +25,7 @@ def estimate_down(depth_m: NDArray, camera: Camera) -> NDArray:
 
     Args:
         depth_m: (H, W) metres.
-        camera: Of this picture at this size.
+        camera: Camera of this picture at this size.
 
     Source: Gupta et al., CVPR 2013, with the thresholds of the code of
     arXiv:1407.5736; the weight of the last axis is ours.

@@ -30,8 +30,8 @@ def hha(depth_m: NDArray, camera: Camera) -> NDArray:
 
     Args:
         depth_m: (H, W) metres.
-        camera: Of this picture at this size. The picture must be upright:
-            gravity is searched around its downward direction.
+        camera: Camera of this picture at this size. The picture must be
+            upright: gravity is searched around its downward direction.
 
     Returns:
         (H, W, 3) uint8.

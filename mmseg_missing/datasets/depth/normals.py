@@ -21,7 +21,7 @@ def surface_normals(
 
     Args:
         depth_m: (H, W) metres.
-        camera: Of this picture at this size.
+        camera: Camera of this picture at this size.
         radius: The window has ``2 * radius + 1`` pixels a side.
 
     Returns:
@@ -55,7 +55,7 @@ def _fit(inverse: NDArray, measured: NDArray, radius: int) -> tuple:
     Args:
         inverse: (H, W) float32, 0 where not measured.
         measured: (H, W) bool.
-        radius: Of the window.
+        radius: Radius of the window.
 
     Returns:
         right, down, centre (H, W) and where the fit is determined.

@@ -217,7 +217,7 @@ def next_inputs(xs: list[Tensor], x: Tensor) -> list[Tensor]:
     """Return what each modality hands to the next level.
 
     Args:
-        xs: Each modality's map, (n, c, h, w).
+        xs: Map of each modality, (n, c, h, w).
         x: The branch's rectified map, (n, c, h, w).
     """
     if len(xs) == 1:

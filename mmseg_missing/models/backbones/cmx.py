@@ -34,9 +34,9 @@ class CMX(BaseModule):
             ``[1, 1]``, is one input: modalities that share a stream as
             channels of one image.
         drop_path_rate: Stochastic depth of the last block; 0 at the first.
-        init_cfg: Of each stream, see :class:`MixTransformer`: as published,
-            both start from the same ImageNet weights. They are fitted to
-            inputs of more than 3 channels.
+        init_cfg: Initialisation of each stream, see :class:`MixTransformer`:
+            as published, both start from the same ImageNet weights. They are
+            fitted to inputs of more than 3 channels.
         norm_eps: See :class:`MixTransformer`.
         with_cp: See :class:`MixTransformer`.
 

@@ -41,9 +41,10 @@ class MMSFormer(BaseModule):
         in_channels: Channels of each modality, the main one first.
         drop_path_rate: Stochastic depth of each stream's last block; 0 at
             the first.
-        init_cfg: Of the main stream, see :class:`MixTransformer`. ImageNet
-            weights are fitted to modalities of more than 3 channels.
-        extra_init_cfg: Of each other stream.
+        init_cfg: Initialisation of the main stream, see
+            :class:`MixTransformer`. ImageNet weights are fitted to modalities
+            of more than 3 channels.
+        extra_init_cfg: Initialisation of each other stream.
         with_cp: See :class:`MixTransformer`.
 
     Raises:

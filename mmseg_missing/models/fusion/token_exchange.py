@@ -56,7 +56,7 @@ class TokenExchangeFusion(nn.Module):
     Args:
         dim: Channels of each stream and of the result.
         num_streams: Number of streams; one is scored and stays.
-        threshold: Of the score.
+        threshold: Threshold of the score.
         sparsity: Weight of the scores' L1 norm, summed over positions and
             streams. The published code sums over a batch of 6, times 1e-6.
 

@@ -53,8 +53,8 @@ class TeacherLoss(nn.Module):
         """Return the weighted loss, a scalar.
 
         Args:
-            student: Of the network that learns.
-            teacher: Of the same batch; it gets no gradient.
+            student: Output of the network that learns.
+            teacher: Output for the same batch; it gets no gradient.
             labels: (n, H, W) class numbers, something else where there is
                 none.
         """
@@ -80,7 +80,7 @@ class LogitKL(TeacherLoss):
     Args:
         temperature: T; more than 1 keeps the student from a confidence that
             it cannot have without the sensor.
-        confidence: In [0, 1]; with 0 every pixel is valid.
+        confidence: Number in [0, 1]; with 0 every pixel is valid.
         loss_weight: Factor.
         loss_name: Key in the log.
 
