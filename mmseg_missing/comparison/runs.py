@@ -22,7 +22,7 @@ class Part:
 
     Args:
         folder: Where its report lies.
-        report: Scores of the run.
+        report: Scores of that network.
         cost: What its training cost; None: not known.
         combination: The one that it was trained for; None: several, or not
             known.
@@ -41,7 +41,7 @@ class Run:
     Args:
         name: Name of the method.
         seed: From the folder's name; None: not stated there.
-        parts: Networks of the study.
+        parts: Networks of this run.
         is_split: Each part was trained for one combination, and its score
             on that one counts.
     """

@@ -84,7 +84,7 @@ class Protocol:
 
         Args:
             given: By the user; nothing: it was not said.
-            known: Number that the config states; None: it does not.
+            known: What the config states; None: nothing.
         """
         return given or (self.present if known is None else known)
 
