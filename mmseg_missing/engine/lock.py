@@ -25,7 +25,11 @@ RANKS = {
 
 
 def is_first_process(launcher: str) -> bool:
-    """Say whether this process is alone or rank 0, before they meet."""
+    """Say whether this process is alone or rank 0, before they meet.
+
+    >>> is_first_process('none')
+    True
+    """
     return os.environ.get(RANKS.get(launcher, ''), '0') == '0'
 
 
@@ -43,6 +47,11 @@ def locked(folder: str | Path, is_first: bool = True) -> Iterator[None]:
     Raises:
         ValueError: another training is in this folder.
         OSError: the folder cannot be written.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder, locked(folder):
+    ...     len(list(Path(folder).iterdir()))
+    1
     """
     if not is_first:
         yield

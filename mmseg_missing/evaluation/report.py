@@ -56,6 +56,19 @@ class Report:
         ValueError: unknown rule, another number of sensors than of
             modalities, a score that is not finite, or a value that no
             evaluation gives.
+
+    >>> miou = dict(mmseg=50.0, cmnext=50.0)
+    >>> scores = CombinationScores(
+    ...     'rgb', 9, miou, miou, 70.0, (40.0, 60.0)
+    ... )
+    >>> classes = ('wall', 'floor')
+    >>> report = Report(
+    ...     ('rgb', 'depth'), classes, 'mmseg', 'zero', 'test', (), (scores,)
+    ... )
+    >>> report.miou, report.worst
+    ({'rgb': 50.0}, 'rgb')
+    >>> Report.from_json(report.to_json()) == report
+    True
     """
 
     modalities: tuple[str, ...]

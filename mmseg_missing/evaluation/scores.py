@@ -35,6 +35,12 @@ class CombinationScores:
         never_predicted: Indices of classes that the labels hold and no
             prediction does.
         never_labelled: Indices of classes that no label holds.
+
+    >>> scores = CombinationScores(
+    ...     'rgb', 9, {'mmseg': 50.0}, {'mmseg': 60.0}, 70.0, (40.0, 60.0)
+    ... )
+    >>> scores.name, scores.images
+    ('rgb', 9)
     """
 
     name: str

@@ -35,6 +35,9 @@ class Placement:
 
     Raises:
         ValueError: a value that cannot work.
+
+    >>> Placement(by='l1', budget=0.25).budget
+    0.25
     """
 
     by: str = CRITERIA[0]

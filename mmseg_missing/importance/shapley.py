@@ -24,6 +24,10 @@ def shapley_values(values: Mapping[str, float]) -> dict[str, float]:
 
     Raises:
         ValueError: a subset lacks.
+
+    >>> values = {'': 0.0, 'rgb': 40.0, 'depth': 30.0, 'rgb+depth': 60.0}
+    >>> shapley_values(values)
+    {'rgb': 35.0, 'depth': 25.0}
     """
     players, game = _read(values)
     return {
@@ -50,6 +54,10 @@ def interactions(values: Mapping[str, float]) -> dict[str, float]:
 
     Source: Grabisch and Roubens, An axiomatic approach to the concept of
     interaction among players in cooperative games, 1999.
+
+    >>> values = {'': 0.0, 'rgb': 40.0, 'depth': 30.0, 'rgb+depth': 60.0}
+    >>> interactions(values)  # one can replace the other
+    {'rgb+depth': -10.0}
     """
     players, game = _read(values)
     return {

@@ -40,6 +40,14 @@ def AdaptedBackbone(
 
     Returns:
         The backbone, with a child ``adapters``.
+
+    >>> network = AdaptedBackbone(
+    ...     dict(type='CMNeXt', variant='b0', in_channels=(3, 1)),
+    ...     dict(type='ScaleShift'),
+    ...     [dict(name='rgb'), dict(name='depth', channels=1)],
+    ... )
+    >>> type(network).__name__, network.adapters.rows.names
+    ('CMNeXt', ('rgb', 'depth'))
     """
     network = build_part('backbone.backbone', backbone)
     attach_from_config(network, Stack(stack), adapter)

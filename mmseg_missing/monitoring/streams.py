@@ -25,6 +25,9 @@ class Stream:
     Attributes:
         previous: The inputs of the last frame, (1, sum C, h, w).
         verdict: The last one, without what is remembered.
+
+    >>> Stream(off=(3, 5), on=10).previous is None
+    True
     """
 
     def __init__(self, off: tuple[int, int] = (2, 3), on: int = 5) -> None:

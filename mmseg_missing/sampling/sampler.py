@@ -25,6 +25,10 @@ class Turn(NamedTuple):
         rank: Rank of the process.
         position: Position of the sample in its batch.
         batch: How many samples the batch has.
+
+    >>> turn = Turn(seed=0, iteration=3, rank=0, position=1, batch=8)
+    >>> torch.equal(*(torch.rand(2, generator=turn.generator()) for _ in '12'))
+    True
     """
 
     seed: int
@@ -58,6 +62,13 @@ class Sampler:
     Raises:
         TypeError: ``keep`` is no list, or ``seed`` no whole number.
         ValueError: ``keep`` names an unknown modality.
+
+    >>> class First(Sampler):
+    ...     def choose(self, options, turn):
+    ...         return options[-1]  # the smallest subset
+    >>> stack = Stack([dict(name='rgb'), dict(name='depth', channels=1)])
+    >>> First(stack).draw(stack.present(['rgb+depth', 'rgb']), 0).tolist()
+    [[False, True], [True, False]]
     """
 
     listens = False

@@ -26,6 +26,15 @@ class Hybrid(Adapter):
 
     Raises:
         ValueError: a method that stands here twice.
+
+    >>> from mmseg_missing.adapters import attach
+    >>> from mmseg_missing.adapters import LowRank, ScaleShift
+    >>> stack = Stack([dict(name='rgb'), dict(name='depth', channels=1)])
+    >>> network = nn.Module()
+    >>> network.stem = nn.Conv2d(4, 6, 1)
+    >>> several = [dict(type=ScaleShift), dict(type=LowRank, rank=1)]
+    >>> attach(network, stack, several).num_parameters  # 2 * 6 + 4 + 6
+    22
     """
 
     def __init__(

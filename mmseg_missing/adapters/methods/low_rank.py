@@ -46,6 +46,13 @@ class LowRank(Adapter):
             that do not divide a layer.
 
     Source: Hu et al., LoRA, ICLR 2022, arXiv:2106.09685.
+
+    >>> from mmseg_missing.adapters import attach
+    >>> stack = Stack([dict(name='rgb'), dict(name='depth', channels=1)])
+    >>> network = nn.Module()
+    >>> network.stem = nn.Conv2d(4, 6, 1)
+    >>> attach(network, stack, LowRank, rank=2).num_parameters  # 2 * (4 + 6)
+    20
     """
 
     def __init__(

@@ -31,6 +31,11 @@ def surface_normals(
     Source: Gupta et al., Perceptual organization and recognition of indoor
     scenes from RGB-D images, CVPR 2013, and the code of arXiv:1407.5736
     (fit of inverse depth in a square window).
+
+    >>> camera = Camera(fx=50.0, fy=50.0, cx=12.0, cy=8.0, size=(16, 24))
+    >>> wall = np.full((16, 24), 2.0, np.float32)  # metres, straight ahead
+    >>> surface_normals(wall, camera)[8, 12].round(3).tolist()
+    [-0.0, -0.0, -1.0]
     """
     measured = is_measured(depth_m)
     inverse = disparity(depth_m, near_m=0.0)

@@ -45,6 +45,15 @@ class CMX(BaseModule):
 
     Source: Zhang et al., CMX, T-ITS 2023, arXiv:2203.04838; epsilon from its
     code.
+
+    >>> network = CMX(
+    ...     embed_dims=(8, 16, 24, 32),
+    ...     depths=(1, 1, 1, 1),
+    ...     num_heads=(1, 2, 3, 4),
+    ...     in_channels=(3, 1),
+    ... )
+    >>> [tuple(level.shape) for level in network(torch.rand(2, 4, 32, 64))]
+    [(2, 8, 8, 16), (2, 16, 4, 8), (2, 24, 2, 4), (2, 32, 1, 2)]
     """
 
     keeps_outputs = True

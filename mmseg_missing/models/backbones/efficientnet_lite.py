@@ -54,6 +54,10 @@ class EfficientNetLite(BaseModule):
 
     Source: Tan and Le, EfficientNet, ICML 2019, arXiv:1905.11946; the Lite
     variants are those of TensorFlow's repository of TPU models.
+
+    >>> network = EfficientNetLite('lite0').eval()
+    >>> [tuple(level.shape) for level in network(torch.rand(2, 3, 64, 96))]
+    [(2, 24, 16, 24), (2, 40, 8, 12), (2, 112, 4, 6), (2, 320, 2, 3)]
     """
 
     def __init__(

@@ -200,6 +200,10 @@ class MixTransformer(BaseModule):
         ValueError: If a size does not fit; the message names the key.
 
     Source: Xie et al., SegFormer, NeurIPS 2021, arXiv:2105.15203.
+
+    >>> network = MixTransformer('b0')
+    >>> [tuple(level.shape) for level in network(torch.rand(2, 3, 32, 64))]
+    [(2, 32, 8, 16), (2, 64, 4, 8), (2, 160, 2, 4), (2, 256, 1, 2)]
     """
 
     keeps_outputs = True

@@ -52,6 +52,10 @@ class MMSFormer(BaseModule):
 
     Source: Reza et al., MMSFormer, OJSP 2024, arXiv:2309.04001; sizes from
     its code of January 2024.
+
+    >>> network = MMSFormer('b0', in_channels=(3, 1)).eval()
+    >>> [tuple(level.shape) for level in network(torch.rand(2, 4, 32, 64))]
+    [(2, 32, 8, 16), (2, 64, 4, 8), (2, 160, 2, 4), (2, 256, 1, 2)]
     """
 
     keeps_outputs = True

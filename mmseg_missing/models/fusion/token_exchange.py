@@ -62,6 +62,10 @@ class TokenExchangeFusion(nn.Module):
 
     Source: Wang et al., TokenFusion, CVPR 2022, arXiv:2204.08721; numbers
     from its code (``semantic_segmentation``).
+
+    >>> maps = [torch.rand(2, 8, 5, 7) for _ in 'ab']
+    >>> TokenExchangeFusion(dim=8, num_streams=2)(maps).shape
+    torch.Size([2, 8, 5, 7])
     """
 
     keeps_outputs = True
