@@ -83,9 +83,20 @@ setup(
     license='Apache-2.0',
     license_files=['LICENSE'],
     keywords='semantic segmentation, multi-modal, missing modality, adapters',
+    classifiers=[
+        'Intended Audience :: Science/Research',
+        'Operating System :: POSIX :: Linux',
+        'Programming Language :: Python :: 3',
+        *(f'Programming Language :: Python :: 3.{n}' for n in range(10, 14)),
+        'Topic :: Scientific/Engineering :: Image Recognition',
+        'Typing :: Typed',
+    ],
     python_requires='>=3.10',
     packages=find_packages(include=['mmseg_missing', 'mmseg_missing.*']),
-    package_data={'mmseg_missing.reporting': ['*.html']},
+    package_data={
+        'mmseg_missing': ['py.typed'],
+        'mmseg_missing.reporting': ['*.html'],
+    },
     py_modules=['mmseg_missing_command'],
     entry_points={
         'console_scripts': ['mmseg-missing=mmseg_missing_command:main']

@@ -32,7 +32,7 @@ class FoldedNetworks:
     may ask.
 
     Args:
-        network: With adapters or without; it stays as it is.
+        network: Network with adapters or without; it stays as it is.
         most: How many networks are kept; the one that was not used for
             longest goes first. Each one is a copy of the network.
     """

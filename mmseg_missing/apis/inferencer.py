@@ -419,7 +419,7 @@ class MultiModalInferencer(BaseInferencer):
 class Inferencer(MultiModalInferencer):
     """One frame in, one mask out: a call is ``segment``."""
 
-    __call__ = MultiModalInferencer.segment
+    __call__ = MultiModalInferencer.segment  # type: ignore[assignment]
 
 
 def _are_frames(inputs: Sequence[Any]) -> bool:

@@ -47,15 +47,15 @@ class Repaired:
     """A network before and after its repair, and where everything lies.
 
     Args:
-        folder: Of all files.
-        config: Of the adapters, derived from the base's.
+        folder: Folder of all files.
+        config: Config of the adapters, derived from the base's.
         adapter: The small file that goes with the base's config and
             checkpoint.
         before: Scores of the base.
         after: Scores of the base with its adapters.
-        size: Of the adapters, in words.
+        size: Size of the adapters, in words.
         epochs: For how long they learnt, in words.
-        seconds: That this took.
+        seconds: Seconds that this took.
     """
 
     folder: Path
@@ -92,7 +92,7 @@ def repair(
 
     Args:
         config: Config of the base.
-        checkpoint: Its weights.
+        checkpoint: File of its weights.
         work_dir: For everything; default: see :func:`plan_repair`.
         fresh: Begin anew.
         quiet: Show bars instead of logs.
@@ -124,7 +124,7 @@ def plan_repair(
 
     Args:
         config: Config of the base.
-        checkpoint: Its weights.
+        checkpoint: File of its weights.
         work_dir: Default: ``work_dirs/<name of the config>-repaired``.
         combinations: To learn, such as ``['rgb']``; default: all of whole
             sensors that miss something.
@@ -190,10 +190,10 @@ class Plan:
     """What a repair is going to do.
 
     Args:
-        config: Of the base.
-        checkpoint: Of the base.
-        folder: For everything.
-        cfg: Of the adapters.
+        config: Config of the base.
+        checkpoint: Checkpoint of the base.
+        folder: Folder for everything.
+        cfg: Config of the adapters.
         found: What the checkpoint holds.
         budget: Share of the base's parameters for one combination.
         show: What to show of the training.
@@ -222,7 +222,7 @@ class Plan:
         self.network = self._build(found)
         [(_, root)] = adapted(self.network)
         self.bank = root.adapters
-        self.room = None
+        self.room: int | None = None
         if budget is not None:
             shared = self.bank.num_parameters - self.bank.rows.width
             room = int(budget * count_base(self.network)) - shared
@@ -276,7 +276,7 @@ class Plan:
     def _run(self, quiet: bool) -> Repaired:
         folder, inputs = self.folder, [self.checkpoint, *self._start()]
         if self.room is not None:
-            self._place()
+            self._place(self.room)
             inputs.append(folder / 'places' / PLACES)
         plain = deepcopy(self.cfg)
         plain.model, plain.custom_hooks = without_adapter(plain.model), []
@@ -334,19 +334,19 @@ class Plan:
             size=repaired.size,
         )
 
-    def _start(self) -> list[str]:
+    def _start(self) -> list[str | Path]:
         """Return the adapter file that rows start from, if it is one."""
         inits = [hook.get('init') for hook in self.cfg.custom_hooks]
         return [init for init in inits if init and Path(init).is_file()]
 
-    def _place(self) -> None:
+    def _place(self, room: int) -> None:
         """Choose the sites, and build the network that adapts them alone."""
         path = check_writable(self.folder / 'places') / PLACES
         names = self.cfg.model.adapter.get('combinations')
-        room = {'room': self.room, 'combinations': names}
-        stamp = Stamp(path.parent, room, [self.checkpoint])
+        of = {'room': room, 'combinations': names}
+        stamp = Stamp(path.parent, of, [self.checkpoint])
         if not (path.is_file() and stamp.result()):
-            choose_places(self.network, self.cfg, self.room, path, names)
+            choose_places(self.network, self.cfg, room, path, names)
             stamp.write({'sites': str(path)})
         self.cfg.model.adapter.sites = str(path)
         self.network = self._build(read_checkpoint(self.checkpoint))

@@ -60,7 +60,7 @@ def train_stage(
 
     Args:
         cfg: What is trained; it is kept as it is.
-        folder: Of this training alone.
+        folder: Folder of this training alone.
         title: Before the progress bar.
         inputs: Files that it depends on, such as the base.
         quiet: A bar instead of a log.
@@ -109,8 +109,8 @@ def score_stage(
     """Score a network on the test split, unless that was done before.
 
     Args:
-        cfg: Of the network; it is kept as it is.
-        checkpoint: Its weights.
+        cfg: Config of the network; it is kept as it is.
+        checkpoint: File of its weights.
         folder: For report.json, .csv and .png.
         title: Before the progress bar.
         adapter: Adapter file.
@@ -145,7 +145,7 @@ class Stamp:
     """What a stage is of, kept in a file beside what came out.
 
     Args:
-        folder: Of the stage alone.
+        folder: Folder of the stage alone.
         cfg: All that is configured.
         inputs: Files, told apart by their content; addresses by themselves.
     """

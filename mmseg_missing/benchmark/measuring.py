@@ -43,6 +43,10 @@ def interleave(
 
     Returns:
         Seconds of each round for each step.
+
+    >>> seconds = interleave({'a': lambda: None, 'b': lambda: None}, repeats=3)
+    >>> len(seconds['a']), len(seconds['b'])
+    (3, 3)
     """
     names = list(steps)
     seconds: dict[str, list[float]] = {name: [] for name in names}
@@ -59,7 +63,11 @@ def interleave(
 
 
 def spread(values: Sequence[float]) -> dict[str, float]:
-    """Return median, minimum and the 10 % and 90 % points of ``values``."""
+    """Return median, minimum and the 10 % and 90 % points of ``values``.
+
+    >>> spread([1.0, 2.0, 3.0])['median']
+    2.0
+    """
     if len(values) == 1:
         values = [*values, *values]
     tenths = quantiles(values, n=10, method='inclusive')
@@ -74,7 +82,11 @@ def spread(values: Sequence[float]) -> dict[str, float]:
 def ratio_spread(
     seconds: Sequence[float], reference: Sequence[float]
 ) -> dict[str, float]:
-    """Return the spread of the ratios within each round."""
+    """Return the spread of the ratios within each round.
+
+    >>> ratio_spread([2.0, 4.0], [1.0, 2.0])['median']
+    2.0
+    """
     return spread([a / b for a, b in zip(seconds, reference, strict=True)])
 
 
@@ -108,7 +120,11 @@ def peak_bytes(step: Callable[[], None], device: str = 'cpu') -> int:
 def held_bytes(
     network: nn.Module, optimizer: torch.optim.Optimizer | None = None
 ) -> int:
-    """Return bytes of weights, buffers and the optimizer's state."""
+    """Return bytes of weights, buffers and the optimizer's state.
+
+    >>> held_bytes(nn.Linear(2, 3))  # 9 numbers of 4 bytes
+    36
+    """
     tensors = [*network.parameters(), *network.buffers()]
     if optimizer is not None:
         for state in optimizer.state.values():

@@ -88,6 +88,18 @@ def csv_table(report: Report) -> str:
 
     ``worse_than`` names smaller combinations that score better, ``won_back``
     is there where the base is known, ``ECE`` where scores of classes were.
+
+    >>> from mmseg_missing.evaluation import CombinationScores
+    >>> miou = dict(mmseg=50.0, cmnext=50.0)
+    >>> scores = CombinationScores(
+    ...     'rgb', 9, miou, miou, 70.0, (40.0, 60.0)
+    ... )
+    >>> classes = ('wall', 'floor')
+    >>> report = Report(
+    ...     ('rgb', 'depth'), classes, 'mmseg', 'zero', 'test', (), (scores,)
+    ... )
+    >>> csv_table(report).split(',')[:4]
+    ['split', 'fill', 'combination', 'images']
     """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator='\n')

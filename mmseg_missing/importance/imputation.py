@@ -34,7 +34,7 @@ class Imputation:
     Args:
         network: A segmentor in eval mode whose imputer is fitted.
         combinations: The combinations that miss something.
-        num_classes: Of its labels.
+        num_classes: Number of classes of its labels.
 
     Raises:
         ValueError: there is no such imputer, or the network slides over
