@@ -40,7 +40,7 @@ CSS = """
 .mm-legend {display: flex; flex-wrap: wrap; gap: 4px 14px; padding: 0;
   margin: 0 0 16px; list-style: none; font-size: 0.9rem}
 .mm-legend li {display: flex; align-items: center; gap: 6px; margin: 0}
-.mm-legend i {width: 14px; height: 14px; border: 1px solid #8888;
+.mm-legend i {flex: none; width: 14px; height: 14px; border: 1px solid #8888;
   border-radius: 3px; display: inline-block}
 .mm-view .mm-links a {display: inline-block; margin: 0 8px 8px 0;
   padding: 8px 14px; border-radius: 6px; text-decoration: none;
