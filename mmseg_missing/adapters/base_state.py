@@ -21,7 +21,16 @@ def adapter_prefixes(root: nn.Module) -> tuple[str, ...]:
 
 
 def base_state(root: nn.Module) -> dict[str, Tensor]:
-    """Return the state of ``root`` without its adapters."""
+    """Return the state of ``root`` without its adapters.
+
+    >>> from mmseg_missing.adapters import attach
+    >>> stack = Stack([dict(name='rgb'), dict(name='depth', channels=1)])
+    >>> network = nn.Module()
+    >>> network.stem = nn.Conv2d(4, 6, 1)
+    >>> _ = attach(network, stack)
+    >>> list(base_state(network)), adapter_prefixes(network)
+    (['stem.weight', 'stem.bias'], ('adapters.',))
+    """
     prefixes, state = adapter_prefixes(root), root.state_dict()
     return {k: v for k, v in state.items() if not k.startswith(prefixes)}
 
@@ -38,6 +47,12 @@ def fingerprint(root: nn.Module) -> str:
     """Return the sha256 of the base: sorted keys, shapes, float32 bytes.
 
     Parts that learn on beside the adapters are left out.
+
+    >>> stack = Stack([dict(name='rgb'), dict(name='depth', channels=1)])
+    >>> network = nn.Module()
+    >>> network.stem = nn.Conv2d(4, 6, 1)
+    >>> fingerprint(network) == fingerprint(network)
+    True
     """
     digest = hashlib.sha256()
     for key, value in sorted(frozen_state(root).items()):
@@ -85,6 +100,8 @@ def check_finite(state: Mapping[str, Tensor], path: str | Path) -> None:
 
     Raises:
         ValueError: names the first such tensor.
+
+    >>> check_finite({'weight': torch.ones(2)}, 'a.pth')  # all is well
     """
     for key, value in state.items():
         if not is_finite(value.to(torch.float32)):

@@ -190,7 +190,7 @@ def read_adapter(
     Nothing is unpickled, nothing is allocated that the file does not hold.
 
     Args:
-        path: Of the file, or what has a path's ``is_file`` and
+        path: Path of the file, or what has a path's ``is_file`` and
             ``read_bytes``.
 
     Raises:

@@ -117,7 +117,7 @@ def fold_norms(root: nn.Module, norms: Mapping[str, str]) -> list[str]:
 
     Args:
         root: The network.
-        norms: From :func:`find_foldable_norms`.
+        norms: What :func:`find_foldable_norms` found.
 
     Returns:
         Names of the convolutions that gained a bias. A fresh network takes

@@ -316,7 +316,6 @@ class MultiModalInferencer(BaseInferencer):
                 [name] = self.model.stack.names_of(present[chosen[:1]])
                 predicted = self.folded.predict(part, name)
             for index, sample in zip(chosen, predicted, strict=True):
-                sample.pop('seg_logits', None)
                 found[index] = sample
         return found
 
@@ -351,6 +350,15 @@ class MultiModalInferencer(BaseInferencer):
                 in another unit.
         """
         [sample] = self.forward([self._sample(frame)], stream)
+        return mask_of(sample)
+
+    @torch.no_grad()
+    def unrepaired(
+        self, frame: Mapping[str, np.ndarray | None]
+    ) -> np.ndarray:
+        """Return what the bare base makes of a frame, as ``segment`` does."""
+        with self.model.unrepaired():
+            [sample] = self.forward([self._sample(frame)], bare=True)
         return mask_of(sample)
 
     def stream(
@@ -411,7 +419,7 @@ class MultiModalInferencer(BaseInferencer):
 class Inferencer(MultiModalInferencer):
     """One frame in, one mask out: a call is ``segment``."""
 
-    __call__ = MultiModalInferencer.segment
+    __call__ = MultiModalInferencer.segment  # type: ignore[assignment]
 
 
 def _are_frames(inputs: Sequence[Any]) -> bool:

@@ -60,7 +60,7 @@ def train_stage(
 
     Args:
         cfg: What is trained; it is kept as it is.
-        folder: Of this training alone.
+        folder: Folder of this training alone.
         title: Before the progress bar.
         inputs: Files that it depends on, such as the base.
         quiet: A bar instead of a log.
@@ -104,16 +104,18 @@ def score_stage(
     title: str,
     adapter: str | Path | None = None,
     quiet: bool = True,
+    base: str | Path | None = None,
 ) -> Report:
     """Score a network on the test split, unless that was done before.
 
     Args:
-        cfg: Of the network; it is kept as it is.
-        checkpoint: Its weights.
+        cfg: Config of the network; it is kept as it is.
+        checkpoint: File of its weights.
         folder: For report.json, .csv and .png.
         title: Before the progress bar.
         adapter: Adapter file.
         quiet: A bar instead of a log.
+        base: Folder in which the same network was scored without adapters.
     """
     folder, cfg = Path(folder), deepcopy(cfg)
     for key in TRAINING:
@@ -125,7 +127,7 @@ def score_stage(
         return Report.from_json(done['report'])
     cfg = _prepared(cfg, folder, title, quiet)
     with _warnings_of(quiet):
-        report = score(cfg, checkpoint, adapter, out=folder)
+        report = score(cfg, checkpoint, adapter, out=folder, base=base)
     stamp.write({'report': report.to_json()})
     return report
 
@@ -143,7 +145,7 @@ class Stamp:
     """What a stage is of, kept in a file beside what came out.
 
     Args:
-        folder: Of the stage alone.
+        folder: Folder of the stage alone.
         cfg: All that is configured.
         inputs: Files, told apart by their content; addresses by themselves.
     """

@@ -18,6 +18,7 @@ from collections.abc import Sequence
 
 from ..adapters import ROW_MODES
 from ..apis.repair import plan_repair
+from ..reporting import PAGE_FILE
 from ..startup.plan import plan_text
 from .arguments import (
     add_config,
@@ -125,7 +126,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     print(f'\n{(folder / "table.txt").read_text()}')
     print(
         f'{repaired.summary}\n{folder} has the adapter file, its config, the '
-        'table and the chart.'
+        f'table, the chart and {PAGE_FILE}, which shows everything.'
     )
     files = args.config, args.checkpoint
     adapter = '--adapter', repaired.adapter

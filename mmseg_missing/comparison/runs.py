@@ -22,8 +22,8 @@ class Part:
 
     Args:
         folder: Where its report lies.
-        report: Its scores.
-        cost: Of its training; None: not known.
+        report: Scores of that network.
+        cost: What its training cost; None: not known.
         combination: The one that it was trained for; None: several, or not
             known.
     """
@@ -39,9 +39,9 @@ class Run:
     """One seed of one method.
 
     Args:
-        name: Of the method.
+        name: Name of the method.
         seed: From the folder's name; None: not stated there.
-        parts: Its networks.
+        parts: Networks of this run.
         is_split: Each part was trained for one combination, and its score
             on that one counts.
     """

@@ -34,7 +34,7 @@ def read_checkpoint(path: str | Path | Remote, trust: bool = False) -> dict:
     """Return a checkpoint as ``dict(state_dict=..., meta=...)``.
 
     Args:
-        path: Of the file, or its address: ``https://`` (kept where torch
+        path: Path of the file, or its address: ``https://`` (kept where torch
             keeps downloads), ``s3://`` or what else MMEngine reads.
         trust: Let it run code, should it hold any; default: read data only.
 

@@ -22,7 +22,7 @@ def draw_per_combination(hooks: list[Hook], stack: Stack) -> None:
     """Let every ``SegVisualizationHook`` draw one picture per combination.
 
     Args:
-        hooks: Of a runner; they are replaced in place.
+        hooks: Hooks of a runner; they are replaced in place.
         stack: The modalities.
     """
     for index, hook in enumerate(hooks):

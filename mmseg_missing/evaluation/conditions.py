@@ -41,7 +41,7 @@ class ConditionTable:
         if there are several.
 
         Args:
-            protocol: Its name.
+            protocol: Name of the protocol.
             reports: By (name of the row, column); the name may be empty.
         """
         columns = tuple(dict.fromkeys(column for _, column in reports))

@@ -65,8 +65,8 @@ def write_graph(
     is fixed, then both.
 
     Args:
-        graph: In evaluation mode.
-        path: To write.
+        graph: Graph in evaluation mode.
+        path: File to write.
         size: (h, w) to trace with, and the one that is fixed.
         kind: A key of ``FORMATS``.
         is_fixed: Fix the size in any case: what absent modalities compute is
@@ -178,7 +178,7 @@ def example(
     Args:
         graph: Says which.
         shape: (n, h, w).
-        seed: Of the draws.
+        seed: Seed of the draws.
     """
     generator = torch.Generator().manual_seed(seed)
     n, h, w = shape
@@ -326,9 +326,9 @@ def load_graph(
     """Return a function of arrays that runs a file.
 
     Args:
-        path: Of a file that :func:`write_graph` wrote.
-        kind: Its format.
-        threads: Of ONNX Runtime; default: all.
+        path: Path of a file that :func:`write_graph` wrote.
+        kind: Format of the file.
+        threads: Number of threads of ONNX Runtime; default: all.
     """
     if kind == 'onnx':
         import onnxruntime
@@ -376,8 +376,8 @@ def difference(found: np.ndarray, expected: np.ndarray) -> float:
     """Return how far logits are apart, or the share of a mask's pixels.
 
     Args:
-        found: Of a file.
-        expected: Of PyTorch.
+        found: Content of a file.
+        expected: Result of PyTorch.
     """
     if found.shape != expected.shape:
         return float('inf')

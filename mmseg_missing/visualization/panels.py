@@ -39,9 +39,9 @@ def panel(
         cell = np.full((*size, 3), BACKGROUND, np.uint8)
         if name in frame:
             cell = colorize_modality(frame[name])
-        cells.append(_wide(cell) if is_used else crossed_out(_wide(cell)))
+        cells.append(widened(cell) if is_used else crossed_out(widened(cell)))
     for mask in predictions.values():
-        cells.append(_wide(colorize_label(mask, palette)))
+        cells.append(widened(colorize_label(mask, palette)))
     return contact_sheet([cells], [*present, *predictions])
 
 
@@ -94,6 +94,12 @@ def crossed_out(picture: np.ndarray) -> np.ndarray:
     return picture
 
 
+def widened(picture: np.ndarray, least: int = LEAST_WIDTH) -> np.ndarray:
+    """Repeat the pixels of (H, W, 3) until it is so wide, or wider."""
+    times = -(-least // picture.shape[1])
+    return picture.repeat(times, axis=0).repeat(times, axis=1)
+
+
 def _row(cells: Sequence[tuple[str, np.ndarray]], columns: int) -> np.ndarray:
     """Return titled pictures in a row that has room for ``columns``."""
     titles, pictures = zip(*cells, strict=True)
@@ -104,9 +110,4 @@ def _row(cells: Sequence[tuple[str, np.ndarray]], columns: int) -> np.ndarray:
 def _handy(picture: np.ndarray, least: int) -> np.ndarray:
     """Return a picture that is neither very wide nor too narrow."""
     step = -(-picture.shape[1] // MOST_WIDTH)
-    return _wide(picture[::step, ::step], least)
-
-
-def _wide(picture: np.ndarray, least: int = 0) -> np.ndarray:
-    times = -(-max(least, LEAST_WIDTH) // picture.shape[1])
-    return picture.repeat(times, axis=0).repeat(times, axis=1)
+    return widened(picture[::step, ::step], max(least, LEAST_WIDTH))

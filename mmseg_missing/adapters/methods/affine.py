@@ -76,7 +76,7 @@ def affine(
         x: Any shape; channels anywhere.
         scale: Broadcasts over ``x``, nowhere nearer to zero than
             ``SMALLEST_SCALE``.
-        shift: Of the shape of ``scale``.
+        shift: Tensor of the shape of ``scale``.
         call: Where ``x`` comes from.
         is_kept: Nothing will overwrite the result.
     """

@@ -36,9 +36,9 @@ def recommend(
 
     Args:
         share: Part of the network that those of one combination may add.
-        hours: For training.
+        hours: Hours that training may take.
         modalities: How many, where no config says.
-        config: Of the base, so that its own numbers count.
+        config: Config of the base, so that its own numbers count.
         run: Work folder of the base's training, so that its seconds count.
         analysis: Folder of ``analyze``, whose ranking of the sites is used.
 

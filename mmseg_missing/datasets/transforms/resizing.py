@@ -32,6 +32,15 @@ class ResizeModalities(JointTransform):
         scale: (width, height) of the result.
         scale_factor: one factor for both sides, instead of ``scale``.
         keep_ratio: fit into ``scale`` (either way round) without distortion.
+
+    >>> results = {
+    ...     'modalities': {'depth': np.ones((4, 6, 1), np.float32)},
+    ...     'img_shape': (4, 6),
+    ... }
+    >>> stack = [dict(name='depth', channels=1)]
+    >>> resize = ResizeModalities(stack, scale=(3, 2))
+    >>> resize(results)['modalities']['depth'].shape
+    (2, 3, 1)
     """
 
     def __init__(

@@ -36,7 +36,7 @@ def build_completion(
         segmentor: Whose stack, fill, backbone and head it is for.
         config: ``model.completion``; None: nothing does.
         generator: ``model.generator``, its decoder.
-        others: By key what of the config excludes it.
+        others: What of the config excludes it, by key.
 
     Raises:
         ValueError: what cannot be together, or no fill that it predicts.

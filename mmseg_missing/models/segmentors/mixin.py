@@ -329,5 +329,6 @@ class MissingModalityMixin(Seeing):
         metas = [s.metainfo for s in data_samples] if data_samples else []
         present = self._present(metas, len(inputs))
         degraded = degraded_of(metas, present, self.stack)
-        with self._seeing(inputs, present, metas, degraded) as filled:
+        bare = told_to(self, False)
+        with self._seeing(inputs, present, metas, degraded, bare) as filled:
             return super()._forward(filled, data_samples)
