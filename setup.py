@@ -89,7 +89,7 @@ setup(
     ],
     python_requires='>=3.10',
     packages=find_packages(include=['mmseg_missing', 'mmseg_missing.*']),
-    package_data={'mmseg_missing': ['py.typed']},
+    package_data={'mmseg_missing': ['py.typed', 'zoo/*']},
     py_modules=['mmseg_missing_command'],
     entry_points={
         'console_scripts': ['mmseg-missing=mmseg_missing_command:main']

@@ -81,7 +81,7 @@ ELSEWHERE = {
     'a function makes it; its fields are what there is to know': (
         'ChannelStatistics Comparison Cost Exported FolderGuess Hidden '
         'Measurement NewConfigs Recommendation Repaired SampleCheck '
-        'SiteDrift SiteSensitivity TraceTable Unclear'
+        'SiteDrift SiteSensitivity TraceTable Unclear ZooFiles'
     ),
     'a verb calls it on files; docs show the verb': (
         'SampleChecks Summary absence_curves compare comparison_table '
