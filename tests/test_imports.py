@@ -38,6 +38,7 @@ FLOORS = (
     {'comparison', 'exporting', 'importance', 'benchmark'},
     {'reporting', 'startup'},
     {'apis'},
+    {'page'},
     {'cli'},
 )
 BESIDE = {'engine': {'evaluation'}, 'importance': {'benchmark'}}
@@ -69,6 +70,7 @@ STACK = {'mmcv', 'mmengine', 'mmseg'}
 FROM_STACK = {
     'PIL',
     'cv2',
+    'gradio',
     'h5py',
     'imagecodecs',
     'jinja2',
@@ -79,6 +81,7 @@ FROM_STACK = {
     'prettytable',
     'rich',
     'scipy',
+    'starlette',
     'tifffile',
 }
 FOREIGN = CORE_FOREIGN | STACK | FROM_STACK

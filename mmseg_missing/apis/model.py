@@ -73,10 +73,17 @@ def init_model(
         FileNotFoundError: a file is not there.
         ValueError: files that do not belong together, a device that is not
             there, or a checkpoint that holds more than data.
+
+    >>> from mmseg_missing.apis import from_zoo
+    >>> network = init_model(*from_zoo('scenes-small'))
+    >>> network.stack.full, network.adapters.num_parameters
+    XX
     """
     check_device(device)
-    is_read = isinstance(config, Config)
-    cfg = copy.deepcopy(config) if is_read else load_config(config)
+    if isinstance(config, Config):
+        cfg = copy.deepcopy(config)
+    else:
+        cfg = load_config(config)
     found, adapter = read_checkpoint(checkpoint, trust), adapter_list(adapter)
     configure(cfg, found, adapter)
     init_default_scope(cfg.get('default_scope', 'mmseg'))
@@ -177,7 +184,7 @@ def watch_of(
     """Return what judges the sensors of a network; None: nobody has to.
 
     Args:
-        model: With adapters and the base's weights.
+        model: Network with adapters and the base's weights.
         monitor: An adapter file with clean statistics.
         policy: Key of :data:`~mmseg_missing.monitoring.POLICIES`.
 
@@ -205,12 +212,13 @@ def watch_of(
     return Watch(load_monitor(roots[0][1], files[0]), policy)
 
 
-def adapter_list(adapter: AdapterFiles) -> list[Path | Remote]:
-    """Return none, one or several adapter files as a list."""
+def adapter_list(adapter: AdapterFiles) -> list[Any]:
+    """Return the files, each a ``Path`` or what has its methods."""
     if adapter is None:
         return []
-    is_one = isinstance(adapter, (str, Path, Remote))
-    return [located(file) for file in ([adapter] if is_one else adapter)]
+    if isinstance(adapter, (str, Path, Remote)):
+        adapter = [adapter]
+    return [located(file) for file in adapter]
 
 
 def load_weights(

@@ -151,10 +151,10 @@ def draw_grid(
     """Write inputs, broken and repaired prediction, and truth to a PNG.
 
     Args:
-        path: Of the picture.
-        config: Of the base.
-        checkpoint: Of the base.
-        repaired: Its repair.
+        path: Path of the picture.
+        config: Config of the base.
+        checkpoint: Checkpoint of the base.
+        repaired: Repair of that base.
     """
     broken = Inferencer(config, checkpoint)
     whole = Inferencer(config, checkpoint, repaired.adapter)

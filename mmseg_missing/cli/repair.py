@@ -24,8 +24,10 @@ from .arguments import (
     add_config,
     add_config_options,
     add_dry_run,
+    add_show,
     add_trust,
     at_least,
+    shown,
     verb_parser,
 )
 from .ending import say_next, saying
@@ -91,6 +93,7 @@ def parser() -> argparse.ArgumentParser:
         help='default: work_dirs/<config>-repaired',
     )
     add('--fresh', action='store_true', help='repeat what is finished')
+    add_show(parser)
     add_dry_run(parser)
     add_config_options(parser)
     add_trust(parser)
@@ -112,6 +115,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         args.rows,
         args.fill,
         args.cfg_options,
+        shown(args),
     )
     if args.dry_run:
         print(plan_text(plan.facts()))

@@ -73,6 +73,8 @@ class CombinationIoUMetric(BaseMetric):
     default_prefix = ''
     # Others are run once per combination by the loops.
     knows_combinations = True
+    # Loops then find masks without resizing the logits of all classes.
+    needs_logits = False
 
     def __init__(
         self,

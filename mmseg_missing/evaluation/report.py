@@ -44,7 +44,7 @@ class Report:
         fill: What stood in for absent modalities.
         split: What was scored, such as ``test``.
         missing_rates: p of each E(p).
-        combinations: In canonical order.
+        combinations: Combinations in canonical order.
         condition: What the data suffered besides absence, such as
             ``RMM 0.75``; empty: nothing.
         sensors: One per modality, those of one sensor fail together; empty:
@@ -57,6 +57,19 @@ class Report:
         ValueError: unknown rule, another number of sensors than of
             modalities, a score that is not finite, or a value that no
             evaluation gives.
+
+    >>> miou = dict(mmseg=50.0, cmnext=50.0)
+    >>> scores = CombinationScores(
+    ...     'rgb', 9, miou, miou, 70.0, (40.0, 60.0)
+    ... )
+    >>> classes = ('wall', 'floor')
+    >>> report = Report(
+    ...     ('rgb', 'depth'), classes, 'mmseg', 'zero', 'test', (), (scores,)
+    ... )
+    >>> report.miou, report.worst
+    ({'rgb': 50.0}, 'rgb')
+    >>> Report.from_json(report.to_json()) == report
+    True
     """
 
     modalities: tuple[str, ...]
@@ -104,7 +117,7 @@ class Report:
         """Return this report, knowing the scores before adaptation.
 
         Args:
-            base: Of the same network without adapters.
+            base: Report of the same network without adapters.
 
         Raises:
             ValueError: it was measured in another way, or lacks scores.

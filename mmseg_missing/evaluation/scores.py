@@ -38,6 +38,12 @@ class CombinationScores:
         never_labelled: Indices of classes that no label holds.
         calibration: Confidence against accuracy; None: not known (reports
             before it was measured, predictions without scores).
+
+    >>> scores = CombinationScores(
+    ...     'rgb', 9, {'mmseg': 50.0}, {'mmseg': 60.0}, 70.0, (40.0, 60.0)
+    ... )
+    >>> scores.name, scores.images
+    ('rgb', 9)
     """
 
     name: str
