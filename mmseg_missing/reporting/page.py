@@ -214,8 +214,8 @@ def _of_run(
         yield _training(run)
     else:
         lacking[
-            'Loss of each combination during training: mmseg-missing train '
-            'or repair with CombinationLossHook'
+            'Loss of each combination during training: mmseg-missing repair, '
+            'or train --pictures 4'
         ] = None
     if run.gallery:
         yield _gallery(run, run.gallery)
