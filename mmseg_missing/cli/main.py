@@ -37,9 +37,8 @@ HEAD = """usage: mmseg-missing VERB ...
 Multi-modal segmentation that keeps working when a sensor is missing.
 """
 TAIL = """
-mmseg-missing VERB --help says what a verb takes, with an example. Where a
-CONFIG is asked for, its name is enough: `mmseg-missing test NAME ...` finds
-it in ./configs, in the sources and among those that were installed.
+mmseg-missing VERB --help says what a verb takes, with an example. The name of
+a CONFIG is enough: it is found in ./configs, the sources, the installation.
 """
 
 
