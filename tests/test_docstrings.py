@@ -80,14 +80,15 @@ ELSEWHERE = {
     ),
     'a function makes it; its fields are what there is to know': (
         'ChannelStatistics Comparison Cost Exported FolderGuess Hidden '
-        'Measurement NewConfigs Recommendation Repaired SampleCheck '
-        'SiteDrift SiteSensitivity TraceTable Unclear ZooFiles'
+        'Found Measurement NewConfigs Recommendation Repaired '
+        'SampleCheck Scored SiteDrift SiteSensitivity TraceTable Unclear ZooFiles'
     ),
     'a verb calls it on files; docs show the verb': (
-        'SampleChecks Summary absence_curves compare comparison_table '
+        'SampleChecks Summary absence_curves collect compare '
+        'comparison_table '
         'find_base find_dedicated findings leaders modality_lines '
-        'problem_lines repair shared_samples summary_tables '
-        'write_comparison write_curve'
+        'page_of problem_lines repair shared_samples summary_tables '
+        'write_comparison write_curve write_page'
     ),
     'a verb calls it on a network and its data; docs show the verb': (
         'Benchmark Drift EvenImages Findings Graph Imputation '

@@ -119,7 +119,7 @@ def pick(
 
     Args:
         cases: From which to choose.
-        worth: Of a case.
+        worth: How much a case is worth.
         number: How many at most.
     """
     chosen: list[Case] = []

@@ -76,7 +76,7 @@ class Section:
         pictures: Below these, by their heading.
         classes: RGB of classes, by name.
         commands: As a shell takes them.
-        level: Of the heading.
+        level: The level of the heading.
     """
 
     name: str
@@ -105,7 +105,7 @@ def write_page(
         ValueError: what cannot be read, or stand on one page.
     """
     path = Path(out) if out else Path(folders[0]) / PAGE_FILE
-    text = page(collect(folders))
+    text = page_of(collect(folders))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding='utf-8')
@@ -117,7 +117,7 @@ def write_page(
     return path
 
 
-def page(found: Found) -> str:
+def page_of(found: Found) -> str:
     """Return the page as HTML; the same for the same files."""
     sections, lacking = _sections(found)
     environment = Environment(

@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from mmseg_missing.evaluation import write_report
-from mmseg_missing.reporting import collect, page, write_page
+from mmseg_missing.reporting import collect, page_of, write_page
 from mmseg_missing.reporting.tables import colour
 
 from .conftest import (
@@ -53,7 +53,7 @@ def found_sections(read_page):
 
 
 def test_every_section_appears(whole, read):
-    shown = read(page(collect(whole)))
+    shown = read(page_of(collect(whole)))
     lacking = [name for name in SECTIONS if name != 'lacking']
     assert found_sections(shown) == [*lacking, 'lacking']
     titles = [words for level, words in shown.headings if level == 'h2']
@@ -95,7 +95,7 @@ def test_what_is_not_there_is_named_with_its_command(
             for scores in fields['combinations']:
                 del scores['calibration']
             path.write_text(json.dumps(fields))
-    shown = read(page(collect(whole)))
+    shown = read(page_of(collect(whole)))
     expected = [section for section in SECTIONS if section != name]
     assert found_sections(shown) == expected
     sentences = [words for words in shown.words if command in words]
@@ -104,7 +104,7 @@ def test_what_is_not_there_is_named_with_its_command(
 
 def test_dedicated_and_before_may_lack(tmp_path, read):
     write_report(report_of((9, 7, 6)), tmp_path / 'net' / 'test')
-    shown = read(page(collect([tmp_path / 'net'])))
+    shown = read(page_of(collect([tmp_path / 'net'])))
     said = ' '.join(shown.words)
     assert 'Dedicated networks: mmseg-missing train' in said
     assert 'Scores before adaptation: mmseg-missing test' in said
@@ -113,7 +113,7 @@ def test_dedicated_and_before_may_lack(tmp_path, read):
 
 def test_several_runs_are_compared(repair, read, tmp_path):
     folders = [repair('ssf'), repair('lora', right=(9, 8, 8))]
-    shown = read(page(collect(folders)))
+    shown = read(page_of(collect(folders)))
     titles = [words for level, words in shown.headings if level == 'h2']
     assert titles[:3] == ['Runs side by side', 'Run ssf', 'Run lora']
     captions = [a['aria-label'] for tag, a in shown.tags if tag == 'svg']
@@ -122,7 +122,7 @@ def test_several_runs_are_compared(repair, read, tmp_path):
 
 
 def test_names_from_files_are_text(whole, read):
-    text = page(collect(whole))
+    text = page_of(collect(whole))
     assert '<b>' not in text and 'street<1>' not in text
     shown = read(text)
     assert '<b>floor</b>' in shown.words
@@ -133,15 +133,17 @@ def test_names_from_files_are_text(whole, read):
 def test_scripts_in_names_are_text_in_charts_too(repair, read):
     name = '<script>alert(1)<&"$x$'
     classes = (name, 'floor')
-    text = page(collect([repair('a"><script>', classes=classes)]))
-    text += page(collect([repair(n, right=(9, 6, 6)) for n in ('$x', '<i>')]))
+    text = page_of(collect([repair('a"><script>', classes=classes)]))
+    text += page_of(
+        collect([repair(n, right=(9, 6, 6)) for n in ('$x', '<i>')])
+    )
     shown = read(text.replace('<!DOCTYPE html>', ''))
     assert '<script' not in text and '<i>' not in text
     assert name in shown.words
 
 
 def test_nothing_lies_elsewhere(whole, read):
-    text = page(collect(whole))
+    text = page_of(collect(whole))
     assert not re.search(r'https?:|url\((?!#)|@import', text.lower())
     for tag, attributes in read(text).tags:
         assert tag not in ('script', 'link', 'iframe', 'object')
@@ -151,11 +153,11 @@ def test_nothing_lies_elsewhere(whole, read):
 
 
 def test_the_same_files_give_the_same_page(whole):
-    assert page(collect(whole)) == page(collect(whole))
+    assert page_of(collect(whole)) == page_of(collect(whole))
 
 
 def test_everybody_can_read_it(whole, read):
-    text = page(collect(whole))
+    text = page_of(collect(whole))
     shown = read(text)
     tags = dict(shown.tags)
     assert tags['html']['lang'] == 'en'
@@ -181,7 +183,7 @@ def test_everybody_can_read_it(whole, read):
 
 
 def test_charts_take_the_colours_of_the_page(whole):
-    text = page(collect(whole))
+    text = page_of(collect(whole))
     assert 'prefers-color-scheme: dark' in text
     charts = re.findall(r'<svg.*?</svg>', text, flags=re.DOTALL)
     assert len(charts) == 7
