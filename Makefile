@@ -3,24 +3,29 @@
 # PYTHON=python3.12    another interpreter for new environments
 # TORCH_INDEX=URL      package index of another torch build (CUDA, ROCm, CPU)
 # FRESH=1              the demo repeats its finished stages
+# RUNS=work_dirs       where `make release` finds runs; SCORE=1 scores them
 # JOBS=1               processes that run tests; default: one per core, up to 4
 
 PYTHON ?= python3
 ONEDL := .venv
 OPENMMLAB := .venv-openmmlab
 OLDEST := .venv-oldest
+PAGE := .venv-page
 WHEELS := ../shared/wheels
 TORCH := $(shell grep '^torch==' requirements/runtime.txt)
 MMCV := $(shell grep '^mmcv==' requirements/openmmlab.txt)
 JOBS ?= auto
+RUNS ?= work_dirs
 # Files stay together, because tests of a file share what they built. One
 # thread in each process is faster than all of them fighting for the cores.
 PYTEST := bin/python -m pytest -n $(JOBS) --maxprocesses 4 --dist loadfile
 PIP := bin/python -m pip install -qq --no-input --disable-pip-version-check
+SITE := import sysconfig; print(sysconfig.get_path("purelib"))
 BUILD := setup.py pyproject.toml mmseg_missing/version.py
 
-.PHONY: help demo test test-slow test-reliability test-openmmlab test-oldest test-peft lint \
-	docs test-docs results clean again
+.PHONY: help demo test test-slow test-reliability test-openmmlab test-oldest \
+	test-peft test-page test-docs docs lint results release \
+	clean again
 .PRECIOUS: %/pyvenv.cfg %/.torch
 .NOTPARALLEL:
 
@@ -32,10 +37,12 @@ help:
 	@echo 'make test-openmmlab    the tests on the official stack'
 	@echo 'make test-oldest       the tests with the lowest torch that works'
 	@echo 'make test-peft         LoRA against peft, which it installs'
+	@echo 'make test-page         the page, in a browser, with what it needs'
 	@echo 'make lint              ruff, mypy, codespell'
 	@echo 'make docs              the site, in site/; warnings are errors'
 	@echo 'make test-docs         the commands of the documents that take minutes'
 	@echo 'make results           what is made of configs/results.yml'
+	@echo 'make release           weights, adapters, cards, wheel of RUNS=work_dirs'
 	@echo 'make clean             remove build leftovers and caches'
 
 demo: $(ONEDL)/.ready
@@ -59,6 +66,12 @@ test-oldest: $(OLDEST)/.ready
 test-peft: $(ONEDL)/.peft
 	@$(ONEDL)/bin/python -m pytest tests/adapters/test_low_rank.py
 
+test-page: $(PAGE)/.ready
+	@command -v chromium > /dev/null && command -v chromedriver \
+		> /dev/null || { echo 'the tests of the page drive chromium, which' \
+		'`apt-get install chromium chromium-driver` brings' >&2; exit 2; }
+	@OMP_NUM_THREADS=1 $(PAGE)/bin/python -m pytest tests/page
+
 lint: $(ONEDL)/.dev
 	@$(ONEDL)/bin/ruff check .
 	@$(ONEDL)/bin/ruff format --check .
@@ -75,6 +88,10 @@ test-docs: $(ONEDL)/.ready
 
 results: $(ONEDL)/.ready
 	@$(ONEDL)/bin/python .dev_scripts/results.py
+
+release: $(ONEDL)/.ready
+	@$(ONEDL)/bin/python .dev_scripts/release.py $(RUNS) \
+		$(if $(SCORE),--score)
 
 clean:
 	@rm -rf build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache
@@ -143,6 +160,16 @@ $(OPENMMLAB)/.mmcv: $(OPENMMLAB)/.torch requirements/openmmlab.txt
 	$(OPENMMLAB)/$(PIP) $$(grep '^setuptools' requirements/openmmlab.txt) \
 		ninja numpy wheel && \
 	$(OPENMMLAB)/$(PIP) --no-deps --no-build-isolation $(MMCV); fi
+	@touch $@
+
+# Gradio wants other versions of what the tests are pinned to, so it has an
+# environment of its own, which borrows all else from the first.
+$(PAGE)/.ready: $(ONEDL)/.ready requirements/page.txt
+	@echo 'Installing gradio and selenium into $(PAGE) ...'
+	@$(ONEDL)/bin/python -m venv $(PAGE)
+	@echo "import site; site.addsitedir('$$($(ONEDL)/bin/python -c \
+		'$(SITE)')')" > "$$($(PAGE)/bin/python -c '$(SITE)')/borrow.pth"
+	@$(PAGE)/$(PIP) -r requirements/page.txt
 	@touch $@
 
 $(ONEDL)/.dev: $(ONEDL)/.ready requirements/dev.txt

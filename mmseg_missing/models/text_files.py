@@ -35,7 +35,7 @@ def read_vectors(path: str | Path) -> dict[str, Tensor]:
     """Return the vectors of each modality, (classes, size).
 
     Args:
-        path: Of an ``.npz`` with one vector for each
+        path: An ``.npz`` with one vector for each
             ``<modality>/<class>``, all of one size.
 
     Raises:

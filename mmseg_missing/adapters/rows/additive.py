@@ -33,6 +33,11 @@ class AdditiveRows(Rows):
     Args:
         degraded: Whether rows depend on what is degraded, too; a key then
             may have M more flags, which say so.
+
+    >>> stack = Stack([dict(name=n) for n in ('rgb', 'depth', 'thermal')])
+    >>> rows = AdditiveRows(stack, width=5)
+    >>> rows(stack.present(['rgb', 'rgb+depth'])).shape, len(rows.names)
+    (torch.Size([2, 5]), 6)
     """
 
     def __init__(

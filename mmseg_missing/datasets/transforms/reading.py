@@ -72,6 +72,15 @@ def read_array(path: str | Path | Remote, indices: bool = False) -> np.ndarray:
         FileNotFoundError: if there is no such file.
         ValueError: the file is truncated or damaged, or its format or
             layout is not read.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> from pathlib import Path
+    >>> from mmseg_missing.visualization.pictures import write_picture
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder, 'frame.png')
+    ...     write_picture(path, np.full((4, 6, 3), 99, np.uint8))
+    ...     read_array(path).shape
+    (4, 6, 3)
     """
     return _read(path, lambda data: _decoded(data, indices))
 
@@ -115,6 +124,15 @@ def orientation_of(path: str | Path | Remote) -> int:
 
     Reading leaves it aside; viewers turn such a picture, so labels that were
     drawn in one may lie otherwise. 1 where there is no tag.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> from pathlib import Path
+    >>> from mmseg_missing.visualization.pictures import write_picture
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder, 'frame.png')
+    ...     write_picture(path, np.full((4, 6, 3), 99, np.uint8))
+    ...     orientation_of(path)  # upright
+    1
     """
     try:
         with (
@@ -143,6 +161,29 @@ def nodata_of(path: str | Path | Remote) -> float | None:
             return None if tag is None else float(tag.value.strip('\0 '))
         except Exception:  # damaged, or it says nothing sensible
             return None
+
+
+def pixels_of(path: str | Path | Remote) -> int:
+    """Return how many pixels a file says to have, without decoding it.
+
+    0: it does not say so to these libraries. What is not compressed has no
+    more values than bytes.
+    """
+    try:
+        with _opened(path) as file:
+            if file.read(4) in tiff.MAGICS:
+                file.seek(0)
+                page = tifffile.TiffFile(file).pages.first
+                width, height = page.imagewidth, page.imagelength
+            else:
+                file.seek(0)
+                with Image.open(file) as image:
+                    width, height = image.size
+    except Image.DecompressionBombError:  # far more than anyone looks at
+        return 2 * (Image.MAX_IMAGE_PIXELS or 0)
+    except Exception:  # reading says what is wrong
+        return 0
+    return width * height
 
 
 def _opened(path: str | Path | Remote) -> IO[bytes]:
