@@ -38,6 +38,7 @@ ROOMS = {
     'engine': 'Loops',
     'engine.hooks': 'Hooks',
     'evaluation': 'Metric, measures, report',
+    'reporting': 'Reports',
     'comparison': 'Comparison',
     'importance': 'Importance',
     'benchmark': 'Benchmark',
@@ -45,7 +46,12 @@ ROOMS = {
     'runtime': 'Runtime',
     'visualization': 'Pictures',
 }
-COPIED = {'changelog.md': 'CHANGELOG.md', 'contributing.md': 'CONTRIBUTING.md'}
+COPIED = {
+    'changelog.md': 'CHANGELOG.md',
+    'contributing.md': 'CONTRIBUTING.md',
+    'security.md': 'SECURITY.md',
+}
+AWAITED = ('docs/report.md', 'docs/page.md')
 LINK = re.compile(r'(\]\()([^)\s#]+)(#[^)\s]*)?(\))')
 sys.path.insert(0, str(TOP))
 
@@ -101,6 +107,8 @@ def on_page_markdown(markdown: str, page, config, files: Files) -> str:
         if '://' in target or target.startswith('mailto:'):
             return match[0]
         path = posixpath.normpath(posixpath.join(home, '..', target))
+        if path in AWAITED and not (TOP / path).is_file():
+            return ']()'
         if path.startswith('docs/'):
             path = path.removeprefix('docs/')
         elif path == 'README.md':
