@@ -108,7 +108,7 @@ def on_page_markdown(markdown: str, page, config, files: Files) -> str:
             return match[0]
         path = posixpath.normpath(posixpath.join(home, '..', target))
         if path in AWAITED and not (TOP / path).is_file():
-            return ']()'
+            return f'{start}#{end}'
         if path.startswith('docs/'):
             path = path.removeprefix('docs/')
         elif path == 'README.md':
