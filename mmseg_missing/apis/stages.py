@@ -24,7 +24,7 @@ from ..engine import find_checkpoint
 from ..engine.atomic import write_atomically
 from ..engine.resume import POINTER
 from ..evaluation import Report
-from ..startup.showing import Show
+from ..startup.showing import Show, record_losses
 from ..startup.start import NETWORK_FILE
 from .score import score
 from .train import train
@@ -85,6 +85,7 @@ def train_stage(
     cfg = _prepared(cfg, folder, title, quiet)
     if show is not None:
         show.apply(cfg)
+    record_losses(cfg)
     cfg.resume, start = True, time.time()
     try:
         stamp.write({**done, 'is_finished': False})

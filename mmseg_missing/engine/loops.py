@@ -135,10 +135,11 @@ class _CombinationLoop:
                 _check_finite(predictions)
                 self.evaluator.process(predictions, data_batch)
                 for sample in predictions:
-                    if 'seg_logits' in sample:
-                        # Many combinations of them would fill the memory,
-                        # which `pop` leaves filled.
-                        del sample.seg_logits
+                    for key in ('seg_logits', 'pred_confidence'):
+                        if key in sample:
+                            # Many combinations of them would fill the
+                            # memory, which `pop` leaves filled.
+                            delattr(sample, key)
                 outputs += predictions
         self.runner.call_hook(
             f'after_{self.stage}_iter',
@@ -169,10 +170,11 @@ class _CombinationLoop:
     ) -> list[BaseDataElement]:
         """Return samples with masks, with logits where a metric needs them."""
         find_masks = getattr(self.model, 'predict_masks', None)
-        if find_masks is None or any(
-            map(needs_logits, self.evaluator.metrics)
-        ):
+        metrics = self.evaluator.metrics
+        if find_masks is None or any(map(needs_logits, metrics)):
             return self.model(inputs, samples, mode='predict')
+        if any(getattr(m, 'calibrates', False) for m in metrics):
+            return find_masks(inputs, samples, confidence=True)
         return find_masks(inputs, samples)
 
     def _predict_augmented(

@@ -80,24 +80,23 @@ class Calibration:
 
 
 def count_confidence(
-    logits: Tensor, pred: Tensor, target: Tensor, ignore_index: int = 255
+    sure: Tensor, pred: Tensor, target: Tensor, ignore_index: int = 255
 ) -> Tensor:
     """Count pixels, those that are right and their confidence, by bin.
 
     Args:
-        logits: (K, h, w) scores; (1, h, w): the probability of class 1, as
-            MMSegmentation gives it for one channel.
+        sure: (h, w), the probability of the predicted class.
         pred: (h, w), predicted classes.
         target: (h, w), classes or ``ignore_index``.
         ignore_index: Label of pixels that are not counted.
 
     Returns:
-        (3, 15) int64 on the logits' device: pixels, right ones, and the sum
-        of the confidences in units of 1 / 2^20.
+        (3, 15) int64 on the device of ``sure``: pixels, right ones, and the
+        sum of the confidences in units of 1 / 2^20.
     """
-    target, pred = target.to(logits.device), pred.to(logits.device)
+    target, pred = target.to(sure.device), pred.to(sure.device)
     counted = target != ignore_index
-    sure = _confidence(logits, pred)[counted].nan_to_num_(0.0)
+    sure = sure[counted].nan_to_num_(0.0)
     right = (pred == target)[counted]
     where = (sure * BINS).ceil_().long().sub_(1).clamp_(0, BINS - 1)
     parts = (sure * PARTS).round_().double()
@@ -109,8 +108,14 @@ def count_confidence(
     return torch.stack([x.long() for x in sums])
 
 
-def _confidence(logits: Tensor, pred: Tensor) -> Tensor:
-    """Return the probability of the predicted class, (h, w)."""
+def confidence_of(logits: Tensor, pred: Tensor) -> Tensor:
+    """Return the probability of the predicted class, (h, w) float32.
+
+    Args:
+        logits: (K, h, w) scores; (1, h, w): the probability of class 1, as
+            MMSegmentation gives it for one channel.
+        pred: (h, w), predicted classes.
+    """
     logits = logits.float()
     if len(logits) == 1:
         return torch.where(pred == 1, logits[0], 1 - logits[0])

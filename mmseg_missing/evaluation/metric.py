@@ -16,7 +16,7 @@ from torch import Tensor
 
 from ..values import listed, void_label
 from .batches import is_complete
-from .calibration import BINS, count_confidence
+from .calibration import BINS, confidence_of, count_confidence
 from .confusion import (
     check_rule,
     class_iou,
@@ -38,8 +38,8 @@ MEANS = ('mIoU_missing', 'mIoU_mean', 'mIoU_worst')
 class CombinationIoUMetric(BaseMetric):
     """MIoU, mF1, mAcc, aAcc and per-class IoU of every combination.
 
-    Predictions with scores of the classes (``seg_logits``) tell how well
-    these are calibrated, too.
+    Where a report is written, predictions with ``pred_confidence`` or scores
+    of the classes (``seg_logits``) tell how well these are calibrated, too.
 
     A sample belongs to the combination that its metainfo ``combination``
     names (``CombinationTestLoop`` writes it), else to ``full``. What the
@@ -105,6 +105,11 @@ class CombinationIoUMetric(BaseMetric):
         self._matrices: dict[str, Tensor] = {}
         self._confidence: dict[str, Tensor] = {}
         self._singly = ImageScores()
+
+    @property
+    def calibrates(self) -> bool:
+        """Whether it counts how sure the network is: for a report alone."""
+        return bool(self.out_dir)
 
     def process(
         self, data_batch: Any, data_samples: Sequence[Mapping[str, Any]]
@@ -236,14 +241,17 @@ class CombinationIoUMetric(BaseMetric):
 
     def _add_confidence(self, name: str, sample: Mapping[str, Any]) -> None:
         """Count how sure the network was, where it says so."""
-        if 'seg_logits' not in sample:
+        pred = sample['pred_sem_seg']['data'].squeeze(0)
+        if not self.calibrates:
             return
-        counts = count_confidence(
-            sample['seg_logits']['data'],
-            sample['pred_sem_seg']['data'].squeeze(0),
-            sample['gt_sem_seg']['data'].squeeze(0),
-            self.ignore_index,
-        ).cpu()
+        if 'pred_confidence' in sample:
+            sure = sample['pred_confidence']['data'].squeeze(0)
+        elif 'seg_logits' in sample:
+            sure = confidence_of(sample['seg_logits']['data'], pred)
+        else:
+            return
+        target = sample['gt_sem_seg']['data'].squeeze(0)
+        counts = count_confidence(sure, pred, target, self.ignore_index).cpu()
         self._confidence[name] = self._confidence.get(name, 0) + counts
 
     def _sum_over_ranks(

@@ -214,8 +214,8 @@ def _of_run(
         yield _training(run)
     else:
         lacking[
-            'Loss of each combination during training: mmseg-missing train '
-            'or repair with CombinationLossHook'
+            'Loss of each combination during training: mmseg-missing repair, '
+            'or train --pictures 4'
         ] = None
     if run.gallery:
         yield _gallery(run, run.gallery)
@@ -366,10 +366,6 @@ def _calibration(run: Scored) -> Section:
 
 def _side_by_side(found: Found) -> Section:
     comparison = found.comparison
-    series = {
-        row.name: {name: stat.mean for name, stat in row.miou.items()}
-        for row in comparison.rows
-    }
     return Section(
         'side-by-side',
         'Runs side by side',
@@ -378,10 +374,6 @@ def _side_by_side(found: Found) -> Section:
             _drawn(
                 *(tradeoff_chart(comparison), 'tradeoff'),
                 'Accuracy against the numbers added for one combination',
-            ),
-            _drawn(
-                *(figures.bars(series, 'mIoU (%)'), 'runs'),
-                'mIoU per combination of every run',
             ),
         ],
     )

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
 
 from mmengine.config import Config
 
+from .adapter_configs import has_adapter
 from .checks import require
 from .validation import SECTIONS, never_validates
 
+LOSSES = 'CombinationLossHook'
 LOCAL = {'type': 'LocalVisBackend'}
 VISUALIZER = {
     'type': 'SegLocalVisualizer',
@@ -58,11 +59,9 @@ class Show:
         present = (cfg.get('test_cfg') or {}).get('present')
         if present is not None:
             cfg.val_cfg.setdefault('present', present)
-        hooks: list[Mapping[str, Any]] = [{'type': 'CombinationLossHook'}]
+        _add_hook(cfg, LOSSES)
         if self.pictures:
-            kind = 'CombinationPicturesHook'
-            hooks.append({'type': kind, 'num': self.pictures})
-        cfg.custom_hooks = [*(cfg.get('custom_hooks') or ()), *hooks]
+            _add_hook(cfg, 'CombinationPicturesHook', num=self.pictures)
         if not cfg.get('visualizer'):
             cfg.visualizer = dict(VISUALIZER)
         known = list(cfg.visualizer.get('vis_backends') or ())
@@ -87,6 +86,19 @@ class Show:
             }
             found.append({'type': 'WandbVisBackend', 'init_kwargs': settings})
         return found
+
+
+def record_losses(cfg: Config) -> None:
+    """Let a training of adapters record what each combination loses."""
+    hooks = cfg.get('custom_hooks') or ()
+    known = [hook.get('type') for hook in hooks]
+    if has_adapter(cfg) and LOSSES not in known:
+        _add_hook(cfg, LOSSES)
+
+
+def _add_hook(cfg: Config, kind: str, **settings: Any) -> None:
+    hooks = cfg.get('custom_hooks') or ()
+    cfg.custom_hooks = [*hooks, {'type': kind, **settings}]
 
 
 def _check_installed(package: str) -> None:

@@ -62,7 +62,8 @@ def test_files_and_scores(repaired, files, tmp_path):
     page = (work / 'report.html').read_text()
     for words in ('Scores of every combination', 'Calibration', '2 epochs'):
         assert words in page
-    assert page.count('data:image/png') >= 8  # two parts of four failures
+    assert page.count('data:image/png') >= 6  # two parts of the failures
+    assert 'Loss of each combination over the training' in page
     settings = json.loads((work / 'setting.json').read_text())['facts']
     assert settings['checkpoint'] == str(files.base)
     assert repaired.before.ece.keys() == repaired.after.ece.keys() != set()

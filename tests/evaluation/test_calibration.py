@@ -8,6 +8,7 @@ from mmseg_missing.evaluation.calibration import (
     BINS,
     PARTS,
     Calibration,
+    confidence_of,
     count_confidence,
 )
 
@@ -23,7 +24,7 @@ def test_by_hand():
     logits = logits_of(0.9, 0.9, 0.4, 0.9)
     pred = torch.tensor([[1, 1, 0, 1]])
     target = torch.tensor([[1, 0, 0, 255]])
-    counts = count_confidence(logits, pred, target)
+    counts = count_confidence(confidence_of(logits, pred), pred, target)
     assert counts.dtype == torch.int64 and counts.shape == (3, BINS)
     assert counts[0].sum() == 3 and counts[1].sum() == 2
     found = Calibration.from_counts(counts)
@@ -41,23 +42,22 @@ def test_it_is_the_softmax_of_the_prediction():
     logits = 5 * torch.randn(5, 6, 7)
     top, pred = logits.double().softmax(0).max(0)
     target = torch.randint(0, 5, (6, 7))
-    counts = count_confidence(logits, pred, target)
+    counts = count_confidence(confidence_of(logits, pred), pred, target)
     assert counts[2].sum() / PARTS == pytest.approx(top.sum().item(), 1e-5)
     assert counts[1].sum() == (pred == target).sum()
 
 
 def test_one_channel_is_the_probability_of_class_1():
     probability = torch.tensor([[[0.2, 0.7]]])
-    counts = count_confidence(
-        probability, torch.tensor([[0, 1]]), torch.tensor([[0, 1]])
-    )
+    pred = torch.tensor([[0, 1]])
+    counts = count_confidence(confidence_of(probability, pred), pred, pred)
     assert counts[2].sum() / PARTS == pytest.approx(1.5, abs=1e-5)
 
 
 def test_certain_pixels_lie_in_the_last_bin():
     logits = torch.tensor([[[500.0, torch.nan]], [[-500.0, 0.0]]])
     pred = target = torch.zeros(1, 2, dtype=torch.long)
-    counts = count_confidence(logits, pred, target)
+    counts = count_confidence(confidence_of(logits, pred), pred, target)
     assert counts[0, -1] == 1 and counts[0, 0] == 1  # NaN: not sure at all
 
 
@@ -73,8 +73,14 @@ def sample(probabilities, label, index=0, **meta):
     }
 
 
-def metric(**options):
-    built = CombinationIoUMetric(**options)
+@pytest.fixture
+def metric(tmp_path):
+    """Return a function that builds a metric which writes a report."""
+    return lambda: build(tmp_path)
+
+
+def build(folder):
+    built = CombinationIoUMetric(out_dir=folder and str(folder))
     built.dataset_meta = {
         'classes': ('wall', 'floor'),
         'modalities': ('rgb', 'depth'),
@@ -90,8 +96,8 @@ SAMPLES = [
 ]
 
 
-def test_the_report_has_it_and_keeps_it(tmp_path):
-    scored = metric(out_dir=str(tmp_path))
+def test_the_report_has_it_and_keeps_it(metric, tmp_path):
+    scored = metric()
     scored.process(None, SAMPLES)
     scored.evaluate(2)
     report = scored.report
@@ -103,7 +109,7 @@ def test_the_report_has_it_and_keeps_it(tmp_path):
     assert lines[0].endswith(',ECE') and lines[1].endswith('47.5000')
 
 
-def test_without_scores_of_classes_it_is_not_known():
+def test_without_scores_of_classes_it_is_not_known(metric):
     scored = metric()
     plain = [{**s, 'seg_logits': None} for s in SAMPLES]
     for one in plain:
@@ -115,7 +121,30 @@ def test_without_scores_of_classes_it_is_not_known():
     assert Report.from_json(scored.report.to_json()) == scored.report
 
 
-def test_two_processes_count_what_one_counts(monkeypatch):
+def test_without_a_report_it_is_not_counted(metric):
+    scored = build(None)
+    scored.process(None, SAMPLES)
+    scored.evaluate(2)
+    assert scored.report.ece == {}
+
+
+def test_a_confidence_is_taken_as_it_is(metric):
+    told = metric()
+    samples = []
+    for one in SAMPLES:
+        logits, pred = (one[k]['data'] for k in ('seg_logits', 'pred_sem_seg'))
+        sure = confidence_of(logits, pred[0])[None]
+        others = {k: v for k, v in one.items() if k != 'seg_logits'}
+        samples.append({**others, 'pred_confidence': {'data': sure}})
+    told.process(None, samples)
+    told.evaluate(2)
+    scored = metric()
+    scored.process(None, SAMPLES)
+    scored.evaluate(2)
+    assert told.report == scored.report and told.report.ece
+
+
+def test_two_processes_count_what_one_counts(metric, monkeypatch):
     """Sums of whole numbers, however the images are shared out."""
     from mmseg_missing.evaluation import metric as module
 
@@ -156,7 +185,7 @@ def test_two_processes_count_what_one_counts(monkeypatch):
         {'other': []},
     ],
 )
-def test_foreign_values_are_refused(change):
+def test_foreign_values_are_refused(metric, change):
     import json
 
     scored = metric()

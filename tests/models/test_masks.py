@@ -97,8 +97,14 @@ def test_as_predict(
     meta = {'flip_direction': 'horizontal', **meta}
     samples = _samples(make_samples, size, **meta)
     expected = model(inputs, copy.deepcopy(samples), mode='predict')
+    told = copy.deepcopy(samples)
     found = model.predict_masks(inputs, samples)
     assert model._is_usual()
+    told = model.predict_masks(inputs, told, confidence=True)
+    for one, other in zip(told, expected, strict=True):
+        assert torch.equal(one.pred_sem_seg.data, other.pred_sem_seg.data)
+        sure = other.seg_logits.data.softmax(0).amax(0, keepdim=True)
+        torch.testing.assert_close(one.pred_confidence.data, sure)
     for one, other in zip(found, expected, strict=True):
         assert torch.equal(one.pred_sem_seg.data, other.pred_sem_seg.data)
         assert one.pred_sem_seg.data.dtype == other.pred_sem_seg.data.dtype

@@ -72,7 +72,7 @@ def test_every_section_appears(whole, read):
 @pytest.mark.parametrize(
     ('name', 'command'),
     [
-        ('training', 'CombinationLossHook'),
+        ('training', 'or train --pictures 4'),
         ('pictures', 'mmseg-missing repair, or test --adapter'),
         ('calibration', 'mmseg-missing test CONFIG CHECKPOINT --out'),
         ('sensors-1', 'mmseg-missing analyze CONFIG CHECKPOINT --out'),

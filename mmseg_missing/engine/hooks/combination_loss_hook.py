@@ -17,8 +17,8 @@ class CombinationLossHook(Hook):
 
     It is the mean over the training steps since the last record in which
     samples showed the combination; one that none showed has no record. It is
-    written before each validation and at the end, at the number of steps
-    that were done.
+    written after each epoch, before each validation and at the end, at the
+    number of steps that were done.
 
     Raises:
         TypeError: when training begins, a network that counts no steps.
@@ -43,6 +43,10 @@ class CombinationLossHook(Hook):
         is_shown = losses.isfinite()
         self._sum += losses.where(is_shown, torch.zeros_like(losses))
         self._count += is_shown
+
+    def after_train_epoch(self, runner: Runner) -> None:
+        """Record the epoch."""
+        self._record(runner)
 
     def before_val(self, runner: Runner) -> None:
         """Record the steps up to here."""

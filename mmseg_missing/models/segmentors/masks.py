@@ -39,7 +39,10 @@ class MaskPredicting:
     """
 
     def predict_masks(
-        self, inputs: Tensor, data_samples: Sequence[Any]
+        self,
+        inputs: Tensor,
+        data_samples: Sequence[Any],
+        confidence: bool = False,
     ) -> list[Any]:
         """Return the samples with the masks of ``predict``, bit for bit.
 
@@ -49,9 +52,13 @@ class MaskPredicting:
         Args:
             inputs: (n, sum C, h, w), normalised.
             data_samples: n samples.
+            confidence: Give them ``pred_confidence`` as well, (1, H, W), the
+                probability of each pixel's class; or leave ``seg_logits``
+                where these are needed for the masks.
         """
         if not self._is_usual():
-            return _without_logits(self.predict(inputs, data_samples))
+            found = self.predict(inputs, data_samples)
+            return found if confidence else _without_logits(found)
         metas = [sample.metainfo for sample in data_samples]
         head = _last_head(self)
         coarse = self._forward(inputs, data_samples)
@@ -64,8 +71,12 @@ class MaskPredicting:
             restore = partial(
                 restored, meta=meta, align_corners=self.align_corners
             )
-            mask = resized_argmax(coarse[i : i + 1], enlarge, restore)
+            mask, sure = resized_prediction(
+                coarse[i : i + 1], enlarge, restore, confidence=confidence
+            )
             sample.set_data({'pred_sem_seg': PixelData(data=mask)})
+            if sure is not None:
+                sample.set_data({'pred_confidence': PixelData(data=sure)})
             sample.set_metainfo({'finite_scores': True})
         return list(data_samples)
 
@@ -124,7 +135,14 @@ def restored(
 
 
 def resized_argmax(x: Tensor, *steps: Callable[[Tensor], Tensor]) -> Tensor:
-    """Return (1, H, W) int64, the largest class after some steps of resizing.
+    """Return the mask of :func:`resized_prediction`."""
+    return resized_prediction(x, *steps)[0]
+
+
+def resized_prediction(
+    x: Tensor, *steps: Callable[[Tensor], Tensor], confidence: bool = False
+) -> tuple[Tensor, Tensor | None]:
+    """Return the largest class after some steps of resizing.
 
     It is that of resizing all classes at once, bit for bit, ties included:
     the channels of a map do not see each other, and each is computed in the
@@ -134,20 +152,44 @@ def resized_argmax(x: Tensor, *steps: Callable[[Tensor], Tensor]) -> Tensor:
     Args:
         x: (1, c, h, w), c > 1, finite.
         steps: Bilinear resizing, cutting and flipping.
+        confidence: Whether to return how probable it is, too.
+
+    Returns:
+        (1, H, W) int64, and (1, H, W) float32 or None.
     """
-    largest = winner = None
+    largest = winner = mass = None
     for start, end in _groups(x):
         part = _picked(x, start, end)
         for step in steps:
             part = step(part)
         value, index = part.max(1)
+        if confidence:
+            mass = _joined(mass, largest, part.float(), value)
         if largest is None:
             largest, winner = value, index
             continue
         wins = value > largest
         largest = torch.where(wins, value, largest)
         winner = torch.where(wins, index + start, winner)
-    return winner
+    return winner, None if mass is None else mass.reciprocal_()
+
+
+def _joined(
+    mass: Tensor | None, before: Tensor | None, part: Tensor, largest: Tensor
+) -> Tensor:
+    """Return the sum of exp(x - max) over the classes so far and a group.
+
+    Args:
+        mass: That sum, (1, H, W); None: this is the first group.
+        before: The largest score before this group.
+        part: (1, c, H, W) scores of the group.
+        largest: Its largest ones, (1, H, W).
+    """
+    if mass is None or before is None:
+        return (part - largest.unsqueeze(1)).exp_().sum(1)
+    top = torch.maximum(before, largest).float()
+    mass = mass * (before - top).exp_()
+    return mass + (part - top.unsqueeze(1)).exp_().sum(1)
 
 
 def _groups(x: Tensor) -> Iterator[tuple[int, int]]:
