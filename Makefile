@@ -3,6 +3,7 @@
 # PYTHON=python3.12    another interpreter for new environments
 # TORCH_INDEX=URL      package index of another torch build (CUDA, ROCm, CPU)
 # FRESH=1              the demo repeats its finished stages
+# RUNS=work_dirs       where `make release` finds runs; SCORE=1 scores them
 # JOBS=1               processes that run tests; default: one per core, up to 4
 
 PYTHON ?= python3
@@ -14,6 +15,7 @@ WHEELS := ../shared/wheels
 TORCH := $(shell grep '^torch==' requirements/runtime.txt)
 MMCV := $(shell grep '^mmcv==' requirements/openmmlab.txt)
 JOBS ?= auto
+RUNS ?= work_dirs
 # Files stay together, because tests of a file share what they built. One
 # thread in each process is faster than all of them fighting for the cores.
 PYTEST := bin/python -m pytest -n $(JOBS) --maxprocesses 4 --dist loadfile
@@ -22,7 +24,8 @@ SITE := import sysconfig; print(sysconfig.get_path("purelib"))
 BUILD := setup.py pyproject.toml mmseg_missing/version.py
 
 .PHONY: help demo test test-slow test-reliability test-openmmlab test-oldest \
-	test-peft test-page lint results clean again
+	test-peft test-page test-docs docs lint results release \
+	clean again
 .PRECIOUS: %/pyvenv.cfg %/.torch
 .NOTPARALLEL:
 
@@ -36,7 +39,10 @@ help:
 	@echo 'make test-peft         LoRA against peft, which it installs'
 	@echo 'make test-page         the page, in a browser, with what it needs'
 	@echo 'make lint              ruff, mypy, codespell'
+	@echo 'make docs              the site, in site/; warnings are errors'
+	@echo 'make test-docs         the commands of the documents that take minutes'
 	@echo 'make results           what is made of configs/results.yml'
+	@echo 'make release           weights, adapters, cards, wheel of RUNS=work_dirs'
 	@echo 'make clean             remove build leftovers and caches'
 
 demo: $(ONEDL)/.ready
@@ -72,15 +78,27 @@ lint: $(ONEDL)/.dev
 	@$(ONEDL)/bin/mypy
 	@$(ONEDL)/bin/codespell
 
+docs: $(ONEDL)/.docs
+	@NO_MKDOCS_2_WARNING=1 $(ONEDL)/bin/python -m mkdocs build --strict > \
+		$(ONEDL)/docs.log 2>&1 || { cat $(ONEDL)/docs.log; exit 1; }
+	@echo 'Open site/index.html'
+
+test-docs: $(ONEDL)/.ready
+	@$(ONEDL)/bin/python -m pytest -m 'slow and not gpu' tests/docs -rA
+
 results: $(ONEDL)/.ready
 	@$(ONEDL)/bin/python .dev_scripts/results.py
+
+release: $(ONEDL)/.ready
+	@$(ONEDL)/bin/python .dev_scripts/release.py $(RUNS) \
+		$(if $(SCORE),--score)
 
 clean:
 	@rm -rf build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache
 	@find mmseg_missing tests tools configs demo -name __pycache__ \
 		-prune -exec rm -rf {} + 2>/dev/null || true
 
-# --- environments; the stamps .torch, .mmcv, .ready and .dev lie in them ---
+# --- environments; their stamps (.torch, .ready, ...) lie in them ---
 
 %/pyvenv.cfg:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
@@ -157,6 +175,11 @@ $(PAGE)/.ready: $(ONEDL)/.ready requirements/page.txt
 $(ONEDL)/.dev: $(ONEDL)/.ready requirements/dev.txt
 	@echo 'Installing ruff, mypy and codespell into $(ONEDL) ...'
 	@$(ONEDL)/$(PIP) -r requirements/dev.txt
+	@touch $@
+
+$(ONEDL)/.docs: $(ONEDL)/.ready requirements/docs.txt
+	@echo 'Installing mkdocs into $(ONEDL) ...'
+	@$(ONEDL)/$(PIP) -c requirements/runtime.txt -r requirements/docs.txt
 	@touch $@
 
 $(ONEDL)/.peft: $(ONEDL)/.ready requirements/peft.txt

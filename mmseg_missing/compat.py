@@ -213,7 +213,7 @@ def load_url(
     """Load a checkpoint from the web, as ``torch.hub`` does, but as data.
 
     Args:
-        url: Its address.
+        url: Address of the file.
         model_dir: Where downloads are kept; default: torch's own folder. A
             name that ends in a digest of its content is as torch has it;
             others (``epoch_12.pth``) lie in a folder for their address.

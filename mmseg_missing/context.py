@@ -39,6 +39,12 @@ def telling(values: Mapping[Any, Any]) -> Iterator[None]:
     Args:
         values: What :func:`told_to` gives for each key. Other keys keep what
             they were told outside of the block.
+
+    >>> with telling({'key': 'what it hears'}):
+    ...     told_to('key')
+    'what it hears'
+    >>> told_to('key') is None
+    True
     """
     if is_compiling():
         before = _thread.told

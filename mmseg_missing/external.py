@@ -39,7 +39,7 @@ def ask(
         inputs: (n, sum C, h, w), normalised; what is absent may hold NaN.
         present: (n, M) bool.
         stack: The modalities.
-        name: Of the modality that may be absent.
+        name: Name of the modality that may be absent.
 
     Returns:
         (n, C, h, w); 0 too where the network told nothing.

@@ -27,11 +27,11 @@ class Absent(NamedTuple):
         inputs: (n, sum C, h, w), normalised; what is absent may hold NaN.
         present: (n, M) bool.
         stack: The modalities.
-        name: Of the absent modality.
+        name: Name of the absent modality.
         source: The modality that ``copy:<modality>`` names.
         seeds: n numbers that tell images apart.
         learned: (C,) of the fill ``learned``.
-        network: Of the fill ``external``.
+        network: Network of the fill ``external``.
     """
 
     inputs: Tensor
@@ -61,6 +61,10 @@ def parse_fill(stack: Stack, fill: str | Mapping[str, Any]) -> dict[str, str]:
     Raises:
         TypeError: no word and no dict.
         ValueError: unknown fill or modality.
+
+    >>> stack = Stack([dict(name='rgb'), dict(name='depth', channels=1)])
+    >>> parse_fill(stack, dict(depth='copy:rgb'))
+    {'rgb': 'zero', 'depth': 'copy:rgb'}
     """
     if not isinstance(fill, (str, Mapping)):
         raise TypeError(
@@ -168,6 +172,16 @@ def fill_absent(
 
     Returns:
         (n, sum C, h, w), a new tensor.
+
+    >>> stack = Stack([dict(name='rgb'), dict(name='depth', channels=1)])
+    >>> inputs = torch.full((1, 4, 2, 2), float('nan'))
+    >>> inputs[:, stack.slices['rgb']] = 1.0
+    >>> filled = fill_absent(inputs, stack.present('rgb'), stack, 'zero')
+    >>> filled.shape, filled[0, :, 0, 0].tolist()
+    (torch.Size([1, 4, 2, 2]), [1.0, 1.0, 1.0, 0.0])
+    >>> copied = fill_absent(inputs, stack.present('rgb'), stack, 'copy:rgb')
+    >>> copied[0, :, 0, 0].tolist()
+    [1.0, 1.0, 1.0, 1.0]
     """
     filled, present = [], present.to(inputs.device)
     given = fill if isinstance(fill, Mapping) else {}

@@ -40,6 +40,11 @@ class Modality:
 
     Raises:
         ValueError: a field has a value that cannot work.
+
+    >>> Modality('depth', channels=1, mean=[2.8], std=[1.4]).sensor
+    'depth'
+    >>> Modality('rgb', mean=[123.7, 116.3, 103.5], std=[58.0]).std
+    (58.0, 58.0, 58.0)
     """
 
     name: str
@@ -114,6 +119,17 @@ class Stack(Sequence[Modality]):
     Raises:
         TypeError: no list.
         ValueError: no modality, a name alone, or a name twice.
+
+    >>> stack = Stack([dict(name='rgb'), dict(name='depth', channels=1)])
+    >>> stack.full, stack.num_channels
+    ('rgb+depth', 4)
+    >>> stack.slices['depth']
+    slice(3, 4, None)
+    >>> stack.combinations()
+    ('rgb+depth', 'rgb', 'depth')
+    >>> stack.present(['rgb', 'rgb+depth'])
+    tensor([[ True, False],
+            [ True,  True]])
     """
 
     def __init__(
@@ -200,6 +216,16 @@ class Stack(Sequence[Modality]):
 
         2^S - 1 for S sensors, in the order of :meth:`subsets`, and the same
         where each modality is its own sensor.
+
+        >>> stack = Stack([
+        ...     dict(name='rgb'),
+        ...     dict(name='aolp', sensor='polarimeter'),
+        ...     dict(name='dolp', sensor='polarimeter'),
+        ... ])
+        >>> stack.combinations()
+        ('rgb+aolp+dolp', 'aolp+dolp', 'rgb')
+        >>> len(stack.subsets())
+        7
         """
         groups = [
             [i for i, m in enumerate(self) if m.sensor == sensor]
@@ -227,6 +253,12 @@ class Stack(Sequence[Modality]):
         Raises:
             TypeError: no list of texts.
             ValueError: nothing, or an unknown combination.
+
+        >>> stack = Stack([dict(name=n) for n in ('rgb', 'depth', 'thermal')])
+        >>> stack.choose('full')
+        ('rgb+depth+thermal',)
+        >>> stack.choose(['depth+rgb', 'thermal'])
+        ('rgb+depth', 'thermal')
         """
         kinds = {
             'every': self.combinations(),
@@ -259,6 +291,10 @@ class Stack(Sequence[Modality]):
 
         Raises:
             ValueError: an empty combination, an unknown name, a name twice.
+
+        >>> stack = Stack([dict(name='rgb'), dict(name='depth', channels=1)])
+        >>> stack.present(['depth', 'depth+rgb']).tolist()
+        [[False, True], [True, True]]
         """
         if isinstance(combinations, str):
             combinations = [combinations]
@@ -268,7 +304,12 @@ class Stack(Sequence[Modality]):
         return present.view(len(rows), len(self))  # of none as well
 
     def names_of(self, present: Tensor) -> list[str]:
-        """Return the combination of each row; inverse of :meth:`present`."""
+        """Return the combination of each row; inverse of :meth:`present`.
+
+        >>> stack = Stack([dict(name='rgb'), dict(name='depth', channels=1)])
+        >>> stack.names_of(torch.tensor([[True, False], [True, True]]))
+        ['rgb', 'rgb+depth']
+        """
         return ['+'.join(compress(self.names, p)) for p in present.tolist()]
 
     def canonical(self, combination: str) -> str:

@@ -30,6 +30,10 @@ def as_present(given: Tensor | Iterable[Flags], stack: Stack) -> Tensor:
 
     Raises:
         ValueError: a sample with nothing, or a wrong number of flags.
+
+    >>> stack = Stack([dict(name='rgb'), dict(name='depth', channels=1)])
+    >>> as_present([dict(rgb=True, depth=False), [True, True]], stack).tolist()
+    [[True, False], [True, True]]
     """
     rows = checked_keys(given, stack)
     if isinstance(given, Tensor):
@@ -86,7 +90,7 @@ def degraded_of(
     """Return what of samples is degraded, by their metainfo ``degraded``.
 
     Args:
-        metas: Of n samples; flags in stack order, or a dict by name.
+        metas: Metadata of n samples; flags in stack order, or a dict by name.
         present: (n, M) bool; what is absent is not degraded.
         stack: The modalities.
 
@@ -131,5 +135,10 @@ def places(present: Tensor) -> Tensor:
 
 
 def count(present: Tensor) -> Tensor:
-    """Return (2^M,) int64: how often each combination is in (n, M)."""
+    """Return (2^M,) int64: how often each combination is in (n, M).
+
+    >>> stack = Stack([dict(name='rgb'), dict(name='depth', channels=1)])
+    >>> count(stack.present(['rgb', 'rgb', 'rgb+depth'])).tolist()
+    [0, 2, 0, 1]
+    """
     return torch.bincount(places(present), minlength=1 << present.shape[1])

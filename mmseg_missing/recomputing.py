@@ -57,7 +57,7 @@ def recompute_named(root: nn.Module, names: Sequence[str] | str) -> None:
 
     Args:
         root: The network.
-        names: Of modules in it.
+        names: Names of modules in it.
 
     Raises:
         ValueError: it has no such module.

@@ -32,10 +32,10 @@ def located(
     """Return what reads a path.
 
     Args:
-        path: Of a file or folder, or its address.
-        backend_args: Of MMEngine's file backend, as ``dict(backend='petrel',
-            path_mapping={'data/': 's3://bucket/'})``; None: what the prefix
-            of the path says.
+        path: Path of a file or folder, or its address.
+        backend_args: Arguments of MMEngine's file backend, as
+            ``dict(backend='petrel', path_mapping={'data/': 's3://bucket/'})``;
+            None: what the prefix of the path says.
 
     Raises:
         TypeError: ``backend_args`` is no dict.
@@ -75,8 +75,8 @@ class Remote:
     It keeps what it read, for whoever asks next; a new one reads anew.
 
     Args:
-        address: With a prefix, or a path that the backend knows.
-        backend_args: As in :func:`located`.
+        address: Address with a prefix, or a path that the backend knows.
+        backend_args: Arguments as in :func:`located`.
 
     Raises:
         ValueError: no such backend.

@@ -25,8 +25,8 @@ class Runtime:
 
     Args:
         manifest: File that ``mmseg-missing export`` wrote, or its folder.
-        threads: Of ONNX Runtime; default: all cores.
-        providers: Of ONNX Runtime; default: the CPU.
+        threads: Number of threads of ONNX Runtime; default: all cores.
+        providers: Providers of ONNX Runtime; default: the CPU.
 
     Attributes:
         manifest: What the file says: modalities, units, classes, palette.

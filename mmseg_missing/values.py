@@ -48,7 +48,7 @@ def real(
     """Return a finite number as a float; NaN and infinity are refused.
 
     Args:
-        key: Where it stands.
+        key: Key under which it stands.
         value: What stands there.
         least: Smallest value that works.
         most: Largest value that works.
@@ -121,8 +121,8 @@ def data_sets(config: Any) -> list[Any]:
     """Return the configs of the data sets in one, all but their wrappers.
 
     Args:
-        config: Of a data set, or of what wraps one (``RepeatDataset``) or
-            several (``ConcatDataset``), at any depth.
+        config: Config of a data set, or of what wraps one (``RepeatDataset``)
+            or several (``ConcatDataset``), at any depth.
     """
     if not isinstance(config, Mapping):
         return [config]

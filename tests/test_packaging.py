@@ -1,6 +1,7 @@
 """What is installed, and what the wheel carries."""
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -9,6 +10,7 @@ from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
+import yaml
 from packaging.requirements import Requirement
 
 import mmseg_missing
@@ -17,8 +19,12 @@ ROOT = Path(mmseg_missing.__file__).parents[1]
 SOURCES = (
     'setup.py',
     'pyproject.toml',
+    'CITATION.cff',
+    'CONTRIBUTING.md',
     'LICENSE',
+    'MANIFEST.in',
     'README.md',
+    'SECURITY.md',
     'model-index.yml',
     'mmseg_missing',
     'mmseg_missing_command.py',
@@ -83,16 +89,26 @@ def test_lowest_versions_are_those_that_are_tested():
 
 
 @pytest.fixture(scope='module')
-def built(tmp_path_factory):
-    """The wheel that `pip wheel .` builds from a copy."""
+def tree(tmp_path_factory):
+    """A copy of what a distribution is built from."""
     tree = tmp_path_factory.mktemp('tree')
     for source in filter(Path.exists, (ROOT / name for name in SOURCES)):
         copy = shutil.copytree if source.is_dir() else shutil.copy
         copy(source, tree / source.name)
+    return tree
+
+
+@pytest.fixture(scope='module')
+def built(tree):
+    """The wheel that pip builds of the source distribution."""
+    code = "from setuptools import build_meta as b; b.build_sdist('dist')"
+    command = [sys.executable, '-c', code]
+    subprocess.run(command, cwd=tree, check=True, stdout=subprocess.DEVNULL)
+    [archive] = tree.glob('dist/*.tar.gz')
     command = [sys.executable, '-m', 'pip', 'wheel', '--quiet', '--no-deps']
-    command += ['--no-build-isolation', '--no-index', '-w', 'dist', '.']
+    command += ['--no-build-isolation', '--no-index', '-w', 'dist', archive]
     subprocess.run(command, cwd=tree, check=True)
-    (path,) = tree.glob('dist/*.whl')
+    [path] = tree.glob('dist/*.whl')
     return path
 
 
@@ -105,6 +121,7 @@ def wheel(built):
 def test_wheel_carries_every_module(wheel):
     modules = (ROOT / 'mmseg_missing').rglob('*.py')
     assert {str(path.relative_to(ROOT)) for path in modules} <= wheel
+    assert 'mmseg_missing/reporting/page.html' in wheel
 
 
 def test_wheel_carries_configs_and_tools_for_mim(wheel):
@@ -116,6 +133,29 @@ def test_wheel_carries_configs_and_tools_for_mim(wheel):
     expected = {f'mmseg_missing/.mim/{p.relative_to(ROOT)}' for p in files}
     assert expected <= wheel
     assert not [name for name in wheel if '__pycache__' in name]
+
+
+def test_wheel_is_typed_and_small(built, wheel):
+    assert 'mmseg_missing/py.typed' in wheel
+    assert built.stat().st_size < 10e6
+
+
+def test_citation_names_this_version():
+    text = (ROOT / 'CITATION.cff').read_text()
+    assert yaml.safe_load(text)['version'] == mmseg_missing.__version__
+
+
+def test_the_workflow_runs_what_ci_runs(built):
+    """And the wheel claims no Python that it does not test."""
+    workflow = (ROOT / '.github/workflows/ci.yml').read_text()
+    made = re.compile(r'make ([a-z-]+)')
+    ours = made.findall((ROOT / '.ci/run').read_text())
+    assert ours and set(ours) <= set(made.findall(workflow))
+    matrix = yaml.safe_load(workflow)['jobs']['test']['strategy']['matrix']
+    archive = ZipFile(built)
+    [path] = [n for n in archive.namelist() if n.endswith('/METADATA')]
+    listed = re.findall(r'Python :: (3\.\d+)', archive.read(path).decode())
+    assert matrix['python'] == listed
 
 
 SMALL = 'cmnext_small-ssf_1xb8-12e_scenes-rgbdt-64x96'

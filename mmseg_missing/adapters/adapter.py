@@ -34,7 +34,7 @@ class Call(NamedTuple):
     """What happened at a site.
 
     Args:
-        layer: That was called.
+        layer: Layer that was called.
         inputs: What it got, (n, ...); None if that came by keyword.
         is_free: Nobody else holds its output, which may be overwritten.
         is_first: What comes is its output itself; another method may have
@@ -57,6 +57,18 @@ class Adapter(nn.Module):
     Args:
         site: The layer it hangs on.
         layer: That layer itself; it is read, not kept.
+
+    >>> class Gain(Adapter):  # one number for a whole site
+    ...     def identity(self):
+    ...         return torch.ones(1)
+    ...     def modulate(self, x, numbers, call):
+    ...         return x * numbers.view(-1, 1, 1, 1)
+    >>> from mmseg_missing.adapters import attach
+    >>> stack = Stack([dict(name='rgb'), dict(name='depth', channels=1)])
+    >>> network = nn.Module()
+    >>> network.stem = nn.Conv2d(4, 6, 1)
+    >>> attach(network, stack, Gain).num_parameters
+    1
     """
 
     # Why a method cannot be folded, as the end of a sentence.

@@ -52,7 +52,7 @@ def attach(
             default: see :class:`AdapterBank`.
         within: See :func:`find_sites`.
         batch_major: See :func:`find_sites`.
-        **options: Of the method.
+        **options: Options of the method.
 
     Returns:
         The bank, which is also ``root.adapters``.
@@ -63,6 +63,17 @@ def attach(
         ValueError: a pattern without a match, a wrong combination, other
             numbers than ``sites`` states, a method twice at one site, a
             network that has adapters already, or a bare ``nn.Sequential``.
+
+    >>> stack = Stack([dict(name='rgb'), dict(name='depth', channels=1)])
+    >>> network = nn.Module()
+    >>> network.stem = nn.Conv2d(4, 6, 1)
+    >>> bank = attach(network, stack)
+    >>> bank.rows.names, bank.num_parameters  # a scale and a shift per channel
+    (('rgb', 'depth'), 12)
+    >>> x = torch.randn(2, 4, 5, 7)
+    >>> with bank.told(stack.present(['rgb', 'rgb+depth'])):
+    ...     network.stem(x).shape
+    torch.Size([2, 6, 5, 7])
     """
     _check_root(root)
     entries = _entries(method, sites, options)
@@ -176,13 +187,27 @@ def _check_width(adapter: Adapter, stated: int | None) -> None:
 
 
 def method_options(method: type[Adapter]) -> dict[str, Any]:
-    """Return the options of a method with their defaults."""
+    """Return the options of a method with their defaults.
+
+    >>> from mmseg_missing.adapters import LowRank
+    >>> method_options(LowRank)['rank']
+    4
+    """
     parameters = list(inspect.signature(method).parameters.values())
     return {p.name: p.default for p in parameters[2:]}
 
 
 def detach(root: nn.Module) -> None:
-    """Take the adapters off again; the inverse of :func:`attach`."""
+    """Take the adapters off again; the inverse of :func:`attach`.
+
+    >>> stack = Stack([dict(name='rgb'), dict(name='depth', channels=1)])
+    >>> network = nn.Module()
+    >>> network.stem = nn.Conv2d(4, 6, 1)
+    >>> _ = attach(network, stack)
+    >>> detach(network)
+    >>> list(network.state_dict())
+    ['stem.weight', 'stem.bias']
+    """
     for site in getattr(root, BANK).sites:
         layer = root.get_submodule(site.name)
         del layer.adapter
@@ -193,7 +218,15 @@ def detach(root: nn.Module) -> None:
 
 
 def freeze(root: nn.Module) -> None:
-    """Let nothing of ``root`` learn but its adapters: no gradient, eval."""
+    """Let nothing of ``root`` learn but its adapters: no gradient, eval.
+
+    >>> stack = Stack([dict(name='rgb'), dict(name='depth', channels=1)])
+    >>> network = nn.Module()
+    >>> network.stem = nn.Conv2d(4, 6, 1)
+    >>> freeze(network)
+    >>> any(p.requires_grad for p in network.parameters())
+    False
+    """
     root.requires_grad_(False)
     root.eval()
     bank = getattr(root, BANK, None)
@@ -219,6 +252,13 @@ def thaw(root: nn.Module, patterns: Iterable[str]) -> tuple[str, ...]:
 
     Raises:
         ValueError: a pattern that names no module with parameters.
+
+    >>> stack = Stack([dict(name='rgb'), dict(name='depth', channels=1)])
+    >>> network = nn.Module()
+    >>> network.stem = nn.Conv2d(4, 6, 1)
+    >>> _ = attach(network, stack)
+    >>> thaw(network, ['stem'])
+    ('stem',)
     """
     key, found = 'model.trainable', dict.fromkeys(patterns, False)
     names: list[str] = []
@@ -242,7 +282,15 @@ def thaw(root: nn.Module, patterns: Iterable[str]) -> tuple[str, ...]:
 
 
 def adapted(root: nn.Module) -> Iterator[tuple[str, nn.Module]]:
-    """Yield name and module of every network below that has adapters."""
+    """Yield name and module of every network below that has adapters.
+
+    >>> stack = Stack([dict(name='rgb'), dict(name='depth', channels=1)])
+    >>> network = nn.Module()
+    >>> network.stem = nn.Conv2d(4, 6, 1)
+    >>> _ = attach(network, stack)
+    >>> [name for name, _ in adapted(network)]  # itself
+    ['']
+    """
     for name, module in root.named_modules():
         if isinstance(getattr(module, BANK, None), AdapterBank):
             yield name, module
@@ -255,6 +303,12 @@ def check_hooks(root: nn.Module) -> None:
 
     Raises:
         RuntimeError: names the first such site.
+
+    >>> stack = Stack([dict(name='rgb'), dict(name='depth', channels=1)])
+    >>> network = nn.Module()
+    >>> network.stem = nn.Conv2d(4, 6, 1)
+    >>> _ = attach(network, stack)
+    >>> check_hooks(network)  # all is well
     """
     lost = []
     for site in getattr(root, BANK).sites:

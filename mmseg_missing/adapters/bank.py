@@ -59,6 +59,14 @@ class AdapterBank(nn.Module):
 
     Raises:
         ValueError: an unknown row mode or combination.
+
+    >>> from mmseg_missing.adapters import attach
+    >>> stack = Stack([dict(name='rgb'), dict(name='depth', channels=1)])
+    >>> network = nn.Module()
+    >>> network.stem = nn.Conv2d(4, 6, 1)
+    >>> bank = attach(network, stack)
+    >>> bank.row_mode, bank.widths, bank.num_parameters
+    ('table', [12], 12)
     """
 
     def __init__(
@@ -185,8 +193,9 @@ class AdapterBank(nn.Module):
         """Learn what stands in for absent modalities, with the rows.
 
         Args:
-            names: Of the modalities; default: all. ``fill_vectors[name]`` is
-                (C,), in the space after normalisation, and starts at zero.
+            names: Names of the modalities; default: all.
+                ``fill_vectors[name]`` is (C,), in the space after
+                normalisation, and starts at zero.
         """
         self.fill = nn.ParameterDict(
             [
@@ -290,6 +299,20 @@ class AdapterBank(nn.Module):
         Raises:
             ValueError: a sample with nothing, or a wrong number of flags; no
                 images for rows that see them.
+
+        >>> from mmseg_missing.adapters import attach
+        >>> stack = Stack([dict(name='rgb'), dict(name='depth', channels=1)])
+        >>> network = nn.Module()
+        >>> network.stem = nn.Conv2d(4, 6, 1)
+        >>> bank = attach(network, stack).train()
+        >>> _ = bank.rows.table['rgb'].detach().fill_(1.0)
+        >>> x = torch.ones(2, 4, 1, 1)
+        >>> with bank.told(stack.present(['rgb', 'rgb+depth'])):
+        ...     adapted = network.stem(x)
+        ...     with bank.bypassed():
+        ...         base = network.stem(x)
+        >>> torch.equal(adapted[0], base[0]), torch.equal(adapted[1], base[1])
+        (False, True)
         """
         samples = checked_keys(present, self.stack)
         if not (self.training or is_compiling()):

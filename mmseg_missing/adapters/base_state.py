@@ -14,20 +14,47 @@ from .attach import BANK, adapted
 
 
 def adapter_prefixes(root: nn.Module) -> tuple[str, ...]:
-    """Return how the keys of adapters in ``root.state_dict()`` begin."""
+    """Return how the keys of adapters in ``root.state_dict()`` begin.
+
+    >>> from mmseg_missing.adapters import attach
+    >>> stack = Stack([dict(name='rgb'), dict(name='depth', channels=1)])
+    >>> network = nn.Module()
+    >>> network.stem = nn.Conv2d(4, 6, 1)
+    >>> _ = attach(network, stack)
+    >>> adapter_prefixes(network)
+    ('adapters.',)
+    """
     return tuple(
         f'{name}.{BANK}.' if name else f'{BANK}.' for name, _ in adapted(root)
     )
 
 
 def base_state(root: nn.Module) -> dict[str, Tensor]:
-    """Return the state of ``root`` without its adapters."""
+    """Return the state of ``root`` without its adapters.
+
+    >>> from mmseg_missing.adapters import attach
+    >>> stack = Stack([dict(name='rgb'), dict(name='depth', channels=1)])
+    >>> network = nn.Module()
+    >>> network.stem = nn.Conv2d(4, 6, 1)
+    >>> _ = attach(network, stack)
+    >>> list(base_state(network)), adapter_prefixes(network)
+    (['stem.weight', 'stem.bias'], ('adapters.',))
+    """
     prefixes, state = adapter_prefixes(root), root.state_dict()
     return {k: v for k, v in state.items() if not k.startswith(prefixes)}
 
 
 def frozen_state(root: nn.Module) -> dict[str, Tensor]:
-    """Return what of the base adaptation leaves as it is."""
+    """Return what of the base adaptation leaves as it is.
+
+    >>> from mmseg_missing.adapters import attach
+    >>> stack = Stack([dict(name='rgb'), dict(name='depth', channels=1)])
+    >>> network = nn.Module()
+    >>> network.stem = nn.Conv2d(4, 6, 1)
+    >>> _ = attach(network, stack)
+    >>> list(frozen_state(network))
+    ['stem.weight', 'stem.bias']
+    """
     bank = getattr(root, BANK, None)
     learning = tuple(f'{name}.' for name in getattr(bank, 'trainable', ()))
     state = base_state(root)
@@ -38,6 +65,12 @@ def fingerprint(root: nn.Module) -> str:
     """Return the sha256 of the base: sorted keys, shapes, float32 bytes.
 
     Parts that learn on beside the adapters are left out.
+
+    >>> stack = Stack([dict(name='rgb'), dict(name='depth', channels=1)])
+    >>> network = nn.Module()
+    >>> network.stem = nn.Conv2d(4, 6, 1)
+    >>> fingerprint(network) == fingerprint(network)
+    True
     """
     digest = hashlib.sha256()
     for key, value in sorted(frozen_state(root).items()):
@@ -55,6 +88,14 @@ def load_base(
     Raises:
         ValueError: a key too many or too few, another shape, or numbers
             that are not finite.
+
+    >>> from mmseg_missing.adapters import attach
+    >>> stack = Stack([dict(name='rgb'), dict(name='depth', channels=1)])
+    >>> network = nn.Module()
+    >>> network.stem = nn.Conv2d(4, 6, 1)
+    >>> state = network.state_dict()
+    >>> _ = attach(network, stack)
+    >>> load_base(network, state, 'base.pth')  # nothing but adapters lacks
     """
     expected = base_state(model)
     missing = set(expected) - set(state)
@@ -85,6 +126,8 @@ def check_finite(state: Mapping[str, Tensor], path: str | Path) -> None:
 
     Raises:
         ValueError: names the first such tensor.
+
+    >>> check_finite({'weight': torch.ones(2)}, 'a.pth')  # all is well
     """
     for key, value in state.items():
         if not is_finite(value.to(torch.float32)):

@@ -176,8 +176,8 @@ def check_metadata(
     """Refuse metadata that nobody can rely on.
 
     Args:
-        metadata: Of a file.
-        shapes: Of the tensors that the file holds.
+        metadata: Metadata of a file.
+        shapes: Shapes of the tensors that the file holds.
 
     Raises:
         Damaged: an entry that is missing, of a wrong kind, out of bounds, or

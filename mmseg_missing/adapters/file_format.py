@@ -60,7 +60,7 @@ class Content:
     """What the header of a file says, and its tensors once they are asked for.
 
     Args:
-        content: Of the file.
+        content: Bytes of the file.
 
     Raises:
         Damaged: no file of this kind, or one out of all bounds.

@@ -87,8 +87,8 @@ def check_same(
     Args:
         found: Metadata of the file.
         expected: What a file of the network would say.
-        path: Of the file.
-        options: Of the network's method as they were given, patterns
+        path: Path of the file.
+        options: Options of the network's method as they were given, patterns
             included, which files of version 1 repeat.
 
     Raises:

@@ -36,6 +36,17 @@ def fold(root: nn.Module, combination: str) -> list[str]:
     Raises:
         ValueError: an unknown combination, one without a trained row, or a
             method or a layer that cannot be folded.
+
+    >>> from mmseg_missing.adapters import attach
+    >>> stack = Stack([dict(name='rgb'), dict(name='depth', channels=1)])
+    >>> network = nn.Module()
+    >>> network.stem = nn.Conv2d(4, 6, 1)
+    >>> bank = attach(network, stack)
+    >>> _ = bank.samples_seen.fill_(1)  # as if it had been trained
+    >>> fold(network, 'rgb')
+    []
+    >>> [name for name, _ in network.named_parameters()]
+    ['stem.weight', 'stem.bias']
     """
     bank = getattr(root, BANK)
     layers = [root.get_submodule(site.name) for site in bank.sites]
@@ -82,6 +93,15 @@ def fold_network(
 
     Raises:
         ValueError: no adapters, or see :func:`fold`.
+
+    >>> from mmseg_missing.adapters import attach
+    >>> stack = Stack([dict(name='rgb'), dict(name='depth', channels=1)])
+    >>> network = nn.Module()
+    >>> network.stem = nn.Conv2d(4, 6, 1)
+    >>> bank = attach(network, stack)
+    >>> _ = bank.samples_seen.fill_(1)  # as if it had been trained
+    >>> fold_network(network, 'rgb')['combination']
+    'rgb'
     """
     roots = list(adapted(network))
     if not roots:
@@ -124,6 +144,12 @@ def add_biases(root: nn.Module, names: Iterable[str]) -> None:
     Raises:
         ValueError: a name that ``root`` lacks, or of something that takes
             no bias.
+
+    >>> network = nn.Module()
+    >>> network.stem = nn.Conv2d(4, 6, 1, bias=False)
+    >>> add_biases(network, ['stem'])
+    >>> network.stem.bias.shape
+    torch.Size([6])
     """
     for name in names:
         layer = layer_named(root, name)

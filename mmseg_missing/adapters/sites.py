@@ -27,6 +27,10 @@ class Site:
             the batch, sample by sample (windows of Swin).
         is_kept: No later layer overwrites the output, as an in-place ReLU
             would; training then needs less memory.
+
+    >>> site = describe_layer('stem', nn.Conv2d(4, 6, 1))
+    >>> site.kind, site.num_features, site.channel_dim
+    ('Conv2d', 6, 1)
     """
 
     name: str
@@ -116,6 +120,14 @@ def find_sites(
         FileNotFoundError: no such file of names.
         ValueError: a pattern matches no layer, or one that adapters cannot
             modulate or that is never called as a module.
+
+    >>> network = nn.Module()
+    >>> network.conv = nn.Conv2d(4, 6, 1)
+    >>> network.norm = nn.BatchNorm2d(6)
+    >>> [(site.name, site.num_features) for site in find_sites(network)]
+    [('conv', 6), ('norm', 6)]
+    >>> [site.name for site in find_sites(network, ['norm'])]
+    ['norm']
     """
     if isinstance(patterns, str):
         patterns = read_sites(patterns)
@@ -164,7 +176,12 @@ def keeping(root: nn.Module) -> list[str]:
 
 
 def exactly(name: str) -> str:
-    """Return a pattern that names this layer and no other."""
+    """Return a pattern that names this layer and no other.
+
+    >>> pattern = exactly('stem.0')
+    >>> matches(pattern, 'stem.0'), matches(pattern, 'body.stem.0')
+    (True, False)
+    """
     return f'(?:{re.escape(name)})'
 
 
@@ -188,7 +205,11 @@ def by_name(
 
 
 def is_name(pattern: str) -> bool:
-    """Say whether a pattern names layers without being a regex."""
+    """Say whether a pattern names layers without being a regex.
+
+    >>> is_name(exactly('stem.0')), is_name('stem.*')
+    (True, False)
+    """
     is_plain = re.fullmatch(r'[\w.-]+', pattern) is not None
     return is_plain or _exact_name(pattern) is not None
 
@@ -209,6 +230,14 @@ def read_sites(path: str | Path) -> list[str]:
     Raises:
         FileNotFoundError: no such file.
         ValueError: another format.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> from pathlib import Path
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder, 'sites.json')
+    ...     _ = path.write_text('{"sites": ["stem"]}')
+    ...     read_sites(path)
+    ['(?:stem)']
     """
     if not Path(path).is_file():
         raise FileNotFoundError(

@@ -36,7 +36,7 @@ class Input:
         """Return (H, W, C) as the data set would deliver it.
 
         Args:
-            values: Of a frame.
+            values: Values of a frame.
             is_finite: Whether they have to be; a monitor sees by itself.
         """
         name = self.modality.name
@@ -52,7 +52,7 @@ class Input:
         if not self.nodata:
             return self.encoder(array) if self.encoder else array
         holes = is_nodata(array, self.nodata)
-        mean = np.float32(self.modality.mean)
+        mean = np.asarray(self.modality.mean, np.float32)
         if self.encoder:
             array = self.encoder(np.where(holes, np.float32(0), array))
         return np.where(holes, mean, array)
@@ -129,7 +129,7 @@ def _numbers(
 
     Args:
         values: An array, or what makes one.
-        name: Of the modality.
+        name: Name of the modality.
         nodata: Values that mark pixels without one, and may be anything.
         is_finite: Whether all others have to be finite.
     """

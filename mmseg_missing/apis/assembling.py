@@ -24,7 +24,7 @@ class Assembler:
     """Puts together what ``LoadModalities`` would have.
 
     Args:
-        cfg: Of the network; its test data set says what frames are.
+        cfg: Config of the network; its test data set says what frames are.
         stack: The modalities of the network.
 
     Attributes:

@@ -51,7 +51,7 @@ class Fitted:
     """What a fit wrote and what it did.
 
     Args:
-        combinations: In the file.
+        combinations: Combinations in the file.
         seen: Training images that were looked at.
         kept: Other training images, on which it was scored.
         before: mIoU of each combination; empty where nothing is labelled,
@@ -80,16 +80,16 @@ def fit(
     """Write adapters in closed form, and score them on held-out images.
 
     Args:
-        cfg: Of the base or its adapted sibling; its adapters are set.
-        checkpoint: Of the base.
+        cfg: Config of the base or its adapted sibling; its adapters are set.
+        checkpoint: Checkpoint of the base.
         out: Adapter file to write; for ``monitor`` one that is there, to
             which clean statistics of the sensors are added.
         by: A key of ``KINDS``.
-        batches: Of training images to look at.
+        batches: Number of batches of training images to look at.
         present: Combinations; default: all.
         sites: Patterns, or one file of sites; default: the config's, or all.
         device: Where it runs.
-        seed: Of the order of the images.
+        seed: Seed of the order of the images.
 
     Raises:
         ValueError: files that do not belong together.

@@ -28,7 +28,7 @@ def fold_checkpoint(
     """Dissolve adapters and BatchNorms, and write checkpoint and config.
 
     Args:
-        cfg: Of the base or its sibling; it is kept as it is.
+        cfg: Config of the base or its sibling; it is kept as it is.
         checkpoint: A base or a joined one.
         out: Checkpoint to write; its config is written beside it.
         combination: What will be present.

@@ -113,7 +113,7 @@ def dropped(
     """Return frames some of which lack a modality, to rehearse a failure.
 
     Args:
-        frames: In order.
+        frames: Frames, in order.
         wanted: ``depth`` (in all frames), ``depth@7``, ``depth@100-200``
             (both included, the first frame is 0) or ``depth@100-``.
         modalities: What a frame may have.

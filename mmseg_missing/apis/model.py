@@ -73,11 +73,18 @@ def init_model(
         FileNotFoundError: a file is not there.
         ValueError: files that do not belong together, a device that is not
             there, or a checkpoint that holds more than data.
+
+    >>> from mmseg_missing.apis import from_zoo
+    >>> network = init_model(*from_zoo('scenes-small'))
+    >>> network.stack.full, network.adapters.num_parameters
+    XX
     """
     check_device(device)
-    is_read = isinstance(config, Config)
-    cfg = copy.deepcopy(config) if is_read else load_config(config)
-    found, adapter = read_checkpoint(checkpoint, trust), _as_list(adapter)
+    if isinstance(config, Config):
+        cfg = copy.deepcopy(config)
+    else:
+        cfg = load_config(config)
+    found, adapter = read_checkpoint(checkpoint, trust), adapter_list(adapter)
     configure(cfg, found, adapter)
     init_default_scope(cfg.get('default_scope', 'mmseg'))
     with naming_section('model', cfg.filename):
@@ -138,7 +145,7 @@ def configure(
             checkpoint for a config without adapter.
     """
     folded = (checkpoint.get('meta') or {}).get('folded')
-    files = _as_list(adapter)
+    files = adapter_list(adapter)
     if folded and files:
         raise ValueError(
             'a folded checkpoint contains its adapter; leave `--adapter` out'
@@ -177,7 +184,7 @@ def watch_of(
     """Return what judges the sensors of a network; None: nobody has to.
 
     Args:
-        model: With adapters and the base's weights.
+        model: Network with adapters and the base's weights.
         monitor: An adapter file with clean statistics.
         policy: Key of :data:`~mmseg_missing.monitoring.POLICIES`.
 
@@ -189,7 +196,7 @@ def watch_of(
     POLICIES.find('policy', policy)
     if policy == 'trust':
         return None
-    roots, files = [*adapted(model)], _as_list(monitor)
+    roots, files = [*adapted(model)], adapter_list(monitor)
     if not files or not roots:
         raise ValueError(
             f'the policy {policy!r} needs an adapter file with clean '
@@ -205,11 +212,13 @@ def watch_of(
     return Watch(load_monitor(roots[0][1], files[0]), policy)
 
 
-def _as_list(adapter: AdapterFiles) -> list[Path | Remote]:
+def adapter_list(adapter: AdapterFiles) -> list[Any]:
+    """Return the files, each a ``Path`` or what has its methods."""
     if adapter is None:
         return []
-    is_one = isinstance(adapter, (str, Path, Remote))
-    return [located(file) for file in ([adapter] if is_one else adapter)]
+    if isinstance(adapter, (str, Path, Remote)):
+        adapter = [adapter]
+    return [located(file) for file in adapter]
 
 
 def load_weights(
@@ -230,7 +239,7 @@ def load_weights(
     base = {k: v for k, v in state.items() if not k.startswith(prefixes)}
     load_base(model, base, path)
     rows = {k: v for k, v in state.items() if k not in base}
-    files = _as_list(adapter)
+    files = adapter_list(adapter)
     if not files:
         _load_rows(model, rows, path)
         return

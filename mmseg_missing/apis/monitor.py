@@ -33,12 +33,12 @@ def measure_monitor(
     """Measure a monitor on faults of each modality and on clean data.
 
     Args:
-        cfg: Of the base or its adapted sibling; it is kept as it is.
-        checkpoint: Of the base.
+        cfg: Config of the base or its adapted sibling; it is kept as it is.
+        checkpoint: Checkpoint of the base.
         adapter: Adapter file with clean statistics.
         faults: Which ones.
         severities: Which ones.
-        images: Of the test, at most.
+        images: How many images of the test are taken, at most.
         device: Where it runs.
 
     Raises:
@@ -86,7 +86,9 @@ def _opened(
 ) -> tuple[nn.Module, SensorMonitor]:
     """Return a network and the monitor that its adapter file holds."""
     network = init_model(cfg, checkpoint, adapter, device)
-    return network, watch_of(network, adapter, 'drop').monitor
+    watch = watch_of(network, adapter, 'drop')
+    assert watch is not None  # only where sensors are trusted
+    return network, watch.monitor
 
 
 def _failures(

@@ -62,10 +62,10 @@ def choose_places(
 
     Args:
         network: A segmentor with the weights of the base.
-        cfg: Its config.
+        cfg: Config of the network.
         room: For how many numbers of a combination there is room.
-        path: Of the file.
-        combinations: That are to be learnt; default: all.
+        path: Path of the file.
+        combinations: Combinations to be learnt; default: all.
 
     Raises:
         ValueError: not one site fits.

@@ -29,9 +29,9 @@ def work_folder(
     """Return where a run of this config lies.
 
     Args:
-        config: Its file.
-        seed: Of a run that is one of several.
-        modalities: Of a dedicated network, which ``--modalities`` made.
+        config: File of the config.
+        seed: Seed of a run that is one of several.
+        modalities: Those of a dedicated network (``--modalities``).
     """
     name = '-'.join([Path(config).stem, *modalities])
     return Path('work_dirs') / (name if seed is None else f'{name}-seed{seed}')
@@ -56,7 +56,8 @@ def train_and_test(
 
     Args:
         config: Config, by name or path.
-        seed: Of the run, and in its folder's name; None: the config's own.
+        seed: Seed of the run, and in its folder's name; None: the config's
+            own.
         say: Called with a line about the progress, again and again.
         door: The command that takes the verbs ``train`` and ``test``.
 

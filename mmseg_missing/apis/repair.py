@@ -17,6 +17,8 @@ from ..engine import locked
 from ..engine.checkpoints import read_checkpoint
 from ..evaluation import Report, check_writable
 from ..evaluation.render import pair_lines
+from ..evaluation.setting import SETTING_FILE, Setting
+from ..reporting import PAGE_FILE, write_page
 from ..startup.checks import check_kinds
 from ..startup.deriving import check_repairable, default_fill, derive
 from ..startup.plan import (
@@ -28,6 +30,7 @@ from ..startup.plan import (
     schedule,
     writes,
 )
+from ..startup.showing import Show
 from ..startup.start import adapter_share, count_base
 from .model import configure, load_config, load_weights
 from .placing import choose_places
@@ -44,15 +47,15 @@ class Repaired:
     """A network before and after its repair, and where everything lies.
 
     Args:
-        folder: Of all files.
-        config: Of the adapters, derived from the base's.
+        folder: Folder of all files.
+        config: Config of the adapters, derived from the base's.
         adapter: The small file that goes with the base's config and
             checkpoint.
         before: Scores of the base.
         after: Scores of the base with its adapters.
-        size: Of the adapters, in words.
+        size: Size of the adapters, in words.
         epochs: For how long they learnt, in words.
-        seconds: That this took.
+        seconds: Seconds that this took.
     """
 
     folder: Path
@@ -89,7 +92,7 @@ def repair(
 
     Args:
         config: Config of the base.
-        checkpoint: Its weights.
+        checkpoint: File of its weights.
         work_dir: For everything; default: see :func:`plan_repair`.
         fresh: Begin anew.
         quiet: Show bars instead of logs.
@@ -115,12 +118,13 @@ def plan_repair(
     rows: str | None = None,
     fill: str | None = None,
     options: Mapping[str, Any] | None = None,
+    show: Show | None = None,
 ) -> Plan:
     """Look at everything that a repair needs, and train nothing.
 
     Args:
         config: Config of the base.
-        checkpoint: Its weights.
+        checkpoint: File of its weights.
         work_dir: Default: ``work_dirs/<name of the config>-repaired``.
         combinations: To learn, such as ``['rgb']``; default: all of whole
             sensors that miss something.
@@ -135,6 +139,7 @@ def plan_repair(
         fill: What stands in for what is absent; default: ``predicted`` where
             the base has ``zero``, else as in the base.
         options: Keys of the derived config to override.
+        show: What to show of the training while it runs.
 
     Raises:
         FileNotFoundError: a file is not there.
@@ -176,19 +181,22 @@ def plan_repair(
     if names is not None:
         cfg.test_cfg.present = [*names, stack.full]
     folder = work_dir or Path('work_dirs') / f'{Path(config).stem}-repaired'
-    return Plan(config, checkpoint, Path(folder), cfg, found, budget)
+    if show is not None:
+        show.apply(deepcopy(cfg))  # what cannot be shown says so early
+    return Plan(config, checkpoint, Path(folder), cfg, found, budget, show)
 
 
 class Plan:
     """What a repair is going to do.
 
     Args:
-        config: Of the base.
-        checkpoint: Of the base.
-        folder: For everything.
-        cfg: Of the adapters.
+        config: Config of the base.
+        checkpoint: Checkpoint of the base.
+        folder: Folder for everything.
+        cfg: Config of the adapters.
         found: What the checkpoint holds.
         budget: Share of the base's parameters for one combination.
+        show: What to show of the training.
 
     Attributes:
         network: The base with its adapters, untrained.
@@ -203,7 +211,9 @@ class Plan:
         cfg: Config,
         found: Mapping[str, Any],
         budget: float | None = None,
+        show: Show | None = None,
     ) -> None:
+        self.show = show
         self.config, self.checkpoint = str(config), str(checkpoint)
         self.folder = folder
         # By this name it is known from now on.
@@ -212,7 +222,7 @@ class Plan:
         self.network = self._build(found)
         [(_, root)] = adapted(self.network)
         self.bank = root.adapters
-        self.room = None
+        self.room: int | None = None
         if budget is not None:
             shared = self.bank.num_parameters - self.bank.rows.width
             room = int(budget * count_base(self.network)) - shared
@@ -245,7 +255,7 @@ class Plan:
         yield 'training', f'{schedule(cfg)} at a learning rate of {rate:g}'
         yield 'scores', 'the test split, before and after'
         yield reads(self.config, self.checkpoint)
-        names = self.config_file.name, ADAPTER, *FILES
+        names = self.config_file.name, ADAPTER, *FILES, SETTING_FILE, PAGE_FILE
         places = ['places'] if self.room is not None else []
         stages = [f'{name}/' for name in (*places, 'before', 'train', 'after')]
         yield writes(*(folder / n for n in names), *stages)
@@ -266,7 +276,7 @@ class Plan:
     def _run(self, quiet: bool) -> Repaired:
         folder, inputs = self.folder, [self.checkpoint, *self._start()]
         if self.room is not None:
-            self._place()
+            self._place(self.room)
             inputs.append(folder / 'places' / PLACES)
         plain = deepcopy(self.cfg)
         plain.model, plain.custom_hooks = without_adapter(plain.model), []
@@ -278,7 +288,12 @@ class Plan:
             quiet=quiet,
         )
         trained = train_stage(
-            self.cfg, folder / 'train', 'train adapters', inputs, quiet
+            self.cfg,
+            folder / 'train',
+            'train adapters',
+            inputs,
+            quiet,
+            self.show,
         )
         shutil.copy(folder / 'train' / ADAPTER, folder / ADAPTER)
         self.config_file.write_text(
@@ -292,6 +307,7 @@ class Plan:
             'score the repair',
             folder / ADAPTER,
             quiet,
+            folder / 'before',
         )
         repaired = Repaired(
             folder,
@@ -304,21 +320,33 @@ class Plan:
             trained.seconds,
         )
         write_results(folder, before, after)
+        self._describe(repaired).write(folder)
+        write_page([folder])
         return repaired
 
-    def _start(self) -> list[str]:
+    def _describe(self, repaired: Repaired) -> Setting:
+        """Return how a repair was made."""
+        return Setting.here(
+            config=self.config,
+            checkpoint=self.checkpoint,
+            adapter=repaired.adapter,
+            epochs=repaired.epochs,
+            size=repaired.size,
+        )
+
+    def _start(self) -> list[str | Path]:
         """Return the adapter file that rows start from, if it is one."""
         inits = [hook.get('init') for hook in self.cfg.custom_hooks]
         return [init for init in inits if init and Path(init).is_file()]
 
-    def _place(self) -> None:
+    def _place(self, room: int) -> None:
         """Choose the sites, and build the network that adapts them alone."""
         path = check_writable(self.folder / 'places') / PLACES
         names = self.cfg.model.adapter.get('combinations')
-        room = {'room': self.room, 'combinations': names}
-        stamp = Stamp(path.parent, room, [self.checkpoint])
+        of = {'room': room, 'combinations': names}
+        stamp = Stamp(path.parent, of, [self.checkpoint])
         if not (path.is_file() and stamp.result()):
-            choose_places(self.network, self.cfg, self.room, path, names)
+            choose_places(self.network, self.cfg, room, path, names)
             stamp.write({'sites': str(path)})
         self.cfg.model.adapter.sites = str(path)
         self.network = self._build(read_checkpoint(self.checkpoint))

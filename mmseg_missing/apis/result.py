@@ -18,7 +18,7 @@ class Result:
     """What became of one frame.
 
     Args:
-        name: Of the frame.
+        name: Name of the frame.
         mask: (H, W) uint8, class indices; None: it failed.
         present: By modality, whether the network used it.
         frame: The arrays that were given.

@@ -38,8 +38,8 @@ def save(
     """Write what belongs to one frame, the mask last.
 
     Args:
-        path: Of the mask; its folder is made.
-        result: That did not fail.
+        path: Path of the mask; its folder is made.
+        result: Result of a frame that did not fail.
         palette: One RGB colour per class.
         panel: Whether a panel is written, too.
 

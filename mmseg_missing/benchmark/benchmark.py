@@ -38,7 +38,7 @@ class Measurement:
         step: ``forward`` (raw scores, no gradient) or ``training`` (loss,
             backward, AdamW).
         network: One of :data:`~mmseg_missing.benchmark.variants.KINDS`.
-        latency_ms: Of a whole batch: median, min, p10, p90.
+        latency_ms: Latency of a whole batch: median, min, p10, p90.
         images_per_second: At the median latency.
         ratio: Median, min, p10, p90 of the ratios to the reference of the
             same round; None where no reference was asked for.

@@ -26,6 +26,7 @@ VERBS = {
         'fit',
         'monitor',
         'compare',
+        'report',
     ),
     'files': ('inspect', 'export-adapter', 'fold', 'export'),
     'speed': ('benchmark', 'benchmark-loading'),
@@ -60,10 +61,10 @@ def dispatch(
 
     Args:
         prog: What stands before the verb.
-        head: Above the list of verbs.
-        tail: Below it.
+        head: Text above the list of verbs.
+        tail: Text below the list of verbs.
         groups: Title to verbs.
-        folder: Of ``<verb>.py``; a verb without a file is left out.
+        folder: Folder of ``<verb>.py``; a verb without a file is left out.
         argv: The verb and its arguments.
     """
     files = {

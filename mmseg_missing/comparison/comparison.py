@@ -69,7 +69,7 @@ class Method:
         miou: By combination, in canonical order.
         mean: Over all combinations, the full one included.
         mean_missing: Over those that miss something.
-        worst: Of the worst combination of each seed.
+        worst: Score of the worst combination of each seed.
         expected: E(p) with p = ``MISSING_RATE``.
         recovered: Recovered fraction.
         won_back: Share of what missing sensors cost the base.
@@ -77,7 +77,7 @@ class Method:
         added: Numbers added for one combination, at most.
         added_percent: The same, in per cent of the base.
         stored: Numbers added for all combinations.
-        seconds: Of all training steps.
+        seconds: Seconds of all training steps.
         memory_mib: Peak memory of training.
         shares: What each combination won back; without those that lost
             nothing.
@@ -129,9 +129,9 @@ class Comparison:
         modalities: Names in stack order.
         rule: mIoU rule.
         split: What was scored.
-        images: By combination.
+        images: Number of images by combination.
         pairs: How many combinations hold another one of the same images.
-        methods: In the order given.
+        methods: Methods, in the order given.
         base: The pretrained network; None: not given.
         dedicated: Networks trained for one combination each; None: not given.
         sensors: One per modality; empty: each modality is its own.

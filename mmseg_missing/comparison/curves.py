@@ -22,7 +22,7 @@ def absence_curves(comparison: Comparison) -> Curves:
     """Return the mean over missing combinations, by method and rate.
 
     Args:
-        comparison: Of runs that are called ``<method>-absence<rate>``.
+        comparison: Runs that are called ``<method>-absence<rate>``.
 
     Raises:
         ValueError: none is, a rate outside of 0 to 1, or runs without a
@@ -53,7 +53,7 @@ def leaders(curves: Mapping[str, Mapping[float, Stat]]) -> list[list[str]]:
     """Return for each rate who leads, and by how much, with a header.
 
     Args:
-        curves: As :func:`absence_curves` gives them.
+        curves: Curves as :func:`absence_curves` gives them.
     """
     rows = [['absence', 'leads', 'mIoU, missing', 'ahead of the next by']]
     for rate in sorted(
@@ -80,7 +80,7 @@ def write_curve(
 
     Args:
         comparison: Whose curves they are; for the small print.
-        curves: As :func:`absence_curves` gives them.
+        curves: Curves as :func:`absence_curves` gives them.
         folder: Which is there.
     """
     series = {

@@ -22,8 +22,8 @@ class Part:
 
     Args:
         folder: Where its report lies.
-        report: Its scores.
-        cost: Of its training; None: not known.
+        report: Scores of that network.
+        cost: What its training cost; None: not known.
         combination: The one that it was trained for; None: several, or not
             known.
     """
@@ -39,9 +39,9 @@ class Run:
     """One seed of one method.
 
     Args:
-        name: Of the method.
+        name: Name of the method.
         seed: From the folder's name; None: not stated there.
-        parts: Its networks.
+        parts: Networks of this run.
         is_split: Each part was trained for one combination, and its score
             on that one counts.
     """
@@ -127,6 +127,22 @@ def find_runs(
         FileNotFoundError: no such folder, or no report.
         ValueError: several reports of several combinations in a folder, one
             combination twice, or a pattern that finds nothing.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> from mmseg_missing.evaluation import CombinationScores, write_report
+    >>> miou = dict(mmseg=50.0, cmnext=50.0)
+    >>> scores = CombinationScores(
+    ...     'rgb', 9, miou, miou, 70.0, (40.0, 60.0)
+    ... )
+    >>> classes = ('wall', 'floor')
+    >>> report = Report(
+    ...     ('rgb', 'depth'), classes, 'mmseg', 'zero', 'test', (), (scores,)
+    ... )
+    >>> with TemporaryDirectory() as folder:
+    ...     write_report(report, f'{folder}/ssf-seed0')
+    ...     [run] = find_runs([f'{folder}/ssf-seed0'])
+    >>> run.name, run.seed
+    ('ssf', 0)
     """
     runs: list[Run] = []
     split: dict[tuple[str, int | None], list[Part]] = {}

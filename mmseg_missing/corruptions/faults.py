@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Generator, Tensor
@@ -48,6 +49,14 @@ def levels(
 
     Raises:
         ValueError: another number of levels.
+
+    >>> @levels(0.9, 0.7, 0.5, 0.3, 0.1)
+    ... def dim(image, measured, level, generator):
+    ...     return level * image
+    >>> FAULTS['dim'] = dim
+    >>> corrupt(torch.ones(1, 1, 1), 'dim', 5, seed=0).item()
+    0.10000000149011612
+    >>> _ = FAULTS.pop('dim')
     """
     if len(given) != len(SEVERITIES):
         raise ValueError(
@@ -55,7 +64,7 @@ def levels(
             f'{given}'
         )
 
-    def mark(apply: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    def mark(apply: Any) -> Callable[..., Tensor]:
         apply.levels, apply.keeps_holes = given, keeps_holes
         return apply
 
@@ -72,11 +81,16 @@ def corrupt(image: Tensor, fault: str, severity: int, seed: int) -> Tensor:
         image: (C, H, W) float in raw units.
         fault: Key of :data:`FAULTS`.
         severity: 1 to 5.
-        seed: Of this image.
+        seed: Seed of this image.
 
     Raises:
         TypeError: a severity that is no whole number.
         ValueError: unknown fault or severity, or no image of pixels.
+
+    >>> image = torch.rand(3, 32, 48)
+    >>> foggy = corrupt(image, 'fog', severity=5, seed=0)
+    >>> foggy.shape, bool(foggy.std() < image.std())
+    (torch.Size([3, 32, 48]), True)
     """
     check_fault(fault, severity)
     if image.ndim != 3 or not image.numel():
@@ -102,6 +116,8 @@ def check_fault(fault: str, severity: int) -> None:
     Raises:
         TypeError: a severity that is no whole number.
         ValueError: unknown fault or severity.
+
+    >>> check_fault('fog', 5)  # there is such a one
     """
     FAULTS.find('fault', fault)
     whole('severity', severity, min(SEVERITIES), max(SEVERITIES))

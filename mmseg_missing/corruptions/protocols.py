@@ -31,10 +31,13 @@ class NoisyLevel:
 
     Args:
         density: Share of the pixels that are salt or pepper.
-        sigma: Of the Gaussian noise, after normalisation.
+        sigma: Standard deviation of the Gaussian noise, after normalisation.
 
     Raises:
         ValueError: no share, or a sigma that is negative or not finite.
+
+    >>> NoisyLevel(density=0.05, sigma=0.1)
+    NoisyLevel(density=0.05, sigma=0.1)
     """
 
     density: float
@@ -77,6 +80,12 @@ def drop_values(
 
     Raises:
         ValueError: no probability, or another number of flags.
+
+    >>> stack = Stack([dict(name='rgb'), dict(name='depth', channels=1)])
+    >>> inputs = torch.ones(1, 4, 16, 16)
+    >>> lost = drop_values(inputs, stack, [True, False], rate=0.5, seeds=[0])
+    >>> lost.shape, lost[:, :3].mean().item(), 0.4 < lost[:, 3].mean() < 0.6
+    (torch.Size([1, 4, 16, 16]), 1.0, tensor(True))
     """
     probability('rate', rate)
     if len(available) != len(stack):
@@ -116,6 +125,12 @@ def add_sensor_noise(
 
     Returns:
         (n, sum C, h, w), a new tensor.
+
+    >>> stack = Stack([dict(name='rgb'), dict(name='depth', channels=1)])
+    >>> inputs = torch.zeros(1, 4, 16, 16)
+    >>> noisy = add_sensor_noise(inputs, stack, NM_LEVELS['mid'], seeds=[0])
+    >>> noisy.shape, bool(noisy.std() > 0.1)
+    (torch.Size([1, 4, 16, 16]), True)
     """
     outputs = inputs.clone()
     for index, name in enumerate(stack.names):

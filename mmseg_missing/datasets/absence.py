@@ -24,7 +24,7 @@ class Absence:
     Args:
         given: ``absence=dict(depth=0.3, seed=0)``: the share of the images
             that lack a modality, and the seed of the draw.
-        modalities: Of the data set.
+        modalities: Modalities of the data set.
 
     Raises:
         TypeError: no dict of numbers.

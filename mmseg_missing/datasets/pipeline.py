@@ -44,9 +44,9 @@ def complete_pipeline(
 
     Args:
         pipeline: Steps as dicts, lists of them, or built transforms.
-        modalities: Of the data set; names alone say too little and change
+        modalities: Those of the data set; names alone say too little, change
             nothing.
-        backend_args: Of the data set.
+        backend_args: Arguments of the data set.
 
     Raises:
         KeyError: a step without ``type``.

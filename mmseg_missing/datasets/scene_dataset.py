@@ -64,6 +64,10 @@ class SceneDataset(BaseSegDataset):
     Raises:
         TypeError: a value of another kind.
         ValueError: unknown modality, or a number that cannot work.
+
+    >>> scenes = SceneDataset(['rgb', 'depth'], num_scenes=3, size=(32, 48))
+    >>> len(scenes), scenes.get_data_info(0)['modalities']['rgb'].shape
+    (3, (32, 48, 3))
     """
 
     METAINFO = {'classes': CLASSES, 'palette': PALETTE}

@@ -40,7 +40,7 @@ def fit_segmentor(
 
     Args:
         model: A ``MissingModalitySegmentor`` with adapters, the base loaded.
-        dataset: Of training.
+        dataset: Data set of training.
         num_batches: How many batches of it to look at, at most.
         batch_size: Images of a batch.
         by: ``moments`` or ``norm_statistics`` of rows; ``ridge``: features of
@@ -48,7 +48,7 @@ def fit_segmentor(
         combinations: Default: as many as determine the rows.
         is_start: Training starts from these rows, they count as untrained;
             otherwise they count as trained on the images seen here.
-        seed: Of the order of the images.
+        seed: Seed of the order of the images.
 
     Returns:
         How many images were seen.
@@ -114,10 +114,10 @@ def fit_imputer(
     Args:
         model: A ``MissingModalitySegmentor`` with an imputer, the base
             loaded.
-        dataset: Of training.
+        dataset: Data set of training.
         num_batches: How many batches of it to look at, at most.
         batch_size: Images of a batch.
-        seed: Of the order of the images and of the positions in them.
+        seed: Seed of the order of the images and of the positions in them.
 
     Returns:
         How many images were seen.

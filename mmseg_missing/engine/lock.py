@@ -25,7 +25,11 @@ RANKS = {
 
 
 def is_first_process(launcher: str) -> bool:
-    """Say whether this process is alone or rank 0, before they meet."""
+    """Say whether this process is alone or rank 0, before they meet.
+
+    >>> is_first_process('none')
+    True
+    """
     return os.environ.get(RANKS.get(launcher, ''), '0') == '0'
 
 
@@ -38,11 +42,16 @@ def locked(folder: str | Path, is_first: bool = True) -> Iterator[None]:
 
     Args:
         folder: The work folder.
-        is_first: Of several processes of one training the first holds it.
+        is_first: Whether this is the first process of its training.
 
     Raises:
         ValueError: another training is in this folder.
         OSError: the folder cannot be written.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder, locked(folder):
+    ...     len(list(Path(folder).iterdir()))
+    1
     """
     if not is_first:
         yield

@@ -27,10 +27,10 @@ def fit_monitor(
 
     Args:
         model: A ``MissingModalitySegmentor`` with adapters, the base loaded.
-        dataset: Of training, with the pipeline of the test.
+        dataset: Data set of training, with the pipeline of the test.
         num_batches: How many batches of it to look at, at most.
         batch_size: Images of a batch.
-        seed: Of the order of the images.
+        seed: Seed of the order of the images.
 
     Raises:
         ValueError: too few images that have everything.

@@ -52,6 +52,11 @@ def find_checkpoint(folder: str | Path) -> Path | None:
 
     Raises:
         ValueError: there were some, and none can be read.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     find_checkpoint(folder) is None
+    True
     """
     folder, bad = Path(folder), []
     named = _named(folder)

@@ -19,8 +19,9 @@ def check_watched(
     """Refuse hooks that wait for what never comes.
 
     Args:
-        hooks: Of the runner.
-        metrics: Of the validation; what has no method ``gives`` is trusted.
+        hooks: Hooks of the runner.
+        metrics: Metrics of the validation; what has no method ``gives`` is
+            trusted.
         combinations: What is scored.
         fixed: The combination whose score training cannot move; None: all
             can move.
@@ -55,8 +56,8 @@ def warn_of_plain_loop(hooks: Sequence[Hook], val_loop: Any) -> None:
     In the training of adapters it stays that of the base.
 
     Args:
-        hooks: Of the runner.
-        val_loop: Of the runner; None: nothing is validated.
+        hooks: Hooks of the runner.
+        val_loop: Validation loop of the runner; None: nothing is validated.
     """
     if val_loop is None or hasattr(val_loop, 'combinations'):
         return

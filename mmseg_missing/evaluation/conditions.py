@@ -23,6 +23,12 @@ class ConditionTable:
         columns: Such as ``0.75`` or ``severity 3``.
         rows: Such as ``rgb+depth`` or ``noise on depth``: one number per
             column, None where nothing was measured.
+
+    >>> table = ConditionTable(
+    ...     'NM', 'split test', ('clean', 'low'), {'all': (60.0, 40.0)}
+    ... )
+    >>> table.columns
+    ('clean', 'low')
     """
 
     protocol: str
@@ -41,7 +47,7 @@ class ConditionTable:
         if there are several.
 
         Args:
-            protocol: Its name.
+            protocol: Name of the protocol.
             reports: By (name of the row, column); the name may be empty.
         """
         columns = tuple(dict.fromkeys(column for _, column in reports))

@@ -28,6 +28,10 @@ def confusion_matrix(
 
     Raises:
         ValueError: shapes differ, or a value is no class.
+
+    >>> pred, target = torch.tensor([0, 1, 1]), torch.tensor([0, 1, 0])
+    >>> confusion_matrix(pred, target, num_classes=2).tolist()
+    [[1, 1], [0, 1]]
     """
     if pred.shape != target.shape:
         raise ValueError(
@@ -47,13 +51,21 @@ def confusion_matrix(
 
 
 def class_iou(matrix: Tensor) -> Tensor:
-    """Return (K,) float64 IoU; NaN: neither in the truth nor predicted."""
+    """Return (K,) float64 IoU; NaN: neither in the truth nor predicted.
+
+    >>> class_iou(torch.tensor([[1, 1], [0, 1]])).tolist()
+    [50.0, 50.0]
+    """
     hit = matrix.diagonal()
     return 100 * hit.double() / (matrix.sum(0) + matrix.sum(1) - hit)
 
 
 def class_accuracy(matrix: Tensor) -> Tensor:
-    """Return (K,) float64 recall; NaN: not in the truth."""
+    """Return (K,) float64 recall; NaN: not in the truth.
+
+    >>> class_accuracy(torch.tensor([[1, 1], [0, 1]])).tolist()
+    [50.0, 100.0]
+    """
     return 100 * matrix.diagonal().double() / matrix.sum(1)
 
 
@@ -62,6 +74,9 @@ def class_f1(matrix: Tensor) -> Tensor:
 
     NaN: neither in the truth nor predicted. A class that is never right has
     0; MMSegmentation's ``mFscore`` leaves such a class out of the mean.
+
+    >>> class_f1(torch.tensor([[1, 0], [0, 1]])).tolist()
+    [100.0, 100.0]
     """
     hit = matrix.diagonal()
     return 200 * hit.double() / (matrix.sum(0) + matrix.sum(1))
@@ -79,7 +94,11 @@ def never_labelled(matrix: Tensor) -> list[int]:
 
 
 def pixel_accuracy(matrix: Tensor) -> float:
-    """Return aAcc, the share of pixels that are right."""
+    """Return aAcc, the share of pixels that are right.
+
+    >>> round(pixel_accuracy(torch.tensor([[1, 1], [0, 1]])), 2)
+    66.67
+    """
     return (100 * matrix.diagonal().sum().double() / matrix.sum()).item()
 
 
@@ -94,6 +113,10 @@ def mean_over_classes(scores: Tensor, rule: str) -> float:
 
     Raises:
         ValueError: unknown rule.
+
+    >>> scores = torch.tensor([80.0, 40.0, float('nan')])
+    >>> mean_over_classes(scores, 'mmseg'), mean_over_classes(scores, 'cmnext')
+    (60.0, 40.0)
     """
     if check_rule(rule) == 'cmnext':
         scores = scores.nan_to_num(0.0)

@@ -17,7 +17,7 @@ class Cost:
 
     Args:
         config: Name of the config, without suffix; empty: unknown.
-        seed: Of the run.
+        seed: Seed of the run.
         modalities: Names in stack order.
         trained_parameters: Numbers that the optimizer may move.
         total_parameters: Numbers of the network, adapters included.
@@ -25,13 +25,13 @@ class Cost:
             where nothing is adapted.
         stored_parameters: Numbers of all adapters, for all combinations.
         iterations: Training steps.
-        seconds: Of these steps, without loading of data, validation and
-            saving.
+        seconds: Seconds of these steps, without loading of data, validation
+            and saving.
         seconds_per_iteration: The median.
         memory_mib: Peak over the whole training, validation included.
         memory_measured_by: How it was read.
         device: On which the steps ran.
-        threads: Of the CPU.
+        threads: Number of threads of the CPU.
         sampler: Class of what drew the combinations.
         samples_seen: Training samples by the combination that they showed.
 

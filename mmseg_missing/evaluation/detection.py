@@ -26,7 +26,7 @@ class FaultScore:
     """One fault of one modality in one severity, in per cent.
 
     Args:
-        fault: Its name.
+        fault: Name of the fault.
         modality: Which suffers it.
         severity: 1 to 5.
         detected: Images on which the monitor found this modality not whole.
@@ -57,7 +57,7 @@ class Detection:
         drop: The same where what the monitor found is dropped.
         without: Per modality, mIoU on clean images without it: what dropping
             it gives, however ill it is.
-        faults: Of the protocol.
+        faults: Faults of the protocol.
         recover: MIoU on clean images where what the monitor found is
             repaired; None: the network cannot.
         overhead: What a policy pays for the monitor, in per cent of the
@@ -88,8 +88,8 @@ class Detection:
         """Return the mean mIoU over faults and modalities.
 
         Args:
-            policy: Its name.
-            severity: Of one; None: of all.
+            policy: Name of the policy.
+            severity: One severity; None: all of them.
         """
         rows = [
             getattr(row, policy)
@@ -102,7 +102,7 @@ class Detection:
         """Return the severity from which dropping is better than trusting.
 
         Args:
-            fault: Its name.
+            fault: Name of the fault.
             modality: Which suffers it.
 
         Returns:
@@ -205,7 +205,7 @@ def detect(
 
     Args:
         network: A ``MissingModalitySegmentor`` in evaluation mode.
-        monitor: Its own.
+        monitor: Monitor of its sensors.
         dataloader: Config of the test's.
         failures: The faults.
         images: How many of the test images, drawn by a fixed seed.

@@ -81,6 +81,9 @@ def mean_miou(miou: Mapping[str, float]) -> float:
 
     Raises:
         ValueError: no combination.
+
+    >>> mean_miou({'rgb+depth': 60.0, 'rgb': 40.0, 'depth': 20.0})
+    40.0
     """
     _check_any(miou)
     return sum(miou.values()) / len(miou)
@@ -91,6 +94,9 @@ def worst_combination(miou: Mapping[str, float]) -> str:
 
     Raises:
         ValueError: no combination.
+
+    >>> worst_combination({'rgb+depth': 60.0, 'rgb': 40.0, 'depth': 20.0})
+    'depth'
     """
     _check_any(miou)
     return min(miou, key=miou.__getitem__)
@@ -123,13 +129,17 @@ def expected_miou(
     Args:
         miou: Score of every combination of whole sensors.
         modalities: The stack, or names of which each is its own sensor.
-        p: In [0, 1).
+        p: Probability in [0, 1).
 
     Raises:
         ValueError: a combination lacks, or ``p`` is out of range.
 
     Source: EMM of arXiv:2503.18445, where each modality has a sensor of its
     own.
+
+    >>> miou = {'rgb+depth': 60.0, 'rgb': 40.0, 'depth': 20.0}
+    >>> round(expected_miou(miou, ['rgb', 'depth'], p=0.1), 2)
+    54.55
     """
     weights = chances(named_stack(modalities), check_missing_rate(p))
     _check_scored(miou, weights)
@@ -150,6 +160,9 @@ def recovered_fraction(
 
     Raises:
         ValueError: a combination lacks, or there is no gap to close.
+
+    >>> recovered_fraction({'rgb': 45.0}, {'rgb': 30.0}, {'rgb': 50.0})
+    0.75
     """
     _check_any(dedicated)
     _check_scored(adapted, dedicated)
@@ -187,6 +200,10 @@ def won_back(
 
     Raises:
         ValueError: a combination lacks.
+
+    >>> before = {'rgb+depth': 60.0, 'rgb': 30.0}
+    >>> won_back({'rgb': 45.0}, before, full='rgb+depth')
+    0.5
     """
     if names is None:
         names = [name for name in adapted if name != full]
@@ -213,7 +230,7 @@ class Pair(NamedTuple):
     """Two combinations, of which one holds the other and scores worse.
 
     Args:
-        larger: That one.
+        larger: Larger combination of the pair.
         smaller: The other.
         loss: Points that it is worse by, above 0.
     """
@@ -249,10 +266,13 @@ def worse_pairs(
 
     Args:
         miou: Score of each combination.
-        pairs: As :func:`nested_pairs` gives them.
+        pairs: Pairs as :func:`nested_pairs` gives them.
 
     Returns:
         The worst pair first.
+
+    >>> worse_pairs({'rgb+depth': 40.0, 'rgb': 50.0}, [('rgb+depth', 'rgb')])
+    [Pair(larger='rgb+depth', smaller='rgb', loss=10.0)]
     """
     found = [Pair(a, b, miou[b] - miou[a]) for a, b in pairs]
     worse = [pair for pair in found if pair.loss > 0]

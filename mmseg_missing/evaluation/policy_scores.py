@@ -60,7 +60,7 @@ class PolicyScorer:
 
     Args:
         network: A ``MissingModalitySegmentor`` in evaluation mode.
-        monitor: Its own.
+        monitor: Monitor of its sensors.
         policies: By name, as :data:`~mmseg_missing.monitoring.POLICIES`;
             ``trust`` is scored anyway.
         batch_size: Images of a batch.
@@ -172,7 +172,7 @@ class PolicyScorer:
     ) -> Iterator[Tensor]:
         """Yield (K, K) for each image."""
         told = restrict(samples, present, degraded)
-        for sample in self.network(inputs, told, mode='predict'):
+        for sample in self.network.predict_masks(inputs, told):
             yield confusion_matrix(
                 sample.pred_sem_seg.data,
                 sample.gt_sem_seg.data,
@@ -189,8 +189,8 @@ def overhead(
     For one image, the quickest of several times each.
 
     Args:
-        network: In evaluation mode.
-        monitor: Its own.
+        network: Network in evaluation mode.
+        monitor: Monitor of its sensors.
         dataloader: Config of the test's.
     """
     dataset = DATASETS.build(dataloader['dataset'])

@@ -25,7 +25,7 @@ class Protocol:
     """Failures that a network is scored under, one after the other.
 
     Args:
-        name: Of its table.
+        name: Name of its table.
         failures: In order; all of one protocol spoil the same.
     """
 
@@ -48,8 +48,8 @@ class Protocol:
         Args:
             name: One of :data:`PROTOCOLS`.
             modalities: Names; each suffers the faults by itself.
-            faults: Of the protocol ``faults``.
-            severities: Of the same.
+            faults: Faults of the protocol ``faults``.
+            severities: Severities of the same.
 
         Raises:
             ValueError: unknown protocol, fault or severity.
@@ -84,7 +84,7 @@ class Protocol:
 
         Args:
             given: By the user; nothing: it was not said.
-            known: By the config; None: it does not say.
+            known: What the config states; None: nothing.
         """
         return given or (self.present if known is None else known)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from ..modality import Stack
 from ..values import expecting, real
+from .calibration import Calibration
 from .confusion import check_rule
 from .measures import (
     Pair,
@@ -43,7 +44,7 @@ class Report:
         fill: What stood in for absent modalities.
         split: What was scored, such as ``test``.
         missing_rates: p of each E(p).
-        combinations: In canonical order.
+        combinations: Combinations in canonical order.
         condition: What the data suffered besides absence, such as
             ``RMM 0.75``; empty: nothing.
         sensors: One per modality, those of one sensor fail together; empty:
@@ -56,6 +57,19 @@ class Report:
         ValueError: unknown rule, another number of sensors than of
             modalities, a score that is not finite, or a value that no
             evaluation gives.
+
+    >>> miou = dict(mmseg=50.0, cmnext=50.0)
+    >>> scores = CombinationScores(
+    ...     'rgb', 9, miou, miou, 70.0, (40.0, 60.0)
+    ... )
+    >>> classes = ('wall', 'floor')
+    >>> report = Report(
+    ...     ('rgb', 'depth'), classes, 'mmseg', 'zero', 'test', (), (scores,)
+    ... )
+    >>> report.miou, report.worst
+    ({'rgb': 50.0}, 'rgb')
+    >>> Report.from_json(report.to_json()) == report
+    True
     """
 
     modalities: tuple[str, ...]
@@ -103,7 +117,7 @@ class Report:
         """Return this report, knowing the scores before adaptation.
 
         Args:
-            base: Of the same network without adapters.
+            base: Report of the same network without adapters.
 
         Raises:
             ValueError: it was measured in another way, or lacks scores.
@@ -180,6 +194,12 @@ class Report:
         return worse_pairs(self.miou, self.pairs)
 
     @property
+    def ece(self) -> dict[str, float]:
+        """Expected calibration error in per cent, where it is known."""
+        known = {c.name: c.calibration for c in self.combinations}
+        return {n: found.ece for n, found in known.items() if found}
+
+    @property
     def scope(self) -> str:
         """Which combinations these are; empty: no sensor has several."""
         return scope(self.stack, self.miou) if self.modalities else ''
@@ -245,6 +265,11 @@ class Report:
             summary['mean_won_back'] = self.mean_won_back
         else:  # as reports were before there was a base
             del fields['base']
+        for scores in fields['combinations']:
+            if scores['calibration'] is None:  # as before it was measured
+                del scores['calibration']
+        if self.ece:
+            summary['ece'] = self.ece
         return json.dumps(
             {**fields, 'summary': summary}, indent=2, allow_nan=False
         )
@@ -278,9 +303,16 @@ class Report:
             fields = json.loads(text)
             del fields['summary']
             fields['combinations'] = [
-                CombinationScores(**_frozen(c)) for c in fields['combinations']
+                CombinationScores(**_scores(c)) for c in fields['combinations']
             ]
             return cls(**_frozen(fields))
+
+
+def _scores(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of a combination as they were."""
+    found = fields.get('calibration')
+    known = found and {'calibration': Calibration.from_dict(found)}
+    return {**_frozen(fields), **(known or {})}
 
 
 def _frozen(fields: dict[str, Any]) -> dict[str, Any]:

@@ -28,7 +28,7 @@ class ToleranceScore:
     """What dropping by one tolerance gives, mIoU in per cent.
 
     Args:
-        tolerance: In limits.
+        tolerance: Tolerance, in limits.
         clean: On clean images.
         faults: Mean over all faults.
     """
@@ -46,7 +46,7 @@ class ToleranceChoice:
         images: How many were looked at.
         clean: On clean images where every sensor is believed.
         faults: Mean over all faults where it is.
-        rows: Of each tolerance.
+        rows: One row for each tolerance.
     """
 
     images: int
@@ -114,7 +114,7 @@ def choose_tolerance(
         dataloader: Config of the images of training.
         failures: The faults.
         images: How many to look at.
-        tolerances: In limits.
+        tolerances: Tolerances, in limits.
 
     Raises:
         ValueError: fewer images are left, or fewer than two modalities.

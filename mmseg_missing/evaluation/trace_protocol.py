@@ -105,7 +105,7 @@ class TraceTable:
     """What a network scored along a trace; mIoU in per cent.
 
     Args:
-        trace: That it followed.
+        trace: Trace that it followed.
         settings: How it was measured.
         miou: Over the pixels of all frames together.
         combinations: Number of frames and mIoU of each that occurred.

@@ -28,6 +28,12 @@ class Trace:
         source: Where it comes from, in words.
         stale: (frames, M) bool, what of it shows its image of the last frame
             in which it was there and not stale; None: nothing.
+
+    >>> stack = Stack([dict(name='rgb'), dict(name='depth', channels=1)])
+    >>> present = stack.present(['rgb+depth', 'rgb', 'rgb'])
+    >>> trace = Trace(stack, present, 'a drive')
+    >>> len(trace), trace.switches, trace.occurring
+    (3, 1, ('rgb+depth', 'rgb'))
     """
 
     stack: Stack
@@ -113,6 +119,11 @@ class Markov:
     Raises:
         TypeError: a value of a wrong kind.
         ValueError: a rate outside [0, 1].
+
+    >>> stack = Stack([dict(name='rgb'), dict(name='depth', channels=1)])
+    >>> trace = Markov(stack, dead=0.2, back=0.5).first(100)
+    >>> len(trace), trace.switches
+    (100, 47)
     """
 
     stack: Stack
@@ -204,6 +215,15 @@ def read_trace(path: str | Path, stack: Stack) -> Trace:
         FileNotFoundError: there is none.
         ValueError: other modalities or values, a frame without any, or a
             stale sensor that showed nothing before.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> stack = Stack([dict(name='rgb'), dict(name='depth', channels=1)])
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder, 'trace.csv')
+    ...     _ = path.write_text(f'rgb,depth{chr(10)}1,1{chr(10)}1,0{chr(10)}')
+    ...     trace = read_trace(path, stack)
+    >>> stack.names_of(trace.present)
+    ['rgb+depth', 'rgb']
     """
     if not Path(path).is_file():
         raise FileNotFoundError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import warnings
@@ -64,8 +65,8 @@ def write_graph(
     is fixed, then both.
 
     Args:
-        graph: In evaluation mode.
-        path: To write.
+        graph: Graph in evaluation mode.
+        path: File to write.
         size: (h, w) to trace with, and the one that is fixed.
         kind: A key of ``FORMATS``.
         is_fixed: Fix the size in any case: what absent modalities compute is
@@ -102,6 +103,38 @@ def write_graph(
         f'{type(graph.network.backbone).__name__} for '
         f'{"+".join(graph.names)} cannot be written as {kind}: {reasons[-1]}'
     )
+
+
+def quantize(path: str | Path, out: str | Path) -> None:
+    """Write an ONNX file again with weights of 8 bits.
+
+    Quantisation is dynamic: the range of activations is that of each image,
+    so no images are needed here. What it does to scores has to be measured.
+
+    Args:
+        path: Of an ONNX file.
+        out: To write.
+
+    Raises:
+        ImportError: packages that this needs.
+    """
+    _require('onnx')
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    with _quiet(), _no_advice():
+        # Convolutions of ONNX Runtime take unsigned weights alone.
+        quantize_dynamic(path, out, weight_type=QuantType.QUInt8)
+
+
+@contextmanager
+def _no_advice() -> Iterator[None]:
+    """Silence what a library advises by the root logger."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(before)
 
 
 def _require(kind: str) -> None:
@@ -145,7 +178,7 @@ def example(
     Args:
         graph: Says which.
         shape: (n, h, w).
-        seed: Of the draws.
+        seed: Seed of the draws.
     """
     generator = torch.Generator().manual_seed(seed)
     n, h, w = shape
@@ -293,9 +326,9 @@ def load_graph(
     """Return a function of arrays that runs a file.
 
     Args:
-        path: Of a file that :func:`write_graph` wrote.
-        kind: Its format.
-        threads: Of ONNX Runtime; default: all.
+        path: Path of a file that :func:`write_graph` wrote.
+        kind: Format of the file.
+        threads: Number of threads of ONNX Runtime; default: all.
     """
     if kind == 'onnx':
         import onnxruntime
@@ -343,8 +376,8 @@ def difference(found: np.ndarray, expected: np.ndarray) -> float:
     """Return how far logits are apart, or the share of a mask's pixels.
 
     Args:
-        found: Of a file.
-        expected: Of PyTorch.
+        found: Content of a file.
+        expected: Result of PyTorch.
     """
     if found.shape != expected.shape:
         return float('inf')

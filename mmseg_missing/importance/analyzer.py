@@ -107,7 +107,7 @@ class EvenImages(CompleteImages):
         dataset: Gives ``inputs`` and ``data_samples``.
         number: How many images, at most.
         batch_size: Images of a batch.
-        seed: Of the order.
+        seed: Seed of the order.
 
     Raises:
         ValueError: while iterating, if no image has every modality.
@@ -140,7 +140,7 @@ def networks_of(
 
     Args:
         network: A segmentor with its weights.
-        model: Its config.
+        model: Config of the model.
 
     Raises:
         ValueError: a folded network.

@@ -62,7 +62,7 @@ class Drift:
     Args:
         network: A segmentor in eval mode.
         root: What the sites are relative to; the network or a part of it.
-        sites: Where to look.
+        sites: Sites at which to look.
         combinations: The combinations that miss something.
     """
 

@@ -34,7 +34,7 @@ class Imputation:
     Args:
         network: A segmentor in eval mode whose imputer is fitted.
         combinations: The combinations that miss something.
-        num_classes: Of its labels.
+        num_classes: Number of classes of its labels.
 
     Raises:
         ValueError: there is no such imputer, or the network slides over
@@ -121,7 +121,7 @@ class Imputation:
             told = restrict(samples, self.stack.present(name))
             for slot in SLOTS:
                 with self._filling(name, slot, true):
-                    found = self.network(inputs, told, mode='predict')
+                    found = self.network.predict_masks(inputs, told)
                 self._score(name, slot, found)
                 yield f'{name}: {slot}'
 

@@ -35,6 +35,9 @@ class Placement:
 
     Raises:
         ValueError: a value that cannot work.
+
+    >>> Placement(by='l1', budget=0.25).budget
+    0.25
     """
 
     by: str = CRITERIA[0]
@@ -90,7 +93,8 @@ def combine(
 
     Args:
         values: For each combination one value per site, 0 or more.
-        weights: Of the combinations, 0 where not named; default: all alike.
+        weights: Weights of the combinations, 0 where not named; default: all
+            alike.
     """
     total: list[float] = []
     for name, found in values.items():
@@ -145,7 +149,7 @@ def choose_randomly(
         costs: Numbers of each site.
         budget: See :func:`choose`.
         unit: See :func:`choose`.
-        seed: Of the draw.
+        seed: Seed of the draw.
     """
     order = random.Random(seed).sample(range(len(costs)), len(costs))
     left = _budget(costs, budget, unit)
@@ -173,7 +177,7 @@ def write_sites(path: str | Path, names: Sequence[str], **about: Any) -> None:
     """Write the file that ``adapter=dict(sites='file')`` takes.
 
     Args:
-        path: Where to.
+        path: File to write.
         names: Sites, relative to the network that is adapted.
         **about: How they were chosen.
     """

@@ -59,7 +59,7 @@ class Sensitivity:
     Args:
         network: A segmentor with untrained ``ScaleShift`` rows and a sampler
             that leaves ``present`` as it is (``full``).
-        bank: Its adapters, one row per combination.
+        bank: Adapters of the network, one row per combination.
         combinations: The combinations that miss something.
     """
 

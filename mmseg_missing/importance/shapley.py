@@ -24,6 +24,10 @@ def shapley_values(values: Mapping[str, float]) -> dict[str, float]:
 
     Raises:
         ValueError: a subset lacks.
+
+    >>> values = {'': 0.0, 'rgb': 40.0, 'depth': 30.0, 'rgb+depth': 60.0}
+    >>> shapley_values(values)
+    {'rgb': 35.0, 'depth': 25.0}
     """
     players, game = _read(values)
     return {
@@ -43,13 +47,17 @@ def interactions(values: Mapping[str, float]) -> dict[str, float]:
     other; above 0 they need each other.
 
     Args:
-        values: As in :func:`shapley_values`.
+        values: Scores as in :func:`shapley_values`.
 
     Raises:
         ValueError: a subset lacks.
 
     Source: Grabisch and Roubens, An axiomatic approach to the concept of
     interaction among players in cooperative games, 1999.
+
+    >>> values = {'': 0.0, 'rgb': 40.0, 'depth': 30.0, 'rgb+depth': 60.0}
+    >>> interactions(values)  # one can replace the other
+    {'rgb+depth': -10.0}
     """
     players, game = _read(values)
     return {

@@ -35,11 +35,19 @@ def AdaptedBackbone(
 
     Args:
         backbone: Config of any backbone.
-        adapter: As in :class:`MissingModalityMixin`.
+        adapter: See :class:`MissingModalityMixin`.
         stack: The modalities of the stacked input.
 
     Returns:
         The backbone, with a child ``adapters``.
+
+    >>> network = AdaptedBackbone(
+    ...     dict(type='CMNeXt', variant='b0', in_channels=(3, 1)),
+    ...     dict(type='ScaleShift'),
+    ...     [dict(name='rgb'), dict(name='depth', channels=1)],
+    ... )
+    >>> type(network).__name__, network.adapters.rows.names
+    ('CMNeXt', ('rgb', 'depth'))
     """
     network = build_part('backbone.backbone', backbone)
     attach_from_config(network, Stack(stack), adapter)

@@ -27,6 +27,11 @@ class ModalityDataPreprocessor(SegDataPreProcessor):
         seg_pad_val: Label of padding; 255, as everywhere.
         test_cfg: ``dict(size=...)`` or ``dict(size_divisor=...)``: padding
             in testing; default: none.
+
+    >>> stack = Stack([dict(name='depth', channels=1, mean=[2.0], std=[4.0])])
+    >>> data = {'inputs': [torch.full((1, 3, 5), 10.0)]}
+    >>> ModalityDataPreprocessor(stack)(data)['inputs'].unique().tolist()
+    [2.0]
     """
 
     def __init__(

@@ -30,8 +30,8 @@ def clean_statistics(
     Args:
         seen: The numbers of each batch of clean images, (n, ...) each.
         stack: The modalities.
-        quantile: Of clean images below each limit. Of less than 1000 images
-            the 99.9 % quantile is about the largest number, or what a
+        quantile: Quantile of clean images below each limit. Of less than 1000
+            images the 99.9 % quantile is about the largest number, or what a
             log-normal distribution makes of them, if more.
 
     Raises:

@@ -44,8 +44,8 @@ class SensorMonitor:
         stack: The modalities.
         stems: The first layers that see one modality alone, where there
             are.
-        clean: As :meth:`learn` makes it.
-        quantile: Of clean images below each limit.
+        clean: Numbers of clean images, as :meth:`learn` makes them.
+        quantile: Quantile of clean images below each limit.
         images: How many of them there were.
         tolerance: From how many limits on a sensor is harmful.
 

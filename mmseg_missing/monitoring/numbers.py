@@ -60,7 +60,7 @@ def feature_numbers(
     Args:
         x: (n, sum C, h, w), normalised.
         stack: The modalities.
-        stems: Of those that have one.
+        stems: Stems of those that have one.
 
     Returns:
         (n, 2 C) per modality with a stem.

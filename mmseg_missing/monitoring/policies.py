@@ -24,6 +24,10 @@ class Told(NamedTuple):
     Args:
         present: (n, M) bool on the CPU.
         degraded: (n, M) bool, what of it is degraded; None: nothing.
+
+    >>> stack = Stack([dict(name='rgb'), dict(name='depth', channels=1)])
+    >>> Told.of(stack.present('rgb')).degraded is None
+    True
     """
 
     present: Tensor

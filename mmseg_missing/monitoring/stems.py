@@ -15,7 +15,7 @@ class Stem(NamedTuple):
     """A convolution that sees one modality alone.
 
     Args:
-        name: Of the layer.
+        name: Name of the layer.
         layer: Itself. Its adapter is passed by: features are the base's.
     """
 

@@ -25,6 +25,9 @@ class Stream:
     Attributes:
         previous: The inputs of the last frame, (1, sum C, h, w).
         verdict: The last one, without what is remembered.
+
+    >>> Stream(off=(3, 5), on=10).previous is None
+    True
     """
 
     def __init__(self, off: tuple[int, int] = (2, 3), on: int = 5) -> None:
@@ -44,7 +47,7 @@ class Stream:
         """Return the verdict on the next frame, with what is remembered.
 
         Args:
-            verdict: Of one sample.
+            verdict: Verdict of one sample.
         """
         self.verdict = verdict
         bad = verdict.harmful[0].tolist()

@@ -29,13 +29,19 @@ class Verdict:
     """On every sensor of every sample.
 
     Args:
-        names: Of the modalities.
+        names: Names of the modalities.
         states: (n, M) places in :data:`STATES`.
         scores: (n, M); above 1 is worse than clean images are, 1e6 and more
             where nothing has to be measured.
         causes: (n, M) places in :data:`CAUSES`: what the score rests on.
         harmful: (n, M) bool, whether the network is better off without it.
         distances: (n, M), how many limits away is what the network sees.
+
+    >>> one = torch.ones(1, 1)
+    >>> zero = torch.zeros(1, 1)
+    >>> verdict = Verdict(('rgb',), one.long(), 3 * one, zero.long(), one > 0)
+    >>> verdict.words()
+    [{'rgb': 'degraded (features, 3)'}]
     """
 
     names: tuple[str, ...]

@@ -58,6 +58,10 @@ def build_sampler(stack: Stack, sampler: str | Mapping[str, Any]) -> Sampler:
     Raises:
         TypeError: a value of a wrong kind.
         ValueError: unknown name or argument.
+
+    >>> stack = Stack([dict(name='rgb'), dict(name='depth', channels=1)])
+    >>> type(build_sampler(stack, dict(type='bernoulli', rate=0.3))).__name__
+    'BernoulliSampler'
     """
     if not isinstance(sampler, (str, Mapping)):
         raise TypeError(

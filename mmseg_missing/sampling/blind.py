@@ -18,7 +18,13 @@ TRIES = 16
 
 
 class FullSampler(Sampler):
-    """Everything that the sample has: no dropping."""
+    """Everything that the sample has: no dropping.
+
+    >>> stack = Stack([dict(name='rgb'), dict(name='depth', channels=1)])
+    >>> present = stack.present(['rgb+depth', 'depth'])
+    >>> stack.names_of(FullSampler(stack).draw(present, iteration=0))
+    ['rgb+depth', 'depth']
+    """
 
     def allow(self, combinations: Collection[str]) -> None:
         """Do nothing: no combination is drawn."""
@@ -28,14 +34,26 @@ class FullSampler(Sampler):
 
 
 class UniformSampler(Sampler):
-    """Every allowed subset with the same probability."""
+    """Every allowed subset with the same probability.
+
+    >>> stack = Stack([dict(name=n) for n in ('rgb', 'depth', 'thermal')])
+    >>> present = stack.present(4 * [stack.full])
+    >>> stack.names_of(UniformSampler(stack).draw(present, iteration=0))
+    ['rgb+thermal', 'thermal', 'rgb', 'depth+thermal']
+    """
 
     def choose(self, options: Tensor, turn: Turn) -> Tensor:
         return _one_of(options, turn.generator())
 
 
 class SizeFirstSampler(Sampler):
-    """First how many modalities, then which; small and large as likely."""
+    """First how many modalities, then which; small and large as likely.
+
+    >>> stack = Stack([dict(name=n) for n in ('rgb', 'depth', 'thermal')])
+    >>> present = stack.present(4 * [stack.full])
+    >>> stack.names_of(SizeFirstSampler(stack).draw(present, iteration=0))
+    ['rgb', 'rgb', 'thermal', 'thermal']
+    """
 
     def prepare(self, choices: Tensor) -> list[Tensor]:
         """Return the choices by size."""
@@ -63,6 +81,11 @@ class RoundRobinSampler(Sampler):
     Raises:
         TypeError: ``combinations`` is no list.
         ValueError: an unknown combination, or an empty list.
+
+    >>> stack = Stack([dict(name='rgb'), dict(name='depth', channels=1)])
+    >>> present = stack.present(4 * [stack.full])
+    >>> stack.names_of(RoundRobinSampler(stack).draw(present, iteration=0))
+    ['rgb', 'depth', 'rgb', 'depth']
     """
 
     def __init__(
@@ -133,6 +156,12 @@ class BernoulliSampler(Sampler):
     Raises:
         TypeError: a rate that is no number.
         ValueError: a rate outside [0, 1), or different rates in one sensor.
+
+    >>> stack = Stack([dict(name=n) for n in ('rgb', 'depth', 'thermal')])
+    >>> sampler = BernoulliSampler(stack, rate=0.9, keep=['rgb'])
+    >>> present = stack.present(4 * [stack.full])
+    >>> stack.names_of(sampler.draw(present, iteration=0))
+    ['rgb', 'rgb', 'rgb+depth+thermal', 'rgb']
     """
 
     def __init__(

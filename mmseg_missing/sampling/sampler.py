@@ -20,11 +20,15 @@ class Turn(NamedTuple):
     """All that a draw depends on, besides what a sample has.
 
     Args:
-        seed: Of the sampler.
+        seed: Seed of the sampler.
         iteration: Number of the step.
-        rank: Of the process.
-        position: Of the sample in its batch.
+        rank: Rank of the process.
+        position: Position of the sample in its batch.
         batch: How many samples the batch has.
+
+    >>> turn = Turn(seed=0, iteration=3, rank=0, position=1, batch=8)
+    >>> torch.equal(*(torch.rand(2, generator=turn.generator()) for _ in '12'))
+    True
     """
 
     seed: int
@@ -58,6 +62,13 @@ class Sampler:
     Raises:
         TypeError: ``keep`` is no list, or ``seed`` no whole number.
         ValueError: ``keep`` names an unknown modality.
+
+    >>> class First(Sampler):
+    ...     def choose(self, options, turn):
+    ...         return options[-1]  # the smallest subset
+    >>> stack = Stack([dict(name='rgb'), dict(name='depth', channels=1)])
+    >>> First(stack).draw(stack.present(['rgb+depth', 'rgb']), 0).tolist()
+    [[False, True], [True, False]]
     """
 
     listens = False
@@ -112,7 +123,7 @@ class Sampler:
         Args:
             present: (n, M) bool, in stack order.
             iteration: Number of the step.
-            rank: Of the process.
+            rank: Rank of the process.
 
         Returns:
             (n, M) bool, a new tensor.

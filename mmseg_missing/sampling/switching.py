@@ -21,6 +21,11 @@ class SwitchSampler(Sampler):
     (:class:`SingleSampler`). How the first and the third differ, and the
     shares of the modalities, were not known of the paper; here a sample
     switches in the first and a whole batch in the third.
+
+    >>> stack = Stack([dict(name=n) for n in ('rgb', 'depth', 'thermal')])
+    >>> present = stack.present(4 * [stack.full])
+    >>> stack.names_of(SwitchSampler(stack).draw(present, iteration=0))
+    ['thermal', 'depth', 'thermal', 'rgb']
     """
 
     def prepare(self, choices: Tensor) -> Tensor:
@@ -46,6 +51,11 @@ class SingleSampler(SwitchSampler):
 
     A sample that lacks it shows one that it has. Each process draws its own.
     Norms that samples share, as those of the head, see one sensor at a time.
+
+    >>> stack = Stack([dict(name=n) for n in ('rgb', 'depth', 'thermal')])
+    >>> present = stack.present(4 * [stack.full])
+    >>> stack.names_of(SingleSampler(stack).draw(present, iteration=0))
+    ['thermal', 'thermal', 'thermal', 'thermal']
     """
 
     def choose(self, options: Tensor, turn: Turn) -> Tensor:
@@ -53,7 +63,13 @@ class SingleSampler(SwitchSampler):
 
 
 class HalfSampler(SwitchSampler):
-    """Every second sample all that it has, the others one sensor each."""
+    """Every second sample all that it has, the others one sensor each.
+
+    >>> stack = Stack([dict(name=n) for n in ('rgb', 'depth', 'thermal')])
+    >>> present = stack.present(4 * [stack.full])
+    >>> stack.names_of(HalfSampler(stack).draw(present, iteration=0))
+    ['rgb+depth+thermal', 'depth', 'rgb+depth+thermal', 'rgb']
+    """
 
     def prepare(self, choices: Tensor) -> tuple[Tensor, Tensor]:
         """Return the largest choice, and those that contain no other."""

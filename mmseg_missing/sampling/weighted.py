@@ -43,6 +43,14 @@ class WeightedSampler(Sampler):
     Raises:
         TypeError: a value of a wrong kind.
         ValueError: a value out of range.
+
+    >>> stack = Stack([dict(name='rgb'), dict(name='depth', channels=1)])
+    >>> sampler = WeightedSampler(stack, floor=0.0, temperature=0.1)
+    >>> losses = torch.tensor([float('nan'), 0.1, 2.0, 0.1]).double()
+    >>> sampler.heard(losses)  # of: nothing, rgb, depth, both
+    >>> present = stack.present(4 * [stack.full])
+    >>> stack.names_of(sampler.draw(present, iteration=0))
+    ['depth', 'depth', 'depth', 'depth']
     """
 
     listens = True

@@ -26,7 +26,7 @@ def check_classes(
         model: The segmentor.
         dataset: Where its classes matter; without any all is well.
         checkpoint: What the network comes from.
-        path: Of the checkpoint.
+        path: Path of the checkpoint.
 
     Raises:
         ValueError: another number of classes, or another order.
@@ -50,9 +50,9 @@ def compare_classes(
     """Compare classes with those of a checkpoint, if it says them.
 
     Args:
-        checkpoint: With MMEngine's ``meta``.
-        classes: Of the data set; empty: unknown.
-        path: Of the checkpoint.
+        checkpoint: Checkpoint with MMEngine's ``meta``.
+        classes: Classes of the data set; empty: unknown.
+        path: Path of the checkpoint.
         learns: The head trains on, so their number may differ.
 
     Raises:

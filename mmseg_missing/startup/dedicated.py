@@ -27,7 +27,7 @@ def keep_modalities(cfg: Config, combination: str) -> None:
     ``model.backbone.in_channels``.
 
     Args:
-        cfg: Of a network without adapters.
+        cfg: Config of a network without adapters.
         combination: The modalities that it shall know, such as ``rgb+depth``.
 
     Raises:

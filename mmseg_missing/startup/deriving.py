@@ -66,8 +66,8 @@ def derive(
     and hooks those of ``configs/_base_/adapt.py``.
 
     Args:
-        cfg: Of the base; it is kept as it is.
-        base: Its checkpoint.
+        cfg: Config of the base; it is kept as it is.
+        base: Checkpoint of the base.
         combinations: To learn; default: all that miss something.
         epochs: Default: see :func:`default_epochs`.
         teacher: The base on all that is present teaches as well.

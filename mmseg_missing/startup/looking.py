@@ -27,7 +27,7 @@ def unpredicted(network: nn.Module, dataset: Dataset) -> list[str]:
 
     Args:
         network: A ``MissingModalitySegmentor``.
-        dataset: Of training; 16 of its images are looked at.
+        dataset: Data set of training; 16 of its images are looked at.
     """
     classes = dataset.metainfo.get('classes') or ()
     chosen = image_order(len(dataset), 0)[:NUM_IMAGES]
@@ -48,10 +48,10 @@ def held_out(
     """Keep some images from a fit, to score it on.
 
     Args:
-        num_images: Of the training list.
+        num_images: Number of images of the training list.
         batches: As many are to be fitted, at most.
-        batch_size: Of them.
-        seed: Of the order of the images.
+        batch_size: How many of them run together.
+        seed: Seed of the order of the images.
 
     Returns:
         How many batches to fit, and up to 32 images that come after them;

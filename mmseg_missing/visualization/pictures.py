@@ -67,7 +67,7 @@ def overlay(
     Args:
         picture: (H, W, 3) uint8.
         colors: (H, W, 3) uint8, such as :func:`colorize_label` returns.
-        share: Of the colours.
+        share: Share of the colours.
 
     Returns:
         (H, W, 3) uint8.

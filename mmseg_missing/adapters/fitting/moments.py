@@ -103,7 +103,7 @@ class PairedMoments:
 
     Args:
         root: The network.
-        sites: Its sites, as :func:`find_sites` gives them.
+        sites: Sites as :func:`find_sites` gives them.
         correct: Called as ``correct(index, moments)`` with a site's index
             and the moments of its call, before they are added to
             ``moments[index]``; a returned (scale, shift), each (C,),

@@ -36,7 +36,7 @@ class StreamMoments:
         """Add the maps (n, c, h, w) of every stream for the same images.
 
         Args:
-            maps: Of absent streams anything.
+            maps: Maps of all streams; those of absent ones hold anything.
             present: (n, M) bool; default: every image has everything.
         """
         x = torch.stack([m.flatten(2) for m in maps], 1)  # (n, M, c, h w)
@@ -101,7 +101,7 @@ def ridge_maps(
     Args:
         correlation: (M c, M c).
         num_streams: M.
-        penalty: Of the maps.
+        penalty: Ridge penalty of the maps.
 
     Returns:
         (M, M, c, c): ``maps[i, j]`` takes features of stream i, as rows from

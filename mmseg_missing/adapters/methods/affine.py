@@ -56,7 +56,8 @@ class _KeepInvertible(torch.autograd.Function):
 def as_channels(numbers: Tensor, x: Tensor, dim: int) -> Tensor:
     """Return (n, c) numbers in a shape that broadcasts over ``x``."""
     shape = [1] * x.ndim
-    shape[0], shape[dim] = x.shape[0], -1
+    # An exporter may take the batch of `x` for a constant.
+    shape[0], shape[dim] = -1, numbers.shape[1]
     return numbers.to(x.dtype).view(shape)
 
 
@@ -76,7 +77,7 @@ def affine(
         x: Any shape; channels anywhere.
         scale: Broadcasts over ``x``, nowhere nearer to zero than
             ``SMALLEST_SCALE``.
-        shift: Of the shape of ``scale``.
+        shift: Tensor of the shape of ``scale``.
         call: Where ``x`` comes from.
         is_kept: Nothing will overwrite the result.
     """

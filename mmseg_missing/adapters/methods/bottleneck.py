@@ -30,6 +30,13 @@ class Bottleneck(Adapter):
         ValueError: ``hidden`` below 1, or beyond all use.
 
     Source: Houlsby et al., ICML 2019, arXiv:1902.00751.
+
+    >>> from mmseg_missing.adapters import attach
+    >>> stack = Stack([dict(name='rgb'), dict(name='depth', channels=1)])
+    >>> network = nn.Module()
+    >>> network.stem = nn.Conv2d(4, 6, 1)
+    >>> attach(network, stack, Bottleneck, ['stem'], hidden=2).num_parameters
+    32
     """
 
     unfoldable = 'a bottleneck is not linear; run it unfolded'

@@ -21,11 +21,20 @@ class Hybrid(Adapter):
     Args:
         site: See :class:`Adapter`.
         layer: See :class:`Adapter`.
-        members: Of each method of the network what it hangs on this site,
+        members: What each method of the network hangs on this site,
             None where that is none of its sites.
 
     Raises:
         ValueError: a method that stands here twice.
+
+    >>> from mmseg_missing.adapters import attach
+    >>> from mmseg_missing.adapters import LowRank, ScaleShift
+    >>> stack = Stack([dict(name='rgb'), dict(name='depth', channels=1)])
+    >>> network = nn.Module()
+    >>> network.stem = nn.Conv2d(4, 6, 1)
+    >>> several = [dict(type=ScaleShift), dict(type=LowRank, rank=1)]
+    >>> attach(network, stack, several).num_parameters  # 2 * 6 + 4 + 6
+    22
     """
 
     def __init__(

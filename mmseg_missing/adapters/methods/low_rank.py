@@ -32,7 +32,7 @@ class LowRank(Adapter):
     Args:
         site: See :class:`Adapter`.
         layer: See :class:`Adapter`.
-        rank: Of the change; less where the weight itself has less.
+        rank: Rank of the change; less where the weight itself has less.
         alpha: Its strength is alpha / rank; default: alpha = rank.
         rank_pattern: ``{pattern: rank}`` for other sites, first match
             counts; patterns as in ``sites``.
@@ -46,6 +46,13 @@ class LowRank(Adapter):
             that do not divide a layer.
 
     Source: Hu et al., LoRA, ICLR 2022, arXiv:2106.09685.
+
+    >>> from mmseg_missing.adapters import attach
+    >>> stack = Stack([dict(name='rgb'), dict(name='depth', channels=1)])
+    >>> network = nn.Module()
+    >>> network.stem = nn.Conv2d(4, 6, 1)
+    >>> attach(network, stack, LowRank, rank=2).num_parameters  # 2 * (4 + 6)
+    20
     """
 
     def __init__(

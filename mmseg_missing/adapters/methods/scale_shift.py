@@ -19,6 +19,12 @@ class ScaleShift(Adapter):
 
     Source: Lian et al., SSF, NeurIPS 2022, arXiv:2210.08823; for missing
     modalities Reza et al., arXiv:2310.03986.
+
+    >>> from mmseg_missing.adapters.sites import describe_layer
+    >>> layer = nn.Conv2d(4, 6, 1)
+    >>> site = describe_layer('stem', layer)
+    >>> ScaleShift(site, layer).identity().shape
+    torch.Size([12])
     """
 
     def identity(self) -> Tensor:
@@ -53,6 +59,12 @@ class Scale(Adapter):
     As :class:`ScaleShift` without its shift; half of the numbers.
 
     Source: Reza et al., arXiv:2310.03986, supplement ("scale only").
+
+    >>> from mmseg_missing.adapters.sites import describe_layer
+    >>> layer = nn.Conv2d(4, 6, 1)
+    >>> site = describe_layer('stem', layer)
+    >>> Scale(site, layer).identity().tolist()
+    [1.0, 1.0, 1.0, 1.0, 1.0, 1.0]
     """
 
     def identity(self) -> Tensor:
@@ -81,6 +93,12 @@ class Shift(Adapter):
     nothing for backward.
 
     Source: Reza et al., arXiv:2310.03986, supplement ("shift only").
+
+    >>> from mmseg_missing.adapters.sites import describe_layer
+    >>> layer = nn.Conv2d(4, 6, 1)
+    >>> site = describe_layer('stem', layer)
+    >>> Shift(site, layer).identity().tolist()
+    [0.0, 0.0, 0.0, 0.0, 0.0, 0.0]
     """
 
     def identity(self) -> Tensor:
@@ -105,6 +123,13 @@ class Bias(Shift):
 
     Source: Ben Zaken et al., BitFit, ACL 2022, arXiv:2106.10199; for
     missing modalities Reza et al., arXiv:2310.03986.
+
+    >>> from mmseg_missing.adapters import attach
+    >>> stack = Stack([dict(name='rgb'), dict(name='depth', channels=1)])
+    >>> network = nn.Module()
+    >>> network.stem = nn.Conv2d(4, 6, 1)
+    >>> attach(network, stack, Bias).num_parameters
+    6
     """
 
     @classmethod
@@ -121,6 +146,13 @@ class NormTuning(ScaleShift):
 
     Source: Frankle et al., ICLR 2021, arXiv:2003.00152 (BatchNorm alone);
     compared in Reza et al., arXiv:2310.03986, supplement.
+
+    >>> from mmseg_missing.adapters import attach
+    >>> stack = Stack([dict(name='rgb'), dict(name='depth', channels=1)])
+    >>> network = nn.Module()
+    >>> network.stem, network.norm = nn.Conv2d(4, 6, 1), nn.BatchNorm2d(6)
+    >>> attach(network, stack, NormTuning).num_parameters
+    12
     """
 
     @classmethod

@@ -28,6 +28,11 @@ def parse_rows(rows: str | Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
     Raises:
         TypeError: neither a name nor a dict.
         ValueError: an unknown mode, or an option that it lacks.
+
+    >>> parse_rows('hyper')
+    ('hyper', {'rank': 8, 'hidden': 64, 'condition': 'present'})
+    >>> parse_rows(dict(type='hyper', rank=2))
+    ('hyper', {'rank': 2, 'hidden': 64, 'condition': 'present'})
     """
     if not isinstance(rows, (str, Mapping)):
         raise TypeError(

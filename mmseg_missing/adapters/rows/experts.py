@@ -35,6 +35,11 @@ class ExpertRows(MixedRows):
 
     Source: MaMOL, arXiv:2511.11460 (a shared and routed low-rank experts,
     routed by the missing pattern).
+
+    >>> stack = Stack([dict(name=n) for n in ('rgb', 'depth', 'thermal')])
+    >>> rows = ExpertRows(stack, width=5, experts=2)
+    >>> rows(stack.present(['rgb', 'rgb+depth'])).shape
+    torch.Size([2, 5])
     """
 
     def __init__(

@@ -54,6 +54,11 @@ class HyperRows(MixedRows):
     of Zhao et al., arXiv:2406.01987, whose hyper-network is driven by CLIP's
     vectors of texts. Not known of that paper were which texts, which layers
     it writes, and how the vectors enter.
+
+    >>> stack = Stack([dict(name=n) for n in ('rgb', 'depth', 'thermal')])
+    >>> rows = HyperRows(stack, width=5, rank=2)
+    >>> rows(stack.present(['rgb', 'rgb+depth'])).shape
+    torch.Size([2, 5])
     """
 
     def __init__(

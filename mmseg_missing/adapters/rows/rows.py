@@ -32,6 +32,13 @@ class Rows(nn.Module):
     Raises:
         TypeError: ``combinations`` is no list of names.
         ValueError: an unknown combination, one twice, or the full one.
+
+    >>> class Ones(Rows):
+    ...     def compute(self, combinations):
+    ...         return torch.ones(len(combinations), self.width)
+    >>> stack = Stack([dict(name='rgb'), dict(name='depth', channels=1)])
+    >>> Ones(stack, width=2)(stack.present(['rgb', 'rgb+depth'])).tolist()
+    [[1.0, 1.0], [0.0, 0.0]]
     """
 
     sees_degraded = False

@@ -16,6 +16,11 @@ class TableRows(Rows):
     """One row per combination, learnt for itself.
 
     Args: as :class:`Rows`; other combinations stay the base.
+
+    >>> stack = Stack([dict(name='rgb'), dict(name='depth', channels=1)])
+    >>> rows = TableRows(stack, width=5)
+    >>> rows(stack.present(['rgb', 'rgb+depth'])).shape, rows.names
+    (torch.Size([2, 5]), ('rgb', 'depth'))
     """
 
     def __init__(

@@ -36,9 +36,9 @@ def recommend(
 
     Args:
         share: Part of the network that those of one combination may add.
-        hours: For training.
+        hours: Hours that training may take.
         modalities: How many, where no config says.
-        config: Of the base, so that its own numbers count.
+        config: Config of the base, so that its own numbers count.
         run: Work folder of the base's training, so that its seconds count.
         analysis: Folder of ``analyze``, whose ranking of the sites is used.
 
@@ -46,6 +46,9 @@ def recommend(
         FileNotFoundError: no such file.
         ValueError: numbers that cannot be, or a config with nothing to
             adapt.
+
+    >>> recommend(share=0.2, hours=1.0, modalities=4).adapter
+    'ScaleShift'
     """
     if not (0 < share <= 1 and hours > 0 and modalities > 1):
         raise ValueError(

@@ -19,18 +19,18 @@ class Run:
 
     Args:
         group: One base; numbers of different groups are not compared.
-        data: In words.
-        images: Of training.
-        page: Where it stands.
+        data: Data set, in words.
+        images: Number of images of training.
+        page: Page on which it stands.
         modalities: How many.
-        parameters: Of the base.
+        parameters: Number of parameters of the base.
         base_epochs: For which the base was trained.
         base: Mean mIoU (%) of the base over what misses something.
         dedicated: The same of networks trained for each combination.
         score: The same with these adapters.
-        numbers: Of one combination.
-        seconds: Of training.
-        epochs: Of training.
+        numbers: How many numbers one combination has.
+        seconds: Seconds of training.
+        epochs: Number of epochs of training.
         seeds: How many runs this is the mean of.
         adapter: Method.
         rows: Row mode.

@@ -21,7 +21,7 @@ class Recommendation:
         init: Where rows start; None: at the identity.
         times: Epochs, in those of the base.
         epochs: The same as a number, where the base is known.
-        reasons: In sentences.
+        reasons: Why, in sentences.
         unknown: What nobody measured, in sentences.
     """
 

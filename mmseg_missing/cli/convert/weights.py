@@ -30,7 +30,7 @@ def convert_weights(
     """Convert the file that the command line names, and say what came of it.
 
     Args:
-        args: Of :func:`weights_parser`.
+        args: Arguments of :func:`weights_parser`.
         convert: From foreign weights to ours.
         left_out: Beginnings of the names that ours do not have.
         of_backbone: The weights are of a backbone alone.

@@ -25,6 +25,10 @@ class Camera:
     Raises:
         TypeError: a value that is no number.
         ValueError: a focal length or a size that is not positive.
+
+    >>> camera = Camera(fx=50.0, fy=50.0, cx=12.0, cy=8.0, size=(16, 24))
+    >>> camera.size
+    (16, 24)
     """
 
     fx: float
@@ -96,6 +100,9 @@ def as_camera(camera: str | Mapping | Camera) -> Camera:
 
     Raises:
         ValueError: unknown name, or other fields.
+
+    >>> as_camera('nyuv2').size
+    (480, 640)
     """
     if isinstance(camera, Camera):
         return camera
@@ -124,6 +131,9 @@ def disparity(depth_m: NDArray, near_m: float = 0.1) -> NDArray:
 
     Returns:
         Same shape, float32, 0 to ``1 / near_m``.
+
+    >>> disparity(np.float32([[1.0, 2.0, 0.0]])).tolist()
+    [[1.0, 0.5, 0.0]]
     """
     inverse = np.zeros(depth_m.shape, np.float32)
     nearest = np.maximum(depth_m, near_m)

@@ -26,6 +26,9 @@ class DepthEncoder:
 
     Raises:
         ValueError: unknown encoding, or a camera that is missing or wrong.
+
+    >>> DepthEncoder('disparity')(np.full((2, 3, 1), 2.0, np.float32)).shape
+    (2, 3, 1)
     """
 
     def __init__(

@@ -25,10 +25,14 @@ def estimate_down(depth_m: NDArray, camera: Camera) -> NDArray:
 
     Args:
         depth_m: (H, W) metres.
-        camera: Of this picture at this size.
+        camera: Camera of this picture at this size.
 
     Source: Gupta et al., CVPR 2013, with the thresholds of the code of
     arXiv:1407.5736; the weight of the last axis is ours.
+
+    >>> camera = Camera(fx=50.0, fy=50.0, cx=12.0, cy=8.0, size=(16, 24))
+    >>> estimate_down(np.full((16, 24), 2.0, np.float32), camera).shape
+    (3,)
     """
     small = _shrunk(depth_m)
     normals = surface_normals(small, camera.resized(small.shape), RADIUS)

@@ -30,8 +30,8 @@ def hha(depth_m: NDArray, camera: Camera) -> NDArray:
 
     Args:
         depth_m: (H, W) metres.
-        camera: Of this picture at this size. The picture must be upright:
-            gravity is searched around its downward direction.
+        camera: Camera of this picture at this size. The picture must be
+            upright: gravity is searched around its downward direction.
 
     Returns:
         (H, W, 3) uint8.
@@ -39,6 +39,10 @@ def hha(depth_m: NDArray, camera: Camera) -> NDArray:
     Source: Gupta et al., Learning rich features from RGB-D images for object
     detection and segmentation, ECCV 2014, arXiv:1407.5736; scaling: saveHHA.m
     and processDepthImage.m of the authors' code.
+
+    >>> camera = Camera(fx=50.0, fy=50.0, cx=12.0, cy=8.0, size=(16, 24))
+    >>> hha(np.full((16, 24), 2.0, np.float32), camera).shape
+    (16, 24, 3)
     """
     measured = is_measured(depth_m)
     depth_m = np.where(measured, depth_m, np.float32(0))

@@ -21,7 +21,7 @@ def surface_normals(
 
     Args:
         depth_m: (H, W) metres.
-        camera: Of this picture at this size.
+        camera: Camera of this picture at this size.
         radius: The window has ``2 * radius + 1`` pixels a side.
 
     Returns:
@@ -31,6 +31,11 @@ def surface_normals(
     Source: Gupta et al., Perceptual organization and recognition of indoor
     scenes from RGB-D images, CVPR 2013, and the code of arXiv:1407.5736
     (fit of inverse depth in a square window).
+
+    >>> camera = Camera(fx=50.0, fy=50.0, cx=12.0, cy=8.0, size=(16, 24))
+    >>> wall = np.full((16, 24), 2.0, np.float32)  # metres, straight ahead
+    >>> surface_normals(wall, camera)[8, 12].round(3).tolist()
+    [-0.0, -0.0, -1.0]
     """
     measured = is_measured(depth_m)
     inverse = disparity(depth_m, near_m=0.0)
@@ -55,7 +60,7 @@ def _fit(inverse: NDArray, measured: NDArray, radius: int) -> tuple:
     Args:
         inverse: (H, W) float32, 0 where not measured.
         measured: (H, W) bool.
-        radius: Of the window.
+        radius: Radius of the window.
 
     Returns:
         right, down, centre (H, W) and where the fit is determined.

@@ -17,6 +17,9 @@ class Guess:
         confidence: ``'sure'`` (the files say so), ``'likely'`` (nothing else
             fits as well) or ``'a guess'`` (look at it).
         reason: what it was concluded from, without a full stop.
+
+    >>> Guess('depth', 'sure', 'the folder is called depth').value
+    'depth'
     """
 
     value: Any

@@ -86,6 +86,10 @@ def render_scene(
 
     Returns:
         The images by name, (H, W, C) each, and the label (H, W) uint8.
+
+    >>> scene, label = render_scene(0, ['rgb', 'depth'])
+    >>> scene['rgb'].shape, scene['depth'].dtype, label.shape
+    ((64, 96, 3), dtype('float32'), (64, 96))
     """
     frame = render(sample_scene(default_rng((seed, index))), size)
     streams = {

@@ -32,6 +32,14 @@ class CorruptModality(BaseTransform):
 
     Raises:
         ValueError: unknown fault or severity.
+
+    >>> results = {
+    ...     'modalities': {'rgb': np.full((8, 12, 3), 200, np.uint8)},
+    ...     'sample_idx': 0,
+    ... }
+    >>> foggy = CorruptModality('fog', 'rgb', severity=5)(results)
+    >>> foggy['modalities']['rgb'].shape
+    (8, 12, 3)
     """
 
     def __init__(

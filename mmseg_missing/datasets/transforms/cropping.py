@@ -23,6 +23,14 @@ class RandomCropModalities(JointTransform):
         crop_size: (height, width).
         cat_max_ratio: draw again (up to 10 times) while one class covers
             more than this share of the labelled pixels.
+
+    >>> results = {
+    ...     'modalities': {'depth': np.ones((4, 6, 1), np.float32)},
+    ...     'img_shape': (4, 6),
+    ... }
+    >>> crop = RandomCropModalities([dict(name='depth', channels=1)], (2, 3))
+    >>> crop(results)['modalities']['depth'].shape
+    (2, 3, 1)
     """
 
     def __init__(
@@ -84,6 +92,14 @@ class PadModalities(JointTransform):
         modalities: the stack.
         size: (height, width) to reach; a larger image is left as it is.
         size_divisor: pad both sides to a multiple of it, instead of ``size``.
+
+    >>> results = {
+    ...     'modalities': {'depth': np.ones((4, 6, 1), np.float32)},
+    ...     'img_shape': (4, 6),
+    ... }
+    >>> pad = PadModalities([dict(name='depth', channels=1)], size=(5, 8))
+    >>> pad(results)['modalities']['depth'].shape
+    (5, 8, 1)
     """
 
     def __init__(

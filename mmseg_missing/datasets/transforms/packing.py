@@ -37,6 +37,15 @@ class PackModalities(BaseTransform):
 
     Args:
         modalities: the stack; its order is the order of the channels.
+
+    >>> results = {
+    ...     'modalities': {'depth': np.zeros((4, 6, 1), np.float32)},
+    ...     'present': {'depth': True},
+    ...     'img_shape': (4, 6),
+    ... }
+    >>> packed = PackModalities([dict(name='depth', channels=1)])(results)
+    >>> packed['inputs'].shape, packed['data_samples'].present
+    (torch.Size([1, 4, 6]), tensor([True]))
     """
 
     def __init__(self, modalities: Sequence[dict]) -> None:

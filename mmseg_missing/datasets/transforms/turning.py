@@ -31,6 +31,14 @@ class RandomFlipModalities(JointTransform):
         modalities: the stack.
         prob: 0 and 1 are certain, as test-time augmentation wants it.
         direction: ``'horizontal'`` or ``'vertical'``.
+
+    >>> results = {
+    ...     'modalities': {'depth': np.float32([[[1.0], [2.0]]])},
+    ...     'img_shape': (1, 2),
+    ... }
+    >>> flip = RandomFlipModalities([dict(name='depth', channels=1)], prob=1.0)
+    >>> flip(results)['modalities']['depth'].ravel().tolist()
+    [2.0, 1.0]
     """
 
     def __init__(
@@ -98,6 +106,15 @@ class RotateModalities(JointTransform):
         prob: probability to turn at all.
         degree: range of the angle, counter-clockwise; one number means
             ``(-degree, degree)``.
+
+    >>> results = {
+    ...     'modalities': {'depth': np.ones((4, 6, 1), np.float32)},
+    ...     'img_shape': (4, 6),
+    ... }
+    >>> stack = [dict(name='depth', channels=1)]
+    >>> turn = RotateModalities(stack, prob=1.0, degree=10)
+    >>> turn(results)['modalities']['depth'].shape
+    (4, 6, 1)
     """
 
     def __init__(

@@ -47,7 +47,7 @@ class AdapterCheckpointHook(Hook):
     Args:
         base: Checkpoint of the pretrained network, a path or an address;
             default: the config's own `base`, beside `load_from`.
-        filename: Of the small file, in the work folder.
+        filename: Name of the small file, in the work folder.
         init: Where rows start: at the ``identity``; where ``moments`` of
             features put them, see
             :func:`mmseg_missing.adapters.fitting.closed_form.fit_rows`; or

@@ -217,7 +217,7 @@ def next_inputs(xs: list[Tensor], x: Tensor) -> list[Tensor]:
     """Return what each modality hands to the next level.
 
     Args:
-        xs: Each modality's map, (n, c, h, w).
+        xs: Map of each modality, (n, c, h, w).
         x: The branch's rectified map, (n, c, h, w).
     """
     if len(xs) == 1:
@@ -261,6 +261,15 @@ class CMNeXt(MixTransformer):
         ValueError: If a size does not fit; the message names the key.
 
     Source: Zhang et al., CMNeXt, CVPR 2023, arXiv:2303.01480.
+
+    >>> network = CMNeXt(
+    ...     embed_dims=(8, 16, 24, 32),
+    ...     depths=(1, 1, 1, 1),
+    ...     num_heads=(1, 2, 3, 4),
+    ...     in_channels=(3, 1),
+    ... )
+    >>> [tuple(level.shape) for level in network(torch.rand(2, 4, 32, 64))]
+    [(2, 8, 8, 16), (2, 16, 4, 8), (2, 24, 2, 4), (2, 32, 1, 2)]
     """
 
     # Where stages end, for adapters behind stages.

@@ -34,9 +34,9 @@ class CMX(BaseModule):
             ``[1, 1]``, is one input: modalities that share a stream as
             channels of one image.
         drop_path_rate: Stochastic depth of the last block; 0 at the first.
-        init_cfg: Of each stream, see :class:`MixTransformer`: as published,
-            both start from the same ImageNet weights. They are fitted to
-            inputs of more than 3 channels.
+        init_cfg: Initialisation of each stream, see :class:`MixTransformer`:
+            as published, both start from the same ImageNet weights. They are
+            fitted to inputs of more than 3 channels.
         norm_eps: See :class:`MixTransformer`.
         with_cp: See :class:`MixTransformer`.
 
@@ -45,6 +45,15 @@ class CMX(BaseModule):
 
     Source: Zhang et al., CMX, T-ITS 2023, arXiv:2203.04838; epsilon from its
     code.
+
+    >>> network = CMX(
+    ...     embed_dims=(8, 16, 24, 32),
+    ...     depths=(1, 1, 1, 1),
+    ...     num_heads=(1, 2, 3, 4),
+    ...     in_channels=(3, 1),
+    ... )
+    >>> [tuple(level.shape) for level in network(torch.rand(2, 4, 32, 64))]
+    [(2, 8, 8, 16), (2, 16, 4, 8), (2, 24, 2, 4), (2, 32, 1, 2)]
     """
 
     keeps_outputs = True

@@ -36,6 +36,11 @@ def EarlyFusionBackbone(
     Raises:
         ValueError: the first modality has not three channels, or this
             backbone cannot take another number of them.
+
+    >>> encoder = dict(type='EfficientNetLite', variant='lite0')
+    >>> network = EarlyFusionBackbone(encoder, in_channels=(3, 1)).eval()
+    >>> [tuple(level.shape) for level in network(torch.rand(2, 4, 64, 96))]
+    [(2, 24, 16, 24), (2, 40, 8, 12), (2, 112, 4, 6), (2, 320, 2, 3)]
     """
     in_channels = checked_channels(in_channels)
     if in_channels[0] != 3:

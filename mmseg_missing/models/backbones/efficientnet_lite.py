@@ -41,8 +41,8 @@ class EfficientNetLite(BaseModule):
         variant: ``'lite0'`` to ``'lite4'``.
         out_indices: Stages, 0 to 6, whose maps are returned; they lie at
             1/2, 1/4, 1/8, 1/16, 1/16, 1/32 and 1/32.
-        norm_cfg: Of all norms; default: BatchNorm as in TensorFlow, which
-            the published weights were trained with.
+        norm_cfg: Config of all norms; default: BatchNorm as in TensorFlow,
+            which the published weights were trained with.
         init_cfg: See mmengine; ``mmseg-missing convert efficientnet``
             makes ImageNet weights for it.
 
@@ -54,6 +54,10 @@ class EfficientNetLite(BaseModule):
 
     Source: Tan and Le, EfficientNet, ICML 2019, arXiv:1905.11946; the Lite
     variants are those of TensorFlow's repository of TPU models.
+
+    >>> network = EfficientNetLite('lite0').eval()
+    >>> [tuple(level.shape) for level in network(torch.rand(2, 3, 64, 96))]
+    [(2, 24, 16, 24), (2, 40, 8, 12), (2, 112, 4, 6), (2, 320, 2, 3)]
     """
 
     def __init__(
@@ -105,10 +109,10 @@ class InvertedResidual(BaseModule):
     Args:
         in_channels: Channels of its input.
         out_channels: Channels of its output.
-        kernel: Of the depth-wise convolution.
-        stride: Of the depth-wise convolution.
+        kernel: Kernel size of the depth-wise convolution.
+        stride: Stride of the depth-wise convolution.
         expand: How many times wider it is inside.
-        norm_cfg: Of its norms.
+        norm_cfg: Config of its norms.
     """
 
     def __init__(

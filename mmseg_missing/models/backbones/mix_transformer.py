@@ -73,7 +73,7 @@ class MiTBlock(nn.Module):
         num_heads: Heads, a divisor of ``dim``.
         sr_ratio: See :class:`EfficientAttention`.
         drop_path: Rate of stochastic depth.
-        norm_eps: Of both norms.
+        norm_eps: Epsilon of both norms.
     """
 
     def __init__(
@@ -133,7 +133,7 @@ class MiTStage(nn.Module):
         num_heads: Heads, a divisor of ``dim``.
         sr_ratio: See :class:`EfficientAttention`.
         drop_paths: Rate of stochastic depth, one per block.
-        norm_eps: Of the norms in the blocks and after them.
+        norm_eps: Epsilon of the norms in the blocks and after them.
     """
 
     def __init__(
@@ -191,8 +191,8 @@ class MixTransformer(BaseModule):
         drop_path_rate: Stochastic depth of the last block; 0 at the first.
         init_cfg: MMEngine's; ``dict(type='Pretrained', checkpoint=...)``
             takes a file of ``mmseg-missing convert mit``.
-        norm_eps: Of the norms in the blocks and after them; 1e-6 in the code
-            of SegFormer and CMX, 1e-5 in CMNeXt's.
+        norm_eps: Epsilon of the norms in the blocks and after them; 1e-6 in
+            the code of SegFormer and CMX, 1e-5 in CMNeXt's.
         with_cp: Compute each block again in the backward pass instead of
             keeping what it computed: less memory, more time.
 
@@ -200,6 +200,10 @@ class MixTransformer(BaseModule):
         ValueError: If a size does not fit; the message names the key.
 
     Source: Xie et al., SegFormer, NeurIPS 2021, arXiv:2105.15203.
+
+    >>> network = MixTransformer('b0')
+    >>> [tuple(level.shape) for level in network(torch.rand(2, 3, 32, 64))]
+    [(2, 32, 8, 16), (2, 64, 4, 8), (2, 160, 2, 4), (2, 256, 1, 2)]
     """
 
     keeps_outputs = True

@@ -41,9 +41,10 @@ class MMSFormer(BaseModule):
         in_channels: Channels of each modality, the main one first.
         drop_path_rate: Stochastic depth of each stream's last block; 0 at
             the first.
-        init_cfg: Of the main stream, see :class:`MixTransformer`. ImageNet
-            weights are fitted to modalities of more than 3 channels.
-        extra_init_cfg: Of each other stream.
+        init_cfg: Initialisation of the main stream, see
+            :class:`MixTransformer`. ImageNet weights are fitted to modalities
+            of more than 3 channels.
+        extra_init_cfg: Initialisation of each other stream.
         with_cp: See :class:`MixTransformer`.
 
     Raises:
@@ -51,6 +52,10 @@ class MMSFormer(BaseModule):
 
     Source: Reza et al., MMSFormer, OJSP 2024, arXiv:2309.04001; sizes from
     its code of January 2024.
+
+    >>> network = MMSFormer('b0', in_channels=(3, 1)).eval()
+    >>> [tuple(level.shape) for level in network(torch.rand(2, 4, 32, 64))]
+    [(2, 32, 8, 16), (2, 64, 4, 8), (2, 160, 2, 4), (2, 256, 1, 2)]
     """
 
     keeps_outputs = True

@@ -50,6 +50,11 @@ class MultiStreamBackbone(BaseModule):
 
     Raises:
         ValueError: if a value of the config cannot work.
+
+    >>> stream = dict(type='EfficientNetLite', variant='lite0')
+    >>> network = MultiStreamBackbone(stream, in_channels=(3, 1)).eval()
+    >>> [tuple(level.shape) for level in network(torch.rand(2, 4, 64, 96))]
+    [(2, 24, 16, 24), (2, 40, 8, 12), (2, 112, 4, 6), (2, 320, 2, 3)]
     """
 
     shows_streams = True  # see `mmseg_missing.models.utils.stream_levels`

@@ -63,6 +63,13 @@ class SharedStreamBackbone(BaseModule):
     frozen extractors and classifies whole samples. Not known of the paper
     were its layers, what it does where several modalities are present (here
     the mean of what is there), and its loss and schedule.
+
+    >>> encoder = dict(type='EfficientNetLite', variant='lite0')
+    >>> network = SharedStreamBackbone(encoder, in_channels=(3, 1)).eval()
+    >>> with network.told(torch.tensor([[True, False], [True, True]])):
+    ...     levels = network(torch.rand(2, 4, 64, 96))
+    >>> [tuple(level.shape) for level in levels]
+    [(2, 24, 16, 24), (2, 40, 8, 12), (2, 112, 4, 6), (2, 320, 2, 3)]
     """
 
     shows_streams = True  # see `mmseg_missing.models.utils.stream_levels`

@@ -23,8 +23,8 @@ class CoDistillation:
     or hidden have two inputs that differ; at least one sample takes part.
 
     Args:
-        weight: Of the divergence.
-        labels: Of the cross entropy on what is there.
+        weight: Weight of the divergence.
+        labels: Weight of the cross entropy on what is there.
         temperature: See ``LogitKL``.
         confidence: See ``LogitKL``.
         ramp: Share of the training over which ``weight`` grows from 0, by
@@ -60,8 +60,8 @@ class CoDistillation:
         """Return the weighted divergence, a scalar.
 
         Args:
-            completed: Of samples on completed input.
-            plain: Of the same samples on what is there.
+            completed: Logits of samples on completed input.
+            plain: Logits of the same samples on what is there.
             labels: (n, H, W).
             step: Number of the training step.
         """

@@ -35,13 +35,13 @@ class FeatureMoments(nn.Module):
     Args:
         num_streams: Modalities.
         num_classes: Classes.
-        channels: Of the levels of a stream.
+        channels: Channels of the levels of a stream.
         level: Which of them.
         momentum: How much of a moment stays in a step, in [0, 1).
         least: Positions that a class needs.
-        eta: Of the spread; a prediction is a conditional mean, which varies
-            less than what it predicts, so it should stay 0 or small.
-        weight: Of the whole.
+        eta: Share of the spread; a prediction is a conditional mean, which
+            varies less than what it predicts, so it should stay 0 or small.
+        weight: Weight of the whole.
 
     Raises:
         TypeError: a value of a wrong kind.

@@ -38,11 +38,12 @@ class MaskedCompletion(nn.Module):
 
     Args:
         generator: The decoder of all modalities.
-        num_classes: Of the segmentor.
-        channels: Of the streams' levels, None where the backbone shows none.
+        num_classes: Number of classes of the segmentor.
+        channels: Channels of the streams' levels, None where the backbone
+            shows none.
         ratio: Share of the patches that is hidden, in [0, 1).
         patch: Side of a patch, in pixels.
-        weight: Of the reconstruction beside the losses of the labels.
+        weight: Weight of the reconstruction beside the losses of the labels.
         alone: So many training steps train the decoder alone, before the
             network joins; 0: together from the first.
         distribution: Settings of :class:`FeatureMoments`, by which samples

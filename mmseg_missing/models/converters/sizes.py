@@ -18,7 +18,7 @@ def mit_sizes(
 
     Args:
         weights: Tensors that hold one.
-        prefix: Where its names begin.
+        prefix: Beginning of its names.
 
     Raises:
         ValueError: if there is not a patch embedding for each of four levels.

@@ -58,6 +58,10 @@ class MultiScaleFusion(nn.Module):
 
     Source: Reza et al., MMSFormer, OJSP 2024, arXiv:2309.04001; the
     reduction from its code.
+
+    >>> maps = [torch.rand(2, 8, 5, 7) for _ in 'ab']
+    >>> MultiScaleFusion(dim=8, num_streams=2)(maps).shape
+    torch.Size([2, 8, 5, 7])
     """
 
     keeps_outputs = True

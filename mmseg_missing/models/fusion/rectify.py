@@ -19,6 +19,10 @@ class FeatureRectification(nn.Module):
         reduction: The hidden layers are narrower by this factor.
 
     Source: Zhang et al., CMX, T-ITS 2023, arXiv:2203.04838 (section III-B).
+
+    >>> x, other = torch.rand(2, 2, 8, 5, 7)
+    >>> [y.shape for y in FeatureRectification(dim=8)(x, other)]
+    [torch.Size([2, 8, 5, 7]), torch.Size([2, 8, 5, 7])]
     """
 
     def __init__(self, dim: int, reduction: int = 1) -> None:
@@ -114,6 +118,10 @@ class FeatureFusion(nn.Module):
         ValueError: If ``num_heads`` does not divide ``dim``.
 
     Source: CMX, section III-C.
+
+    >>> x, other = torch.rand(2, 2, 8, 5, 7)
+    >>> FeatureFusion(dim=8, num_heads=2)(x, other).shape
+    torch.Size([2, 8, 5, 7])
     """
 
     def __init__(self, dim: int, num_heads: int) -> None:
@@ -156,6 +164,10 @@ class RectifyFuse(nn.Module):
         ValueError: if there are not two streams.
 
     Source: Zhang et al., CMX, T-ITS 2023, arXiv:2203.04838 (section III).
+
+    >>> maps = [torch.rand(2, 8, 5, 7) for _ in 'ab']
+    >>> RectifyFuse(dim=8, num_streams=2)(maps).shape
+    torch.Size([2, 8, 5, 7])
     """
 
     keeps_outputs = True

@@ -12,6 +12,10 @@ class SumFusion(nn.Module):
     Args:
         dim: Channels of each stream; any.
         num_streams: Number of streams; any.
+
+    >>> maps = [torch.rand(2, 8, 5, 7) for _ in 'ab']
+    >>> SumFusion(dim=8, num_streams=2)(maps).shape
+    torch.Size([2, 8, 5, 7])
     """
 
     def __init__(self, dim: int, num_streams: int) -> None:
@@ -29,6 +33,10 @@ class ConcatFusion(nn.Module):
     Args:
         dim: Channels of each stream and of the result.
         num_streams: Number of streams.
+
+    >>> maps = [torch.rand(2, 8, 5, 7) for _ in 'ab']
+    >>> ConcatFusion(dim=8, num_streams=2)(maps).shape
+    torch.Size([2, 8, 5, 7])
     """
 
     keeps_outputs = True

@@ -56,12 +56,16 @@ class TokenExchangeFusion(nn.Module):
     Args:
         dim: Channels of each stream and of the result.
         num_streams: Number of streams; one is scored and stays.
-        threshold: Of the score.
+        threshold: Threshold of the score.
         sparsity: Weight of the scores' L1 norm, summed over positions and
             streams. The published code sums over a batch of 6, times 1e-6.
 
     Source: Wang et al., TokenFusion, CVPR 2022, arXiv:2204.08721; numbers
     from its code (``semantic_segmentation``).
+
+    >>> maps = [torch.rand(2, 8, 5, 7) for _ in 'ab']
+    >>> TokenExchangeFusion(dim=8, num_streams=2)(maps).shape
+    torch.Size([2, 8, 5, 7])
     """
 
     keeps_outputs = True

@@ -37,6 +37,12 @@ class SegFormerMLPHead(BaseDecodeHead):
 
     Source: Xie et al., SegFormer, NeurIPS 2021, arXiv:2105.15203; this
     variant: code of CMNeXt, CVPR 2023.
+
+    >>> head = SegFormerMLPHead([8, 16, 24, 32], channels=16, num_classes=11)
+    >>> levels = [torch.rand(2, c, 64 // c, 96 // c) for c in (8, 16)]
+    >>> levels += [torch.rand(2, 24, 2, 3), torch.rand(2, 32, 1, 2)]
+    >>> head(levels).shape
+    torch.Size([2, 11, 8, 12])
     """
 
     def __init__(

@@ -32,7 +32,7 @@ class LevelImputer(nn.Module):
     read; the features they come from are never changed.
 
     Args:
-        channels: Of the level.
+        channels: Channels of the level.
         num_streams: Modalities.
         rank: Width of the code.
         prompts: Per target; 0: none.

@@ -95,9 +95,9 @@ def _reduced(
     """Return the loss of all pixels, and tell what samples lost.
 
     Args:
-        each: Of every pixel, (n, h, w) or one per class too.
+        each: Loss of every pixel, (n, h, w) or one per class too.
         label: (n, h, w).
-        ignore_index: Of pixels without a class.
+        ignore_index: Label of pixels without a class.
         reduction: As MMSegmentation's.
         avg_factor: Divisor of a mean.
     """

@@ -24,6 +24,10 @@ class Output(NamedTuple):
     Args:
         features: One map (n, c_l, h_l, w_l) per level, as the head gets them.
         logits: (n, classes, h, w), as the head gives them: not up-sampled.
+
+    >>> output = Output((torch.rand(2, 8, 5, 7),), torch.rand(2, 11, 5, 7))
+    >>> output.logits.shape
+    torch.Size([2, 11, 5, 7])
     """
 
     features: tuple[Tensor, ...]
@@ -36,6 +40,16 @@ class TeacherLoss(nn.Module):
     Args:
         loss_weight: Factor.
         loss_name: Key in the log; without ``loss`` in it, it is logged only.
+
+    >>> class Gap(TeacherLoss):
+    ...     def distance(self, student, teacher, labels):
+    ...         return (student.logits - teacher.logits).abs().mean()
+    >>> z = torch.zeros(1, 3, 4, 4)
+    >>> z[:, 0] = 9.0
+    >>> teacher, student = Output((z,), z), Output((0.9 * z,), 0.9 * z)
+    >>> labels = torch.zeros(1, 8, 8, dtype=torch.long)
+    >>> round(Gap(0.5, 'loss_gap')(student, teacher, labels).item(), 3)
+    0.15
     """
 
     def __init__(self, loss_weight: float, loss_name: str) -> None:
@@ -53,8 +67,8 @@ class TeacherLoss(nn.Module):
         """Return the weighted loss, a scalar.
 
         Args:
-            student: Of the network that learns.
-            teacher: Of the same batch; it gets no gradient.
+            student: Output of the network that learns.
+            teacher: Output for the same batch; it gets no gradient.
             labels: (n, H, W) class numbers, something else where there is
                 none.
         """
@@ -80,7 +94,7 @@ class LogitKL(TeacherLoss):
     Args:
         temperature: T; more than 1 keeps the student from a confidence that
             it cannot have without the sensor.
-        confidence: In [0, 1]; with 0 every pixel is valid.
+        confidence: Number in [0, 1]; with 0 every pixel is valid.
         loss_weight: Factor.
         loss_name: Key in the log.
 
@@ -90,6 +104,13 @@ class LogitKL(TeacherLoss):
 
     Source: Hinton et al., Distilling the Knowledge in a Neural Network,
     arXiv:1503.02531; the mask is this project's.
+
+    >>> z = torch.zeros(1, 3, 4, 4)
+    >>> z[:, 0] = 9.0
+    >>> teacher, student = Output((z,), z), Output((0.9 * z,), 0.9 * z)
+    >>> labels = torch.zeros(1, 8, 8, dtype=torch.long)
+    >>> LogitKL()(student, teacher, labels).shape
+    torch.Size([])
     """
 
     def __init__(
@@ -148,6 +169,13 @@ class ChannelWiseKL(TeacherLoss):
 
     Source: Shu et al., Channel-wise Knowledge Distillation for Dense
     Prediction, ICCV 2021, arXiv:2011.13256.
+
+    >>> z = torch.zeros(1, 3, 4, 4)
+    >>> z[:, 0] = 9.0
+    >>> teacher, student = Output((z,), z), Output((0.9 * z,), 0.9 * z)
+    >>> labels = torch.zeros(1, 8, 8, dtype=torch.long)
+    >>> ChannelWiseKL()(teacher, teacher, labels).item()  # the same: 0
+    0.0
     """
 
     def __init__(
@@ -190,6 +218,13 @@ class FeatureMSE(TeacherLoss):
 
     Raises:
         ValueError: the network has no such level (in the first forward).
+
+    >>> z = torch.zeros(1, 3, 4, 4)
+    >>> z[:, 0] = 9.0
+    >>> teacher, student = Output((z,), z), Output((0.9 * z,), 0.9 * z)
+    >>> labels = torch.zeros(1, 8, 8, dtype=torch.long)
+    >>> FeatureMSE()(teacher, teacher, labels).item()  # the same: 0
+    0.0
     """
 
     def __init__(

@@ -32,7 +32,7 @@ class SampleLosses:
         Where no loss tells of samples, each is given the whole batch's.
 
         Args:
-            losses: Of the step, as a segmentor returns them.
+            losses: Losses of the step, as a segmentor returns them.
             n: How many samples it had.
         """
         if self.told is not None:

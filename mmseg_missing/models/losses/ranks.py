@@ -24,8 +24,8 @@ def mean_over_ranks(count: Number, device: torch.device) -> Number:
     by their number. Alone, the count as it is.
 
     Args:
-        count: Of one's own pixels, images or weights.
-        device: Of what is counted.
+        count: Number of one's own pixels, images or weights.
+        device: Device of what is counted.
     """
     if is_alone():
         return count

@@ -33,8 +33,8 @@ class Degrading:
         rate: Share of the samples, 0 to 1.
         faults: Keys of :data:`~mmseg_missing.corruptions.FAULTS`; default:
             all.
-        severities: Of 1 to 5; default: all.
-        seed: Of all draws.
+        severities: Some of 1 to 5; default: all.
+        seed: Seed of all draws.
 
     Raises:
         TypeError: a value of a wrong kind.
@@ -79,7 +79,7 @@ class Degrading:
             there: (n, M) bool on the CPU, what the samples have.
             shown: (n, M) bool, what the sampler drew of it.
             iteration: Number of the step.
-            rank: Of the process.
+            rank: Rank of the process.
 
         Returns:
             (n, sum C, h, w), (n, M) bool, and (n, M) bool or None.

@@ -46,7 +46,7 @@ def check_mask_heads(config: Any) -> None:
     MMSegmentation registers them all the same, as empty shells.
 
     Args:
-        config: Of the decode head, or of several.
+        config: Config of the decode head, or of several.
 
     Raises:
         ValueError: names the head.

@@ -293,8 +293,8 @@ def comparing(
     Never what a sample lacks itself.
 
     Args:
-        segmentor: With or without an imputer.
-        banks: Of its adapters.
+        segmentor: Segmentor with or without an imputer.
+        banks: Banks of its adapters.
         inputs: (n, sum C, h, w), normalised.
         there: (n, M) bool on the CPU, what the samples have.
         shown: (n, M) bool, what of it the student sees.

@@ -159,7 +159,7 @@ class Seeing:
         Args:
             inputs: (n, sum C, h, w).
             present: (n, M) bool on the CPU.
-            metas: Of the samples; they give noise its seeds.
+            metas: Metadata of the samples; they give noise its seeds.
             degraded: (n, M) bool on the CPU, what of that is degraded; None:
                 nothing is.
             bare: Run the base alone, with no more than it was trained for:

@@ -115,7 +115,7 @@ def check_levels(head: Any, levels: Sequence[Any]) -> None:
 
     Args:
         head: A decode head; one that takes a single level checks itself.
-        levels: Of the backbone, (n, c, h, w) each.
+        levels: Levels of the backbone, (n, c, h, w) each.
 
     Raises:
         ValueError: other channels, or too few levels.
@@ -140,7 +140,7 @@ def check_names(stack: Stack, metas: Sequence[Mapping[str, Any]]) -> None:
 
     Args:
         stack: The modalities.
-        metas: Of the samples; ``PackModalities`` writes ``stack``.
+        metas: Metadata of the samples; ``PackModalities`` writes ``stack``.
 
     Raises:
         ValueError: other modalities, or another order.

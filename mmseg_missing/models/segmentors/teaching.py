@@ -99,7 +99,7 @@ def student_losses(
         segmentor: One with :func:`build_teacher` losses.
         inputs: (n, sum C, h, w), normalised and filled.
         data_samples: n samples with label maps.
-        teacher: Of the same samples.
+        teacher: Output for the same samples.
     """
     student = run(segmentor, inputs)
     losses = label_losses(segmentor, student, data_samples)

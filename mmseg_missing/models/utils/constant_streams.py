@@ -29,10 +29,10 @@ class _Seen:
 
     Args:
         present: (n, M) bool on the CPU.
-        keys: Of its rows.
+        keys: Keys of its rows.
         anywhere: M flags, whether some sample has the modality.
         fill: Per modality.
-        banks: Of the adapters.
+        banks: Banks of the adapters.
     """
 
     present: Tensor
@@ -85,7 +85,7 @@ class ConstantStreams(nn.Module):
         Args:
             present: (n, M) bool on the CPU.
             fill: Per modality, in stack order.
-            banks: Of the adapters that see the same samples.
+            banks: Banks of the adapters that see the same samples.
         """
         seen = None
         # Rows that see an image are no constant.

@@ -25,7 +25,7 @@ def give_first_biases(backbone: nn.Module, channels: int) -> None:
 
     Args:
         backbone: It runs once, in evaluation mode.
-        channels: Of the stacked input.
+        channels: Channels of the stacked input.
     """
     generator = torch.Generator().manual_seed(0)
 

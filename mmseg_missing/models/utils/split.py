@@ -30,8 +30,8 @@ def checked_levels(
     """Return a whole number for each of the four levels.
 
     Args:
-        key: Of the backbone.
-        values: Of the finest level first.
+        key: Key of the backbone.
+        values: Values, that of the finest level first.
         most: The largest that works.
         least: The smallest.
 

@@ -17,7 +17,7 @@ class Shown(NamedTuple):
     """The levels of one stream, before fusion.
 
     Args:
-        stream: Its position.
+        stream: Position of the stream.
         rows: Which samples of the batch it saw, in their order.
         levels: (r, c, h, w) each.
     """
@@ -44,7 +44,7 @@ def show_stream(
     """Show a stream to who watches, if anybody does; see :class:`Shown`.
 
     Args:
-        stream: Its position.
+        stream: Position of the stream.
         rows: Which samples it saw; None: all of them. Nobody counts them
             then, so that an exported graph takes batches of any size.
         levels: (r, c, h, w) each.

@@ -39,8 +39,8 @@ def load_stream(stream: nn.Module, path: str) -> None:
     """Load the one stream of a checkpoint, strictly.
 
     Args:
-        stream: Of the same kind and the same input.
-        path: Of a network whose backbone is this stream, or a
+        stream: Stream of the same kind and the same input.
+        path: Path of a network whose backbone is this stream, or a
             ``MultiStreamBackbone`` of it alone; path or address.
 
     Raises:
