@@ -51,7 +51,6 @@ COPIED = {
     'contributing.md': 'CONTRIBUTING.md',
     'security.md': 'SECURITY.md',
 }
-AWAITED = ('docs/report.md', 'docs/page.md')
 LINK = re.compile(r'(\]\()([^)\s#]+)(#[^)\s]*)?(\))')
 sys.path.insert(0, str(TOP))
 
@@ -107,8 +106,6 @@ def on_page_markdown(markdown: str, page, config, files: Files) -> str:
         if '://' in target or target.startswith('mailto:'):
             return match[0]
         path = posixpath.normpath(posixpath.join(home, '..', target))
-        if path in AWAITED and not (TOP / path).is_file():
-            return f'{start}#{end}'
         if path.startswith('docs/'):
             path = path.removeprefix('docs/')
         elif path == 'README.md':
