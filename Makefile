@@ -10,6 +10,7 @@ PYTHON ?= python3
 ONEDL := .venv
 OPENMMLAB := .venv-openmmlab
 OLDEST := .venv-oldest
+PAGE := .venv-page
 WHEELS := ../shared/wheels
 TORCH := $(shell grep '^torch==' requirements/runtime.txt)
 MMCV := $(shell grep '^mmcv==' requirements/openmmlab.txt)
@@ -19,10 +20,12 @@ RUNS ?= work_dirs
 # thread in each process is faster than all of them fighting for the cores.
 PYTEST := bin/python -m pytest -n $(JOBS) --maxprocesses 4 --dist loadfile
 PIP := bin/python -m pip install -qq --no-input --disable-pip-version-check
+SITE := import sysconfig; print(sysconfig.get_path("purelib"))
 BUILD := setup.py pyproject.toml mmseg_missing/version.py
 
-.PHONY: help demo test test-slow test-reliability test-openmmlab test-oldest test-peft lint \
-	results release clean again
+.PHONY: help demo test test-slow test-reliability test-openmmlab test-oldest \
+	test-peft test-page test-docs docs lint results release \
+	clean again
 .PRECIOUS: %/pyvenv.cfg %/.torch
 .NOTPARALLEL:
 
@@ -34,7 +37,10 @@ help:
 	@echo 'make test-openmmlab    the tests on the official stack'
 	@echo 'make test-oldest       the tests with the lowest torch that works'
 	@echo 'make test-peft         LoRA against peft, which it installs'
+	@echo 'make test-page         the page, in a browser, with what it needs'
 	@echo 'make lint              ruff, mypy, codespell'
+	@echo 'make docs              the site, in site/; warnings are errors'
+	@echo 'make test-docs         the commands of the documents that take minutes'
 	@echo 'make results           what is made of configs/results.yml'
 	@echo 'make release           weights, adapters, cards, wheel of RUNS=work_dirs'
 	@echo 'make clean             remove build leftovers and caches'
@@ -60,11 +66,25 @@ test-oldest: $(OLDEST)/.ready
 test-peft: $(ONEDL)/.peft
 	@$(ONEDL)/bin/python -m pytest tests/adapters/test_low_rank.py
 
+test-page: $(PAGE)/.ready
+	@command -v chromium > /dev/null && command -v chromedriver \
+		> /dev/null || { echo 'the tests of the page drive chromium, which' \
+		'`apt-get install chromium chromium-driver` brings' >&2; exit 2; }
+	@OMP_NUM_THREADS=1 $(PAGE)/bin/python -m pytest tests/page
+
 lint: $(ONEDL)/.dev
 	@$(ONEDL)/bin/ruff check .
 	@$(ONEDL)/bin/ruff format --check .
 	@$(ONEDL)/bin/mypy
 	@$(ONEDL)/bin/codespell
+
+docs: $(ONEDL)/.docs
+	@NO_MKDOCS_2_WARNING=1 $(ONEDL)/bin/python -m mkdocs build --strict > \
+		$(ONEDL)/docs.log 2>&1 || { cat $(ONEDL)/docs.log; exit 1; }
+	@echo 'Open site/index.html'
+
+test-docs: $(ONEDL)/.ready
+	@$(ONEDL)/bin/python -m pytest -m 'slow and not gpu' tests/docs -rA
 
 results: $(ONEDL)/.ready
 	@$(ONEDL)/bin/python .dev_scripts/results.py
@@ -78,7 +98,7 @@ clean:
 	@find mmseg_missing tests tools configs demo -name __pycache__ \
 		-prune -exec rm -rf {} + 2>/dev/null || true
 
-# --- environments; the stamps .torch, .mmcv, .ready and .dev lie in them ---
+# --- environments; their stamps (.torch, .ready, ...) lie in them ---
 
 %/pyvenv.cfg:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
@@ -142,9 +162,24 @@ $(OPENMMLAB)/.mmcv: $(OPENMMLAB)/.torch requirements/openmmlab.txt
 	$(OPENMMLAB)/$(PIP) --no-deps --no-build-isolation $(MMCV); fi
 	@touch $@
 
+# Gradio wants other versions of what the tests are pinned to, so it has an
+# environment of its own, which borrows all else from the first.
+$(PAGE)/.ready: $(ONEDL)/.ready requirements/page.txt
+	@echo 'Installing gradio and selenium into $(PAGE) ...'
+	@$(ONEDL)/bin/python -m venv $(PAGE)
+	@echo "import site; site.addsitedir('$$($(ONEDL)/bin/python -c \
+		'$(SITE)')')" > "$$($(PAGE)/bin/python -c '$(SITE)')/borrow.pth"
+	@$(PAGE)/$(PIP) -r requirements/page.txt
+	@touch $@
+
 $(ONEDL)/.dev: $(ONEDL)/.ready requirements/dev.txt
 	@echo 'Installing ruff, mypy and codespell into $(ONEDL) ...'
 	@$(ONEDL)/$(PIP) -r requirements/dev.txt
+	@touch $@
+
+$(ONEDL)/.docs: $(ONEDL)/.ready requirements/docs.txt
+	@echo 'Installing mkdocs into $(ONEDL) ...'
+	@$(ONEDL)/$(PIP) -c requirements/runtime.txt -r requirements/docs.txt
 	@touch $@
 
 $(ONEDL)/.peft: $(ONEDL)/.ready requirements/peft.txt

@@ -13,6 +13,7 @@ TOOLS = [
     'ftfy',
     'h5py',
     'imagecodecs>=2025.3.30',
+    'jinja2',
     'matplotlib',
     'pillow',
     'regex',
@@ -43,6 +44,9 @@ EXTRAS = {
     ],
     'test': TEST,
     'export': ['onnx>=1.17', 'onnxruntime>=1.20'],
+    'tensorboard': ['tensorboard>=2.15'],
+    'wandb': ['wandb>=0.16'],
+    'page': ['gradio>=6.31'],
     'peft': [*TEST, 'peft>=0.17'],
     'dev': [*TEST, 'codespell', 'mypy', 'pre-commit', 'ruff'],
 }
@@ -95,7 +99,10 @@ setup(
     ],
     python_requires='>=3.10',
     packages=find_packages(include=['mmseg_missing', 'mmseg_missing.*']),
-    package_data={'mmseg_missing': ['py.typed', 'zoo/*']},
+    package_data={
+        'mmseg_missing': ['py.typed', 'zoo/*'],
+        'mmseg_missing.reporting': ['*.html'],
+    },
     py_modules=['mmseg_missing_command'],
     entry_points={
         'console_scripts': ['mmseg-missing=mmseg_missing_command:main']

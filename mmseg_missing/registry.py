@@ -1,7 +1,7 @@
 """The tables of what a config may call by name, as registries of MMEngine.
 
 A module of your own registers here, and the config brings it in by
-``custom_imports``; docs/extending.md has an example of each kind::
+``custom_imports``; docs/tutorials/extending.md has an example of each kind::
 
     from mmseg_missing.registry import SAMPLERS
 

@@ -1,4 +1,4 @@
-"""docs/extending.md: parts of a user's own, registered from outside."""
+"""docs/tutorials/extending.md: own parts, registered from outside."""
 
 import re
 import sys
@@ -22,7 +22,7 @@ from mmseg_missing.fill import fill_absent
 from mmseg_missing.modality import Stack
 from mmseg_missing.sampling import Sampler
 
-PAGE = Path(__file__).parents[1] / 'docs/extending.md'
+PAGE = Path(__file__).parents[1] / 'docs/tutorials/extending.md'
 TINY = Path(__file__).parent / 'configs/tiny.py'
 TABLES = [
     getattr(registry, name).module_dict for name in sorted(registry.__all__)

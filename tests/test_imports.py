@@ -36,8 +36,9 @@ FLOORS = (
     {'runtime', 'visualization'},
     {'models', 'datasets', 'engine', 'evaluation'},
     {'comparison', 'exporting', 'importance', 'benchmark'},
-    {'startup'},
+    {'reporting', 'startup'},
     {'apis'},
+    {'page'},
     {'cli'},
 )
 BESIDE = {'engine': {'evaluation'}, 'importance': {'benchmark'}}
@@ -69,14 +70,18 @@ STACK = {'mmcv', 'mmengine', 'mmseg'}
 FROM_STACK = {
     'PIL',
     'cv2',
+    'gradio',
     'h5py',
     'imagecodecs',
+    'jinja2',
+    'markupsafe',
     'matplotlib',
     'numpy',
     'onnxruntime',
     'prettytable',
     'rich',
     'scipy',
+    'starlette',
     'tifffile',
 }
 FOREIGN = CORE_FOREIGN | STACK | FROM_STACK

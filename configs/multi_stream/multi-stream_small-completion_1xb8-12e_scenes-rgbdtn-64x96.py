@@ -2,7 +2,7 @@
 # Result: mIoU 83.69 (all), 61.54 (mean over the 14 missing combinations); docs/results/systems.md
 _base_ = 'multi-stream_small_1xb8-12e_scenes-rgbdtn-64x96.py'
 # Completes what is missing, and learns that with the network; see
-# docs/completion.md.
+# docs/parts/completion.md.
 model = dict(
     fill='predicted',
     completion=dict(

@@ -2,7 +2,7 @@
 # Result: not run yet
 _base_ = 'multi-stream_small_1xb8-30e_ms-mri-96x96.py'
 # Completes what is missing, and learns that with the network; see
-# docs/completion.md.
+# docs/parts/completion.md.
 model = dict(
     fill='predicted',
     completion=dict(

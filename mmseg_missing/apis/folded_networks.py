@@ -11,7 +11,7 @@ from typing import Any
 
 import torch
 from mmengine.logging import print_log
-from torch import Tensor, nn
+from torch import nn
 
 from ..adapters import adapted, fold_network
 from ..evaluation.batches import restrict
@@ -85,8 +85,7 @@ class FoldedNetworks:
         expected = predict(self.network, batch)
         try:
             network = folded(self.network, combination)
-            found = predict(network, batch)
-            apart = max(map(_apart, expected, found))
+            apart = _apart(self.network, network, batch)
         except (ValueError, RuntimeError) as error:
             self._say(combination, str(error))
             return expected
@@ -114,15 +113,21 @@ def folded(network: nn.Module, combination: str) -> nn.Module:
 
 
 def predict(network: nn.Module, batch: Mapping[str, Any]) -> list:
-    """Return the data samples that a network predicts for copies of some."""
+    """Return copies of data samples with the masks that a network predicts."""
+    return network.predict_masks(batch['inputs'], _told(network, batch))
+
+
+def _told(network: nn.Module, batch: Mapping[str, Any]) -> list:
     samples: Sequence = batch['data_samples']
     metas = [sample.metainfo for sample in samples]
-    given = restrict(samples, of_samples(metas, network.stack))
-    return network(batch['inputs'], given, mode='predict')
+    return restrict(samples, of_samples(metas, network.stack))
 
 
-def _apart(one: Any, other: Any) -> float:
-    """Return how far the logits of two samples are apart."""
-    first: Tensor = one.seg_logits.data
-    largest = first.abs().max().clamp(min=1e-6)
-    return ((other.seg_logits.data - first).abs().max() / largest).item()
+def _apart(one: nn.Module, other: nn.Module, batch: Mapping) -> float:
+    """Return how far the logits of two networks are apart."""
+    first, second = (
+        network(batch['inputs'], _told(network, batch), mode='tensor')
+        for network in (one, other)
+    )
+    largest = first.abs().amax((1, 2, 3), keepdim=True).clamp(min=1e-6)
+    return ((second - first).abs() / largest).max().item()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -45,8 +45,9 @@ class FrameReader:
         """Return an array per modality.
 
         Args:
-            given: By modality a path, or a :class:`VideoFrame`; arrays stay
-                as they are. What is left out or None is absent.
+            given: By modality a path, a list of paths whose channels are
+                stacked, or a :class:`VideoFrame`; arrays stay as they are.
+                What is left out or None is absent.
 
         Raises:
             FileNotFoundError: no such file.
@@ -61,21 +62,27 @@ class FrameReader:
     def _loaded(self, name: str, value: Any) -> Any:
         if isinstance(value, VideoFrame):
             channels = self._modality(name).channels
-            return self._read(name, value, lambda _: value.read(channels))
+            return self._read(name, [value], lambda _: value.read(channels))
         if isinstance(value, (str, Path)):
+            return self._read(name, [value], read_array)
+        if _are_paths(value):
             return self._read(name, value, read_array)
         return value
 
-    def _read(self, name: str, place: Any, read: Callable) -> np.ndarray:
+    def _read(
+        self, name: str, places: Sequence[Any], read: Callable
+    ) -> np.ndarray:
         modality, form = self._modality(name), self._form(name)
         if not form:
+            [place] = places
             return cut_columns(read(place), self._columns, str(place))
         if form.pop('encode', None):  # the Inferencer does it, holes too
             form.pop('nodata', None)
             modality = Modality(name, channels=1)
         say_none = {} if read is read_array else {'declared': lambda _: None}
+        files = [str(place) for place in places]
         return load_modality(
-            [str(place)], modality, form, self._columns, read, **say_none
+            files, modality, form, self._columns, read, **say_none
         )
 
     def _modality(self, name: str) -> Modality:
@@ -85,6 +92,12 @@ class FrameReader:
 
     def _form(self, name: str) -> dict[str, Any]:
         return dict(self._formats.get(name) or {})
+
+
+def _are_paths(value: Any) -> bool:
+    return isinstance(value, list) and all(
+        isinstance(each, (str, Path)) for each in value
+    )
 
 
 def _formats(cfg: Config, dataset: Mapping[str, Any]) -> tuple[Any, Any]:

@@ -336,7 +336,6 @@ class MultiModalInferencer(BaseInferencer):
                 [name] = self.model.stack.names_of(present[chosen[:1]])
                 predicted = self.folded.predict(part, name)
             for index, sample in zip(chosen, predicted, strict=True):
-                sample.pop('seg_logits', None)
                 found[index] = sample
         return found
 
@@ -371,6 +370,15 @@ class MultiModalInferencer(BaseInferencer):
                 in another unit.
         """
         [sample] = self.forward([self._sample(frame)], stream)
+        return mask_of(sample)
+
+    @torch.no_grad()
+    def unrepaired(
+        self, frame: Mapping[str, np.ndarray | None]
+    ) -> np.ndarray:
+        """Return what the bare base makes of a frame, as ``segment`` does."""
+        with self.model.unrepaired():
+            [sample] = self.forward([self._sample(frame)], bare=True)
         return mask_of(sample)
 
     def stream(

@@ -84,7 +84,7 @@ def init_model(
         cfg = copy.deepcopy(config)
     else:
         cfg = load_config(config)
-    found, adapter = read_checkpoint(checkpoint, trust), _as_list(adapter)
+    found, adapter = read_checkpoint(checkpoint, trust), adapter_list(adapter)
     configure(cfg, found, adapter)
     init_default_scope(cfg.get('default_scope', 'mmseg'))
     with naming_section('model', cfg.filename):
@@ -145,7 +145,7 @@ def configure(
             checkpoint for a config without adapter.
     """
     folded = (checkpoint.get('meta') or {}).get('folded')
-    files = _as_list(adapter)
+    files = adapter_list(adapter)
     if folded and files:
         raise ValueError(
             'a folded checkpoint contains its adapter; leave `--adapter` out'
@@ -196,7 +196,7 @@ def watch_of(
     POLICIES.find('policy', policy)
     if policy == 'trust':
         return None
-    roots, files = [*adapted(model)], _as_list(monitor)
+    roots, files = [*adapted(model)], adapter_list(monitor)
     if not files or not roots:
         raise ValueError(
             f'the policy {policy!r} needs an adapter file with clean '
@@ -212,7 +212,7 @@ def watch_of(
     return Watch(load_monitor(roots[0][1], files[0]), policy)
 
 
-def _as_list(adapter: AdapterFiles) -> list[Any]:
+def adapter_list(adapter: AdapterFiles) -> list[Any]:
     """Return the files, each a ``Path`` or what has its methods."""
     if adapter is None:
         return []
@@ -239,7 +239,7 @@ def load_weights(
     base = {k: v for k, v in state.items() if not k.startswith(prefixes)}
     load_base(model, base, path)
     rows = {k: v for k, v in state.items() if k not in base}
-    files = _as_list(adapter)
+    files = adapter_list(adapter)
     if not files:
         _load_rows(model, rows, path)
         return

@@ -17,6 +17,8 @@ from ..engine import locked
 from ..engine.checkpoints import read_checkpoint
 from ..evaluation import Report, check_writable
 from ..evaluation.render import pair_lines
+from ..evaluation.setting import SETTING_FILE, Setting
+from ..reporting import PAGE_FILE, write_page
 from ..startup.checks import check_kinds
 from ..startup.deriving import check_repairable, default_fill, derive
 from ..startup.plan import (
@@ -28,6 +30,7 @@ from ..startup.plan import (
     schedule,
     writes,
 )
+from ..startup.showing import Show
 from ..startup.start import adapter_share, count_base
 from .model import configure, load_config, load_weights
 from .placing import choose_places
@@ -115,6 +118,7 @@ def plan_repair(
     rows: str | None = None,
     fill: str | None = None,
     options: Mapping[str, Any] | None = None,
+    show: Show | None = None,
 ) -> Plan:
     """Look at everything that a repair needs, and train nothing.
 
@@ -135,6 +139,7 @@ def plan_repair(
         fill: What stands in for what is absent; default: ``predicted`` where
             the base has ``zero``, else as in the base.
         options: Keys of the derived config to override.
+        show: What to show of the training while it runs.
 
     Raises:
         FileNotFoundError: a file is not there.
@@ -176,7 +181,9 @@ def plan_repair(
     if names is not None:
         cfg.test_cfg.present = [*names, stack.full]
     folder = work_dir or Path('work_dirs') / f'{Path(config).stem}-repaired'
-    return Plan(config, checkpoint, Path(folder), cfg, found, budget)
+    if show is not None:
+        show.apply(deepcopy(cfg))  # what cannot be shown says so early
+    return Plan(config, checkpoint, Path(folder), cfg, found, budget, show)
 
 
 class Plan:
@@ -189,6 +196,7 @@ class Plan:
         cfg: Config of the adapters.
         found: What the checkpoint holds.
         budget: Share of the base's parameters for one combination.
+        show: What to show of the training.
 
     Attributes:
         network: The base with its adapters, untrained.
@@ -203,7 +211,9 @@ class Plan:
         cfg: Config,
         found: Mapping[str, Any],
         budget: float | None = None,
+        show: Show | None = None,
     ) -> None:
+        self.show = show
         self.config, self.checkpoint = str(config), str(checkpoint)
         self.folder = folder
         # By this name it is known from now on.
@@ -245,7 +255,7 @@ class Plan:
         yield 'training', f'{schedule(cfg)} at a learning rate of {rate:g}'
         yield 'scores', 'the test split, before and after'
         yield reads(self.config, self.checkpoint)
-        names = self.config_file.name, ADAPTER, *FILES
+        names = self.config_file.name, ADAPTER, *FILES, SETTING_FILE, PAGE_FILE
         places = ['places'] if self.room is not None else []
         stages = [f'{name}/' for name in (*places, 'before', 'train', 'after')]
         yield writes(*(folder / n for n in names), *stages)
@@ -278,7 +288,12 @@ class Plan:
             quiet=quiet,
         )
         trained = train_stage(
-            self.cfg, folder / 'train', 'train adapters', inputs, quiet
+            self.cfg,
+            folder / 'train',
+            'train adapters',
+            inputs,
+            quiet,
+            self.show,
         )
         shutil.copy(folder / 'train' / ADAPTER, folder / ADAPTER)
         self.config_file.write_text(
@@ -292,6 +307,7 @@ class Plan:
             'score the repair',
             folder / ADAPTER,
             quiet,
+            folder / 'before',
         )
         repaired = Repaired(
             folder,
@@ -304,7 +320,19 @@ class Plan:
             trained.seconds,
         )
         write_results(folder, before, after)
+        self._describe(repaired).write(folder)
+        write_page([folder])
         return repaired
+
+    def _describe(self, repaired: Repaired) -> Setting:
+        """Return how a repair was made."""
+        return Setting.here(
+            config=self.config,
+            checkpoint=self.checkpoint,
+            adapter=repaired.adapter,
+            epochs=repaired.epochs,
+            size=repaired.size,
+        )
 
     def _start(self) -> list[str | Path]:
         """Return the adapter file that rows start from, if it is one."""

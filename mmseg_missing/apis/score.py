@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import torch
 from mmengine.config import Config
 from mmengine.dist import is_main_process
 from mmengine.hooks import LoggerHook
@@ -24,12 +25,20 @@ from ..evaluation import (
     check_writable,
 )
 from ..evaluation.protocols import EMM, Protocol
+from ..evaluation.setting import Setting
 from ..fill import is_predicted, parse_fill
 from ..modality import Stack
 from ..startup.checks import require
 from ..startup.classes import check_classes
 from ..values import data_sets
-from .model import AdapterFiles, configure, load_weights, watch_of
+from .drawing import draw_repairs
+from .model import (
+    AdapterFiles,
+    adapter_list,
+    configure,
+    load_weights,
+    watch_of,
+)
 from .runner import build_runner
 
 # Keys of the config.
@@ -80,9 +89,11 @@ def score(
             :class:`~mmseg_missing.evaluation.TraceProtocol`.
         policy: What a monitor's verdicts lead to; see
             :data:`mmseg_missing.monitoring.POLICIES`.
-        out: Folder for the report, or the table of a protocol.
+        out: Folder for the report and how it was made, or the table of a
+            protocol.
         base: Report of the same network without adapters, or its folder; the
-            tables then say what was won back.
+            tables then say what was won back, and a few pictures in ``out``
+            show it.
 
     Returns:
         The report; for another protocol than ``EMM`` its table.
@@ -115,7 +126,30 @@ def score(
     if protocol != EMM:
         return protocol.run(runner, out)
     runner.test()
-    return _report_of(runner)
+    metric = _metric_of(runner)
+    if metric is None:
+        return None
+    if out and is_main_process():
+        _describe(cfg, checkpoint, adapter).write(out)
+        if metric.base and not tta:
+            before = metric_of(cfg).base
+            draw_repairs(network, loader.dataset, before, metric.images, out)
+    return metric.report
+
+
+def _describe(
+    cfg: Config, checkpoint: str | Path, adapter: AdapterFiles
+) -> Setting:
+    """Return how a test is made."""
+    return Setting.here(
+        config=cfg.filename,
+        checkpoint=checkpoint,
+        adapter=', '.join(map(str, adapter_list(adapter))) or None,
+        device=torch.cuda.get_device_name()
+        if torch.cuda.is_available()
+        else 'cpu',
+        threads=torch.get_num_threads(),
+    )
 
 
 def choose(
@@ -210,7 +244,7 @@ def metric_of(cfg: Config) -> Any:
     )
 
 
-def _report_of(runner: Runner) -> Report | None:
-    """Return the report of our metric; None: it is not among the others."""
+def _metric_of(runner: Runner) -> Any:
+    """Return our metric; None: it is not among the others."""
     metrics = runner.test_evaluator.metrics
-    return next((m.report for m in metrics if hasattr(m, 'report')), None)
+    return next((m for m in metrics if hasattr(m, 'report')), None)

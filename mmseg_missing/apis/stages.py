@@ -24,6 +24,7 @@ from ..engine import find_checkpoint
 from ..engine.atomic import write_atomically
 from ..engine.resume import POINTER
 from ..evaluation import Report
+from ..startup.showing import Show
 from ..startup.start import NETWORK_FILE
 from .score import score
 from .train import train
@@ -53,6 +54,7 @@ def train_stage(
     title: str,
     inputs: Sequence[str | Path | None] = (),
     quiet: bool = True,
+    show: Show | None = None,
 ) -> Trained:
     """Train a config to the end, or go on where it was stopped.
 
@@ -62,6 +64,7 @@ def train_stage(
         title: Before the progress bar.
         inputs: Files that it depends on, such as the base.
         quiet: A bar instead of a log.
+        show: What to show meanwhile; it does not make another stage.
 
     Raises:
         ValueError: the folder holds another training.
@@ -80,6 +83,8 @@ def train_stage(
         print(f'{title}: finished before, reused')
         return Trained(last, done['seconds'], True)
     cfg = _prepared(cfg, folder, title, quiet)
+    if show is not None:
+        show.apply(cfg)
     cfg.resume, start = True, time.time()
     try:
         stamp.write({**done, 'is_finished': False})
@@ -99,6 +104,7 @@ def score_stage(
     title: str,
     adapter: str | Path | None = None,
     quiet: bool = True,
+    base: str | Path | None = None,
 ) -> Report:
     """Score a network on the test split, unless that was done before.
 
@@ -109,6 +115,7 @@ def score_stage(
         title: Before the progress bar.
         adapter: Adapter file.
         quiet: A bar instead of a log.
+        base: Folder in which the same network was scored without adapters.
     """
     folder, cfg = Path(folder), deepcopy(cfg)
     for key in TRAINING:
@@ -120,7 +127,7 @@ def score_stage(
         return Report.from_json(done['report'])
     cfg = _prepared(cfg, folder, title, quiet)
     with _warnings_of(quiet):
-        report = score(cfg, checkpoint, adapter, out=folder)
+        report = score(cfg, checkpoint, adapter, out=folder, base=base)
     stamp.write({'report': report.to_json()})
     return report
 

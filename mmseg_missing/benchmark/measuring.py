@@ -27,6 +27,7 @@ def interleave(
     warm_up: int = 2,
     device: str = 'cpu',
     advance: Callable[[], None] = lambda: None,
+    clock: Callable[[], float] = perf_counter,
 ) -> dict[str, list[float]]:
     """Time several steps in turn, so that noise meets all of them alike.
 
@@ -38,9 +39,10 @@ def interleave(
         warm_up: Rounds before them that do not.
         device: Where the steps run.
         advance: Called after each step.
+        clock: What tells the time: wall-clock, unless another is given.
 
     Returns:
-        Seconds of each round for each step, wall-clock time.
+        Seconds of each round for each step.
 
     >>> seconds = interleave({'a': lambda: None, 'b': lambda: None}, repeats=3)
     >>> len(seconds['a']), len(seconds['b'])
@@ -50,11 +52,11 @@ def interleave(
     seconds: dict[str, list[float]] = {name: [] for name in names}
     for index in range(warm_up + repeats):
         for name in names:
-            start = perf_counter()
+            start = clock()
             steps[name]()
             _wait_for(device)
             if index >= warm_up:
-                seconds[name].append(perf_counter() - start)
+                seconds[name].append(clock() - start)
             advance()
         names.append(names.pop(0))
     return seconds

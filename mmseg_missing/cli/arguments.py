@@ -16,6 +16,7 @@ from ..corruptions import FAULTS, SEVERITIES
 from ..datasets.options import modality_names
 from ..evaluation import check_writable
 from ..startup.config_files import find_config
+from ..startup.showing import Show
 
 EXAMPLE = 'Example:'
 
@@ -185,6 +186,39 @@ def add_config_options(parser: argparse.ArgumentParser) -> None:
         metavar='K=V',
         help='override keys of the config',
     )
+
+
+class Backend(argparse.Action):
+    """Switches of one line in the help; each is noted by its name."""
+
+    def __call__(self, parser, namespace, values, option_string=None):
+        names = getattr(namespace, self.dest)
+        setattr(namespace, self.dest, [*names, option_string.strip('-')])
+
+
+def add_show(parser: argparse.ArgumentParser) -> None:
+    """Add what to show of a training while it runs."""
+    parser.add_argument(
+        '--pictures',
+        type=at_least(1),
+        default=0,
+        metavar='N',
+        help='validate, and draw N images under each combination',
+    )
+    parser.add_argument(
+        '--tensorboard',
+        '--wandb',
+        action=Backend,
+        dest='backends',
+        nargs=0,
+        default=[],
+        help='validate, and show loss and mIoU of each there',
+    )
+
+
+def shown(args: argparse.Namespace) -> Show:
+    """Return what :func:`add_show` asked for."""
+    return Show(args.pictures, **dict.fromkeys(args.backends, True))
 
 
 def add_runner_arguments(parser: argparse.ArgumentParser) -> None:

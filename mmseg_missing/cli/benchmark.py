@@ -1,6 +1,8 @@
 """Measure what adapters cost in time and memory.
 
-Base, adapted, folded and full fine-tuning are measured in turn.
+Base, adapted, folded and full fine-tuning are measured in turn; or, with
+--formats, what can be shipped: accuracy, size and speed of a trained network
+compiled, in 16 and 8 bits, as ONNX and so on, on images of its data set.
 
 Example:
   mmseg-missing benchmark cmnext_small_1xb8-12e_scenes-rgbdt-64x96 \\
@@ -12,8 +14,9 @@ from __future__ import annotations
 import argparse
 import json
 import platform
+import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -21,6 +24,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from ..apis.formats import KINDS as FORMAT_KINDS
+from ..apis.formats import compare_formats
 from ..apis.model import configure, load_config, load_weights
 from ..benchmark import (
     KINDS,
@@ -31,6 +36,7 @@ from ..benchmark import (
     Variants,
     cost_table,
 )
+from ..benchmark.formats import PEAK_MEASURED_BY, format_table
 from ..engine.checkpoints import read_checkpoint
 from ..evaluation import check_writable
 from ..startup.checks import check_device, require
@@ -84,6 +90,20 @@ def parser() -> argparse.ArgumentParser:
         metavar='KIND',
         help=f'of {", ".join(KINDS)}; default: all',
     )
+    parser.add_argument(
+        '--formats',
+        nargs='*',
+        choices=FORMAT_KINDS,
+        metavar='F',
+        help=f'of {", ".join(FORMAT_KINDS)}; without any: all',
+    )
+    add_number(parser, '--images', 50, 'that --formats scores')
+    parser.add_argument(
+        '--split',
+        choices=['test', 'val'],
+        default='test',
+        help='that they are of, test (default) or val',
+    )
     add_device(parser)
     add_dry_run(parser)
     parser.add_argument(
@@ -101,19 +121,20 @@ def main(argv: Sequence[str] | None = None) -> None:
     check_device(args.device, MEASURED_BY)
     if args.threads:
         torch.set_num_threads(args.threads)
+    if args.out:
+        check_writable(Path(args.out).parent)
+    if args.formats is not None:
+        compare(args)
+        return
     if args.dry_run:
         print(plan(args))
         return
-    if args.out:
-        check_writable(Path(args.out).parent)
     start = time.perf_counter()
     results = measure(args)
     setting = describe(args) | {'seconds': time.perf_counter() - start}
     print(cost_table(results, title(setting)))
     if args.out:
-        report = {'setting': setting, 'results': [asdict(r) for r in results]}
-        Path(args.out).write_text(json.dumps(report, indent=2) + '\n')
-        print(f'{args.out}: {len(results)} measurements')
+        write_json(args.out, setting, results)
     if args.checkpoint:
         say_next(
             'fold',
@@ -127,6 +148,69 @@ def main(argv: Sequence[str] | None = None) -> None:
         )
     else:
         say_next('train', args.config, why='weights that are not random')
+
+
+def compare(args: argparse.Namespace) -> None:
+    """Compare formats, and print the table.
+
+    Raises:
+        ValueError: no weights, or another device.
+    """
+    if not args.checkpoint:
+        raise ValueError(
+            '--formats scores a trained network; give its --checkpoint'
+        )
+    if check_device(args.device) != 'cpu':
+        raise ValueError(
+            f'--formats compares what runs on a CPU, not on {args.device}; '
+            'leave --device out'
+        )
+    if args.dry_run:
+        facts = [
+            ('formats', ', '.join(args.formats or FORMAT_KINDS)),
+            ('scores', f'{args.images} images of the {args.split} split'),
+            ('measures', f'{", ".join(args.present)}, {args.repeats} rounds'),
+            reads(args.config, args.checkpoint, args.adapter),
+            writes(args.out),
+        ]
+        print(plan_text(facts))
+        return
+    start = time.perf_counter()
+    results = list(
+        compare_formats(
+            load_config(args.config, args.cfg_options),
+            args.checkpoint,
+            args.adapter,
+            args.present,
+            args.formats or FORMAT_KINDS,
+            args.images,
+            args.repeats,
+            args.split,
+            lambda text: print(text, file=sys.stderr, flush=True),
+        )
+    )
+    setting = describe(args) | {
+        'images': args.images,
+        'split': args.split,
+        'memory_measured_by': PEAK_MEASURED_BY,
+        'seconds': time.perf_counter() - start,
+    }
+    print(
+        f'{Path(args.config).stem}: {args.images} images of the {args.split} '
+        f'split; {args.repeats} rounds of one image on {setting["device"]}, '
+        f'threads: {setting["threads"]}\n\n{format_table(results)}\n\n'
+        'ms: median, image to classes; ratio: to folded, in the same round; '
+        'agrees: pixels, with eager; peak MiB: of a process of its own'
+    )
+    if args.out:
+        write_json(args.out, setting, results)
+
+
+def write_json(out: str, setting: Mapping, results: Sequence) -> None:
+    """Write measurements and how they came about."""
+    report = {'setting': setting, 'results': [asdict(r) for r in results]}
+    Path(out).write_text(json.dumps(report, indent=2) + '\n')
+    print(f'{out}: {len(results)} measurements')
 
 
 def plan(args: argparse.Namespace) -> str:

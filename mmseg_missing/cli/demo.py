@@ -25,6 +25,7 @@ from ..evaluation import check_writable
 from ..evaluation.measures import recovered_fraction
 from ..evaluation.render import plain_table
 from ..evaluation.traces import RATES_TEXT
+from ..reporting import write_page
 from ..startup.config_files import find_config
 from ..visualization.bar_chart import bar_chart
 from ..visualization.pictures import (
@@ -97,13 +98,14 @@ def run(folder: Path) -> None:
         seconds += alone.seconds
     write_results(folder, repaired, dedicated)
     draw_grid(folder / 'pictures.png', config, base.checkpoint, repaired)
+    page = write_page([folder])
     before, after = repaired.before, repaired.after
     fraction = recovered_fraction(after.miou, before.miou, dedicated)
     print(
         f'{repaired.summary}\nOf what networks trained for one sensor alone '
         f'have over the base ({seconds:.0f} s of training) it recovers the '
-        f'fraction {fraction:.2f}. Table, chart and pictures are in {folder}; '
-        f'this took {time.time() - start:.0f} s.'
+        f'fraction {fraction:.2f}. Table, chart and pictures are in {folder}, '
+        f'all of it in {page}; this took {time.time() - start:.0f} s.'
     )
     say_next(
         'test',

@@ -18,7 +18,7 @@ HERE = Path(__file__).parent
 # In the order in which people meet them.
 VERBS = {
     'your data': ('new', 'check', 'browse', 'convert'),
-    'networks': ('train', 'test', 'predict'),
+    'networks': ('train', 'test', 'predict', 'serve'),
     'missing sensors': (
         'repair',
         'recommend',
@@ -26,6 +26,7 @@ VERBS = {
         'fit',
         'monitor',
         'compare',
+        'report',
     ),
     'files': ('inspect', 'export-adapter', 'fold', 'export'),
     'speed': ('benchmark', 'benchmark-loading'),

@@ -18,13 +18,16 @@ from collections.abc import Sequence
 
 from ..adapters import ROW_MODES
 from ..apis.repair import plan_repair
+from ..reporting import PAGE_FILE
 from ..startup.plan import plan_text
 from .arguments import (
     add_config,
     add_config_options,
     add_dry_run,
+    add_show,
     add_trust,
     at_least,
+    shown,
     verb_parser,
 )
 from .ending import say_next, saying
@@ -90,6 +93,7 @@ def parser() -> argparse.ArgumentParser:
         help='default: work_dirs/<config>-repaired',
     )
     add('--fresh', action='store_true', help='repeat what is finished')
+    add_show(parser)
     add_dry_run(parser)
     add_config_options(parser)
     add_trust(parser)
@@ -111,6 +115,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         args.rows,
         args.fill,
         args.cfg_options,
+        shown(args),
     )
     if args.dry_run:
         print(plan_text(plan.facts()))
@@ -121,7 +126,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     print(f'\n{(folder / "table.txt").read_text()}')
     print(
         f'{repaired.summary}\n{folder} has the adapter file, its config, the '
-        'table and the chart.'
+        f'table, the chart and {PAGE_FILE}, which shows everything.'
     )
     files = args.config, args.checkpoint
     adapter = '--adapter', repaired.adapter

@@ -1,7 +1,6 @@
 """Train a network, or the adapters of one.
 
-A config with `model.adapter` freezes its base and trains adapters for all
-that may be missing, in one run; `repair` does the same without such a config.
+With `model.adapter` it trains adapters for all that may be missing, at once.
 
 Example:
   mmseg-missing train cmnext_small_1xb8-12e_scenes-rgbdt-64x96
@@ -36,8 +35,10 @@ from .arguments import (
     add_config,
     add_dry_run,
     add_runner_arguments,
+    add_show,
     apply_runner_arguments,
     dumped,
+    shown,
     verb_parser,
 )
 from .ending import say_next, saying
@@ -50,7 +51,7 @@ def parser() -> argparse.ArgumentParser:
     parser.add_argument(
         '--resume',
         action='store_true',
-        help='continue from the latest checkpoint in the work folder',
+        help='continue from the latest checkpoint there',
     )
     parser.add_argument(
         '--amp',
@@ -67,6 +68,7 @@ def parser() -> argparse.ArgumentParser:
         metavar='NAMES',
         help='train a dedicated network for these, as rgb+depth',
     )
+    add_show(parser)
     add_dry_run(parser)
     add_runner_arguments(parser)
     return parser
@@ -86,6 +88,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     if args.amp:
         cfg.optim_wrapper.type = 'AmpOptimWrapper'
         cfg.optim_wrapper.setdefault('loss_scale', 'dynamic')
+    shown(args).apply(cfg)
     if args.dry_run:
         print(plan(cfg))
         return

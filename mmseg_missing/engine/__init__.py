@@ -8,6 +8,8 @@ from . import averaging  # noqa: E402, F401 (registers)
 from .hooks import (  # noqa: E402
     AdapterCheckpointHook,
     AtomicCheckpointHook,
+    CombinationLossHook,
+    CombinationPicturesHook,
     CostHook,
     FiniteCheckHook,
     FrozenBaseCheckHook,
@@ -25,6 +27,8 @@ __all__ = [
     'AdapterCheckpointHook',
     'AmpOptimWrapper',
     'AtomicCheckpointHook',
+    'CombinationLossHook',
+    'CombinationPicturesHook',
     'CombinationTestLoop',
     'CombinationValLoop',
     'CostHook',

@@ -16,7 +16,10 @@ from torch import Tensor, nn
 
 from mmseg_missing.adapters import adapted, check_hooks
 from mmseg_missing.evaluation.batches import by_size, restrict
-from mmseg_missing.evaluation.per_combination import per_combination
+from mmseg_missing.evaluation.per_combination import (
+    needs_logits,
+    per_combination,
+)
 from mmseg_missing.finite import is_finite
 from mmseg_missing.modality import Stack
 from mmseg_missing.monitoring import Watch
@@ -132,8 +135,10 @@ class _CombinationLoop:
                 _check_finite(predictions)
                 self.evaluator.process(predictions, data_batch)
                 for sample in predictions:
-                    # Many combinations of logits would fill the memory.
-                    sample.pop('seg_logits', None)
+                    if 'seg_logits' in sample:
+                        # Many combinations of them would fill the memory,
+                        # which `pop` leaves filled.
+                        del sample.seg_logits
                 outputs += predictions
         self.runner.call_hook(
             f'after_{self.stage}_iter',
@@ -157,7 +162,18 @@ class _CombinationLoop:
             if self.watch is not None:
                 has = of_samples([s.metainfo for s in told], self.stack)
                 told = restrict(told, *self.watch.tell(inputs, has))
-            yield self.model(inputs, told, mode='predict')
+            yield self._predicted(inputs, told)
+
+    def _predicted(
+        self, inputs: Tensor, samples: list[BaseDataElement]
+    ) -> list[BaseDataElement]:
+        """Return samples with masks, with logits where a metric needs them."""
+        find_masks = getattr(self.model, 'predict_masks', None)
+        if find_masks is None or any(
+            map(needs_logits, self.evaluator.metrics)
+        ):
+            return self.model(inputs, samples, mode='predict')
+        return find_masks(inputs, samples)
 
     def _predict_augmented(
         self, batch: Mapping[str, Sequence[Sequence]]
@@ -309,9 +325,9 @@ def _parse(
 def _check_finite(samples: Sequence[BaseDataElement]) -> None:
     """Refuse scores that no class can be read from."""
     for sample in samples:
-        logits = sample.get('seg_logits')
-        if logits is not None and not is_finite(logits.data):
-            meta = sample.metainfo
+        meta, logits = sample.metainfo, sample.get('seg_logits')
+        is_fine = meta.get('finite_scores', True)
+        if not is_fine or (logits is not None and not is_finite(logits.data)):
             raise ValueError(
                 f"the network's scores of {meta.get('img_path', 'an image')} "
                 f'under {meta["combination"]} are not finite; check the '

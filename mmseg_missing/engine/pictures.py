@@ -12,6 +12,7 @@ from mmengine.hooks import Hook
 from mmengine.runner import Runner
 from mmseg.engine import SegVisualizationHook
 from mmseg.structures import SegDataSample
+from torch import Tensor
 
 from mmseg_missing.modality import Stack
 from mmseg_missing.visualization.pictures import colorize_modality
@@ -94,16 +95,26 @@ class _CombinationVisualizationHook(SegVisualizationHook):
         self, batch: Mapping[str, Any], sample: SegDataSample
     ) -> np.ndarray:
         """Return (H, W, 3) uint8 RGB in the size of the prediction."""
-        inputs, samples = batch['inputs'], batch['data_samples']
-        if isinstance(samples[0], Sequence):  # test-time augmentation
-            inputs, samples = inputs[0], samples[0]
-        paths = [other.img_path for other in samples]
-        values = inputs[paths.index(sample.img_path)]
         first = sample.combination.partition('+')[0]
+        values = raw_inputs(batch, sample)
         shown = values[self.stack.slices[first]].permute(1, 2, 0)
         picture = colorize_modality(shown.cpu().numpy())
         height, width = sample.pred_sem_seg.shape
         return cv2.resize(picture, (width, height))
+
+
+def raw_inputs(batch: Mapping[str, Any], sample: SegDataSample) -> Tensor:
+    """Return (sum C, H, W), the image that a prediction is of.
+
+    Args:
+        batch: As the loader gave it, not normalised.
+        sample: One of the batch, or a prediction.
+    """
+    inputs, samples = batch['inputs'], batch['data_samples']
+    if isinstance(samples[0], Sequence):  # test-time augmentation
+        inputs, samples = inputs[0], samples[0]
+    paths = [other.img_path for other in samples]
+    return inputs[paths.index(sample.img_path)]
 
 
 def _name(sample: SegDataSample) -> str:

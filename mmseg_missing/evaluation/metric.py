@@ -16,7 +16,14 @@ from torch import Tensor
 
 from ..values import listed, void_label
 from .batches import is_complete
-from .confusion import check_rule, confusion_matrix
+from .calibration import BINS, count_confidence
+from .confusion import (
+    check_rule,
+    class_iou,
+    confusion_matrix,
+    mean_over_classes,
+)
+from .images import IMAGES_FILE, ImageScores
 from .measures import check_missing_rate
 from .render import check_writable, class_table, summary_table, write_report
 from .report import Report
@@ -31,6 +38,9 @@ MEANS = ('mIoU_missing', 'mIoU_mean', 'mIoU_worst')
 class CombinationIoUMetric(BaseMetric):
     """MIoU, mF1, mAcc, aAcc and per-class IoU of every combination.
 
+    Predictions with scores of the classes (``seg_logits``) tell how well
+    these are calibrated, too.
+
     A sample belongs to the combination that its metainfo ``combination``
     names (``CombinationTestLoop`` writes it), else to ``full``. What the
     tables state comes from the data set's metainfo: ``classes``, ``split``,
@@ -42,7 +52,8 @@ class CombinationIoUMetric(BaseMetric):
         missing_rates: p of each E(p).
         ignore_index: Label of pixels that are not counted; 255, as
             everywhere.
-        out_dir: Folder for report.json, report.csv and report.png.
+        out_dir: Folder for report.json, report.csv, report.png and
+            images.csv, the mIoU of every image.
         prefix: Put before the names of the results.
         base: report.json of the same network without adapters, or its
             folder; then the results say what was won back.
@@ -50,6 +61,7 @@ class CombinationIoUMetric(BaseMetric):
     Attributes:
         report: The :class:`Report` of the last evaluation.
         pooled: Its scores of all samples together, whatever they had.
+        images: Its scores of single images.
 
     Raises:
         OSError: ``out_dir`` cannot be written, or ``base`` not be read.
@@ -61,6 +73,8 @@ class CombinationIoUMetric(BaseMetric):
     default_prefix = ''
     # Others are run once per combination by the loops.
     knows_combinations = True
+    # Loops then find masks without resizing the logits of all classes.
+    needs_logits = False
 
     def __init__(
         self,
@@ -82,8 +96,15 @@ class CombinationIoUMetric(BaseMetric):
         self.base = base and _read_base(base, self.iou_rule)
         self.report: Report | None = None
         self.pooled: CombinationScores | None = None
+        self.images = ImageScores()
+        self._forget()
+
+    def _forget(self) -> None:
+        """Begin to count."""
         self._images: dict[str, int] = {}
         self._matrices: dict[str, Tensor] = {}
+        self._confidence: dict[str, Tensor] = {}
+        self._singly = ImageScores()
 
     def process(
         self, data_batch: Any, data_samples: Sequence[Mapping[str, Any]]
@@ -106,6 +127,8 @@ class CombinationIoUMetric(BaseMetric):
             matrix = self._count(sample)
             self._images[name] = self._images.get(name, 0) + 1
             self._matrices[name] = self._matrices.get(name, 0) + matrix
+            self._add_confidence(name, sample)
+            self._add_image(name, sample, matrix)
 
     def evaluate(self, size: int) -> dict[str, float]:
         """Sum over ranks, log the tables, write the files, start anew.
@@ -124,11 +147,12 @@ class CombinationIoUMetric(BaseMetric):
         Raises:
             ValueError: nothing was scored, or samples were scored twice.
         """
-        images, matrices = self._sum_over_ranks()
-        self._images, self._matrices = {}, {}
+        images, matrices, confidence = self._sum_over_ranks()
+        self.images = ImageScores().join(all_gather_object(self._singly))
+        self._forget()
         self._check_counts(images, size)
         self._warn_one_class(sum(matrices.values()))
-        self.report = self._build_report(images, matrices)
+        self.report = self._build_report(images, matrices, confidence)
         self.pooled = CombinationScores.from_matrix(
             'all', sum(images.values()), sum(matrices.values())
         )
@@ -198,24 +222,55 @@ class CombinationIoUMetric(BaseMetric):
         except ValueError as error:
             raise ValueError(f'{source}: {error}') from error
 
-    def _sum_over_ranks(self) -> tuple[dict[str, int], dict[str, Tensor]]:
-        """Return images and matrices by combination, the same on all ranks.
+    def _add_image(
+        self, name: str, sample: Mapping[str, Any], matrix: Tensor
+    ) -> None:
+        """Keep the score of an image that has a labelled pixel."""
+        if matrix.any():
+            self._singly.add(
+                name,
+                sample.get('sample_idx', -1),
+                sample.get('img_path', ''),
+                mean_over_classes(class_iou(matrix), 'mmseg'),
+            )
+
+    def _add_confidence(self, name: str, sample: Mapping[str, Any]) -> None:
+        """Count how sure the network was, where it says so."""
+        if 'seg_logits' not in sample:
+            return
+        counts = count_confidence(
+            sample['seg_logits']['data'],
+            sample['pred_sem_seg']['data'].squeeze(0),
+            sample['gt_sem_seg']['data'].squeeze(0),
+            self.ignore_index,
+        ).cpu()
+        self._confidence[name] = self._confidence.get(name, 0) + counts
+
+    def _sum_over_ranks(
+        self,
+    ) -> tuple[dict[str, int], dict[str, Tensor], dict[str, Tensor]]:
+        """Return images, matrices and confidence by combination.
+
+        They are the same on all ranks.
 
         Ranks may have met different combinations, so names travel first.
         """
         met = all_gather_object(list(self._images))
         names = sorted({name for names in met for name in names})
         if not names:
-            return {}, {}
+            return {}, {}, {}
         num_classes = len(self._meta['classes'])
         zero = torch.zeros(num_classes, num_classes, dtype=torch.int64)
         images = torch.tensor([self._images.get(n, 0) for n in names])
         matrices = torch.stack([self._matrices.get(n, zero) for n in names])
-        all_reduce(images)
-        all_reduce(matrices)
+        none = torch.zeros(3, BINS, dtype=torch.int64)
+        sure = torch.stack([self._confidence.get(n, none) for n in names])
+        for counts in (images, matrices, sure):
+            all_reduce(counts)
         return (
             dict(zip(names, images.tolist(), strict=True)),
             dict(zip(names, matrices, strict=True)),
+            dict(zip(names, sure, strict=True)),
         )
 
     def _check_counts(self, images: Mapping[str, int], size: int) -> None:
@@ -231,7 +286,10 @@ class CombinationIoUMetric(BaseMetric):
             )
 
     def _build_report(
-        self, images: Mapping[str, int], matrices: Mapping[str, Tensor]
+        self,
+        images: Mapping[str, int],
+        matrices: Mapping[str, Tensor],
+        confidence: Mapping[str, Tensor],
     ) -> Report:
         meta = self._meta
         asked = meta.get('combinations', matrices)
@@ -244,7 +302,9 @@ class CombinationIoUMetric(BaseMetric):
             split=meta.get('split', 'unknown'),
             missing_rates=self.missing_rates,
             combinations=tuple(
-                CombinationScores.from_matrix(n, images[n], matrices[n])
+                CombinationScores.from_matrix(
+                    n, images[n], matrices[n], confidence[n]
+                )
                 for n in asked
                 if n in matrices
             ),
@@ -289,6 +349,8 @@ class CombinationIoUMetric(BaseMetric):
             print_log(f'\n{table}', logger='current')
         if self.out_dir:
             write_report(report, self.out_dir)
+            table = self.images.to_csv()
+            (self.out_dir / IMAGES_FILE).write_text(table)
 
 
 def _warn(message: str) -> None:

@@ -112,6 +112,19 @@ def per_combination(
     ]
 
 
+def needs_logits(metric: BaseMetric | PerCombination) -> bool:
+    """Say whether a metric may look at more than masks.
+
+    MMSegmentation's own do not, nor does one whose class says
+    ``needs_logits = False``; what it says holds for no subclass.
+    """
+    if isinstance(metric, PerCombination):
+        metric = metric.metric
+    kind = type(metric)
+    is_known = kind.__module__.startswith('mmseg.evaluation.')
+    return vars(kind).get('needs_logits', not is_known)
+
+
 def _place(part: BaseMetric, metric: BaseMetric, below: Path) -> None:
     """Let a copy write below where the metric would."""
     folder = getattr(metric, FOLDER, None)

@@ -172,7 +172,7 @@ class PolicyScorer:
     ) -> Iterator[Tensor]:
         """Yield (K, K) for each image."""
         told = restrict(samples, present, degraded)
-        for sample in self.network(inputs, told, mode='predict'):
+        for sample in self.network.predict_masks(inputs, told):
             yield confusion_matrix(
                 sample.pred_sem_seg.data,
                 sample.gt_sem_seg.data,

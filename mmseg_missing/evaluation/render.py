@@ -119,7 +119,7 @@ def csv_table(report: Report) -> str:
     """Return one line per combination; undefined scores are empty.
 
     ``worse_than`` names smaller combinations that score better, ``won_back``
-    is there where the base is known.
+    is there where the base is known, ``ECE`` where scores of classes were.
 
     >>> from mmseg_missing.evaluation import CombinationScores
     >>> miou = dict(mmseg=50.0, cmnext=50.0)
@@ -140,6 +140,7 @@ def csv_table(report: Report) -> str:
         + ['mF1_mmseg', 'mF1_cmnext', 'mAcc_mmseg', 'mAcc_cmnext', 'aAcc']
         + [f'IoU/{name}' for name in report.classes]
         + ['worse_than', *(['won_back'] if report.base else [])]
+        + (['ECE'] if report.ece else [])
     )
     better = {}
     for larger, smaller, _ in report.worse_pairs:
@@ -156,6 +157,7 @@ def csv_table(report: Report) -> str:
             + [_number(score) for score in scores]
             + [' '.join(better.get(c.name, ()))]
             + ([_number(report.won_back.get(c.name))] if report.base else [])
+            + ([_number(report.ece.get(c.name))] if report.ece else [])
         )
     return text.getvalue()
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from ..modality import Stack
 from ..values import expecting, real
+from .calibration import Calibration
 from .confusion import check_rule
 from .measures import (
     Pair,
@@ -193,6 +194,12 @@ class Report:
         return worse_pairs(self.miou, self.pairs)
 
     @property
+    def ece(self) -> dict[str, float]:
+        """Expected calibration error in per cent, where it is known."""
+        known = {c.name: c.calibration for c in self.combinations}
+        return {n: found.ece for n, found in known.items() if found}
+
+    @property
     def scope(self) -> str:
         """Which combinations these are; empty: no sensor has several."""
         return scope(self.stack, self.miou) if self.modalities else ''
@@ -258,6 +265,11 @@ class Report:
             summary['mean_won_back'] = self.mean_won_back
         else:  # as reports were before there was a base
             del fields['base']
+        for scores in fields['combinations']:
+            if scores['calibration'] is None:  # as before it was measured
+                del scores['calibration']
+        if self.ece:
+            summary['ece'] = self.ece
         return json.dumps(
             {**fields, 'summary': summary}, indent=2, allow_nan=False
         )
@@ -291,9 +303,16 @@ class Report:
             fields = json.loads(text)
             del fields['summary']
             fields['combinations'] = [
-                CombinationScores(**_frozen(c)) for c in fields['combinations']
+                CombinationScores(**_scores(c)) for c in fields['combinations']
             ]
             return cls(**_frozen(fields))
+
+
+def _scores(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields of a combination as they were."""
+    found = fields.get('calibration')
+    known = found and {'calibration': Calibration.from_dict(found)}
+    return {**_frozen(fields), **(known or {})}
 
 
 def _frozen(fields: dict[str, Any]) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from torch import Tensor
 
 from ..values import real, whole
+from .calibration import Calibration
 from .confusion import (
     RULES,
     class_accuracy,
@@ -35,6 +36,8 @@ class CombinationScores:
         never_predicted: Indices of classes that the labels hold and no
             prediction does.
         never_labelled: Indices of classes that no label holds.
+        calibration: Confidence against accuracy; None: not known (reports
+            before it was measured, predictions without scores).
 
     >>> scores = CombinationScores(
     ...     'rgb', 9, {'mmseg': 50.0}, {'mmseg': 60.0}, 70.0, (40.0, 60.0)
@@ -52,12 +55,25 @@ class CombinationScores:
     mf1: dict[str, float] = field(default_factory=dict)
     never_predicted: tuple[int, ...] = ()
     never_labelled: tuple[int, ...] = ()
+    calibration: Calibration | None = None
 
     @classmethod
     def from_matrix(
-        cls, name: str, images: int, matrix: Tensor
+        cls,
+        name: str,
+        images: int,
+        matrix: Tensor,
+        confidence: Tensor | None = None,
     ) -> CombinationScores:
         """Read the scores from a (K, K) confusion matrix, rows truth.
+
+        Args:
+            name: Name of the combination.
+            images: How many were counted.
+            matrix: (K, K) int64.
+            confidence: (3, 15) int64, see
+                :func:`~mmseg_missing.evaluation.count_confidence`; None or
+                no pixel in it: not known.
 
         Raises:
             ValueError: not one pixel was counted.
@@ -68,6 +84,7 @@ class CombinationScores:
                 'pixel; check the labels and `ignore_index`'
             )
         iou = class_iou(matrix)
+        known = confidence is not None and confidence[0].any()
         return cls(
             name=name,
             images=images,
@@ -78,6 +95,7 @@ class CombinationScores:
             mf1=_by_rule(class_f1(matrix)),
             never_predicted=tuple(never_predicted(matrix)),
             never_labelled=tuple(never_labelled(matrix)),
+            calibration=Calibration.from_counts(confidence) if known else None,
         )
 
     def check(self, num_classes: int) -> None:
@@ -106,6 +124,8 @@ class CombinationScores:
                 f'{self.name} has scores of {len(self.class_iou)} classes, '
                 f'not of {num_classes}'
             )
+        if self.calibration is not None:
+            self.calibration.check()
 
 
 def check_text(text: str) -> None:

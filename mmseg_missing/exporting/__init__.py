@@ -5,7 +5,15 @@ from mmseg_missing.compat import require_stack
 
 require_stack()
 
-from .formats import FORMATS, OPSET, TOLERANCE, Exported, write_graph
+from .formats import (
+    FORMATS,
+    OPSET,
+    TOLERANCE,
+    Exported,
+    load_graph,
+    quantize,
+    write_graph,
+)
 from .graph import PRESENT, Graph
 from .manifest import MANIFEST, manifest_of
 
@@ -17,6 +25,8 @@ __all__ = [
     'TOLERANCE',
     'Exported',
     'Graph',
+    'load_graph',
     'manifest_of',
+    'quantize',
     'write_graph',
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import re
 import warnings
@@ -102,6 +103,38 @@ def write_graph(
         f'{type(graph.network.backbone).__name__} for '
         f'{"+".join(graph.names)} cannot be written as {kind}: {reasons[-1]}'
     )
+
+
+def quantize(path: str | Path, out: str | Path) -> None:
+    """Write an ONNX file again with weights of 8 bits.
+
+    Quantisation is dynamic: the range of activations is that of each image,
+    so no images are needed here. What it does to scores has to be measured.
+
+    Args:
+        path: Path of an ONNX file.
+        out: To write.
+
+    Raises:
+        ImportError: packages that this needs.
+    """
+    _require('onnx')
+    from onnxruntime.quantization import QuantType, quantize_dynamic
+
+    with _quiet(), _no_advice():
+        # Convolutions of ONNX Runtime take unsigned weights alone.
+        quantize_dynamic(path, out, weight_type=QuantType.QUInt8)
+
+
+@contextmanager
+def _no_advice() -> Iterator[None]:
+    """Silence what a library advises by the root logger."""
+    before = logging.root.manager.disable
+    logging.disable(logging.WARNING)
+    try:
+        yield
+    finally:
+        logging.disable(before)
 
 
 def _require(kind: str) -> None:

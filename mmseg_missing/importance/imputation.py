@@ -121,7 +121,7 @@ class Imputation:
             told = restrict(samples, self.stack.present(name))
             for slot in SLOTS:
                 with self._filling(name, slot, true):
-                    found = self.network(inputs, told, mode='predict')
+                    found = self.network.predict_masks(inputs, told)
                 self._score(name, slot, found)
                 yield f'{name}: {slot}'
 

@@ -23,11 +23,16 @@ def drop_idle_validation(cfg: Config) -> None:
     Its data need not be there then. ``train_cfg.val_begin`` says when it
     begins; our schedules put that off until a config or a command asks.
     """
-    train = cfg.get('train_cfg') or {}
-    last = train.get('max_epochs') or train.get('max_iters') or 0
-    if (train.get('val_begin') or 1) > last:
+    if never_validates(cfg):
         for key in cfg.keys() & set(SECTIONS):
             cfg[key] = None
+
+
+def never_validates(cfg: Config) -> bool:
+    """Say whether training ends before its validation begins."""
+    train = cfg.get('train_cfg') or {}
+    last = train.get('max_epochs') or train.get('max_iters') or 0
+    return (train.get('val_begin') or 1) > last
 
 
 def check_validation(runner: Runner) -> None:

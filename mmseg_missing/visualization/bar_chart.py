@@ -9,14 +9,20 @@ from collections.abc import Mapping, Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-COLOURS = ('#2f5f9e', '#d9822b', '#3f8f5f', '#97487a', '#7a7a7a')
+# Of Okabe and Ito: colour-blind people tell them apart. Hatches serve in grey.
+COLOURS = ('#0072b2', '#e69f00', '#009e73', '#cc79a7', '#56b4e9', '#d55e00')
+HATCHES = ('', '//', '..', '\\\\', 'xx', '--')
+PAPER = '#ffffff'
 # Beside the axes, in inches; characters of small print in an inch.
 LABELS, SMALL_PRINT = 3.0, 16
 INK, FAINT, GRID, BAND = '#222222', '#808080', '#e4e4e4', '#eef1f6'
 
 
 def bar_chart(
-    series: Mapping[str, Mapping[str, float]], title: str, note: str
+    series: Mapping[str, Mapping[str, float]],
+    title: str,
+    note: str,
+    unit: str = 'mIoU (%)',
 ) -> Figure:
     """Draw horizontal bars: combinations downwards, larger ones first.
 
@@ -28,6 +34,7 @@ def bar_chart(
             network may lack combinations.
         title: Headline.
         note: How it was measured, small print below the headline.
+        unit: Unit of the scores.
 
     Returns:
         A figure; ``figure.savefig(path)`` writes it.
@@ -50,12 +57,15 @@ def bar_chart(
             [miou[name] for name in names if name in miou],
             height=0.74 / len(series),
             color=COLOURS[index % len(COLOURS)],
+            hatch=HATCHES[index % len(HATCHES)],
+            edgecolor=PAPER,
+            linewidth=0,
             label=label,
         )
         axes.bar_label(bars, fmt='%.1f', padding=3, fontsize=8, color=INK)
     _mark_full(axes, names, next(iter(series.values())))
     axes.margins(x=0.08)
-    axes.set_xlabel('mIoU (%)', color=INK)
+    axes.set_xlabel(unit, color=INK)
     headline(axes, title, note)
     lighten(axes, 'x')
     axes.spines['left'].set_visible(False)

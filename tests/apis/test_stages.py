@@ -26,7 +26,7 @@ def ran(monkeypatch):
         torch.save({'state_dict': {'a': torch.zeros(1)}}, path)
         (path.parent / 'last_checkpoint').write_text(path.name)
 
-    def score(cfg, *args, out):
+    def score(cfg, *args, out, base=None):
         ran.append(cfg)
         return REPORT
 

@@ -69,3 +69,17 @@ def test_every_row_mode_can_be_asked_for():
         assert args.rows == rows
     with pytest.raises(SystemExit):
         parser().parse_args([str(TINY), 'BASE', '--rows', 'strange'])
+
+
+def test_pictures_of_the_training_are_no_other_repair(base, capsys):
+    options = '--epochs', '1', '--work-dir', 'out', '--combinations', 'rgb'
+    main([str(TINY), base, *options, '--pictures', '1'])
+    names = {
+        path.name: path for path in Path('out/train').glob('*/vis_data/**/*')
+    }
+    assert 'sample_0_sample_000000_2.png' in names
+    text = names['scalars.json'].read_text()
+    assert 'loss/rgb"' in text and 'mIoU/rgb"' in text
+    assert 'mIoU/depth"' not in text  # which this repair does not learn
+    main([str(TINY), base, *options])
+    assert 'train adapters: finished before' in capsys.readouterr().out

@@ -12,12 +12,14 @@ import torch
 from mmengine.model import BaseDataPreprocessor, BaseModel
 from mmengine.runner import Runner
 from mmengine.structures import PixelData
+from mmseg.evaluation.metrics import IoUMetric
 from mmseg.models import SegTTAModel
 from mmseg.structures import SegDataSample
 from torch.utils.data import Dataset
 
 from mmseg_missing.engine import loops
 from mmseg_missing.evaluation.failures import Failure
+from mmseg_missing.evaluation.per_combination import PerCombination
 from mmseg_missing.modality import Stack
 from mmseg_missing.torch_versions import autocast_dtype
 
@@ -59,6 +61,14 @@ class Network(BaseModel):
             sample.pred_sem_seg = PixelData(data=pred)
             sample.seg_logits = PixelData(data=9.0 * logits)
         return data_samples
+
+    def predict_masks(self, inputs, data_samples):
+        samples = self(inputs, data_samples, 'predict')
+        for sample in samples:
+            is_fine = sample.seg_logits.data.isfinite().all().item()
+            sample.set_metainfo({'finite_scores': is_fine})
+            del sample.seg_logits
+        return samples
 
 
 class Frames(Dataset):
@@ -532,3 +542,29 @@ def test_two_ranks_score_each_sample_once(tmp_path):
 
 if __name__ == '__main__':
     score_on_rank(int(sys.argv[1]), Path(sys.argv[2]))
+
+
+@pytest.mark.parametrize('is_asked', [False, True])
+def test_logits_are_for_metrics_that_may_look_at_them(tmp_path, is_asked):
+    class Looking(IoUMetric):
+        def process(self, data_batch, data_samples):
+            assert all('seg_logits' in sample for sample in data_samples)
+            super().process(data_batch, data_samples)
+
+    class Counting(Network):
+        calls = 0
+
+        def predict_masks(self, inputs, data_samples):
+            self.calls += 1
+            return super().predict_masks(inputs, data_samples)
+
+    runner = make_runner(tmp_path, Counting())
+    evaluator = runner.test_loop.evaluator
+    if is_asked:
+        names = runner.test_loop.combinations
+        metric = PerCombination(Looking(), names, 'rgb+depth')
+        metric.dataset_meta = evaluator.dataset_meta
+        evaluator.metrics.append(metric)
+    results = runner.test()
+    assert results['mIoU/rgb'] == 100
+    assert runner.model.calls == (0 if is_asked else 4)

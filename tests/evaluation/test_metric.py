@@ -112,9 +112,12 @@ def test_ranks_are_summed(monkeypatch):
     others = {
         (2,): torch.tensor([1, 0]),
         (2, 2, 2): torch.stack([2 * torch.eye(2), torch.zeros(2, 2)]).long(),
+        (2, 3, 15): torch.zeros(2, 3, 15).long(),
     }
     monkeypatch.setattr(
-        metric, 'all_gather_object', lambda mine: [mine, ['rgb']]
+        metric,
+        'all_gather_object',
+        lambda mine: [mine, ['rgb']] if isinstance(mine, list) else [mine],
     )
     monkeypatch.setattr(
         metric, 'all_reduce', lambda mine: mine.add_(others[tuple(mine.shape)])

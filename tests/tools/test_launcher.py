@@ -1,5 +1,6 @@
 """Two processes train and score what one does (on a CPU, over gloo)."""
 
+import json
 import os
 import subprocess
 import sys
@@ -44,6 +45,22 @@ def test_adaptation_counts_the_samples_of_both(run_two, trained, folder):
         read_state(folder / 'two/epoch_1.pth'),
     )
     assert all(torch.equal(joined[key], value) for key, value in base.items())
+
+
+@pytest.mark.slow
+def test_the_first_process_shows_what_both_lost(run_two, trained, folder):
+    options = '--work-dir', 'shown', '--pictures', '3'
+    run_two('train.py', trained.adapted_config, *options)
+    [scalars] = (folder / 'shown').glob('*/vis_data/scalars.json')
+    # Of three samples the first process has two.
+    drawn = [p.name for p in scalars.parent.glob('vis_image/*.png')]
+    assert sorted(drawn) == [
+        'sample_0_sample_000000_1.png',
+        'sample_1_sample_000002_1.png',
+    ]
+    lines = map(json.loads, scalars.read_text().splitlines())
+    [lost] = [line for line in lines if 'loss/rgb' in line]
+    assert len(lost) == 4 + 1 and lost['step'] == 1
 
 
 @pytest.mark.slow

@@ -27,8 +27,10 @@ class AdditiveRows(Rows):
     With ``degraded`` there is a second vector per modality, for samples in
     which it is there but degraded. All start at zero.
 
-    Args: as :class:`Rows`; what is not in ``combinations`` is served, but
-        training does not draw it by default.
+    Arguments are those of :class:`Rows`; what is not in ``combinations`` is
+    served, but training does not draw it by default.
+
+    Args:
         degraded: Whether rows depend on what is degraded, too; a key then
             may have M more flags, which say so.
 

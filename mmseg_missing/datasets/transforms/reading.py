@@ -163,6 +163,29 @@ def nodata_of(path: str | Path | Remote) -> float | None:
             return None
 
 
+def pixels_of(path: str | Path | Remote) -> int:
+    """Return how many pixels a file says to have, without decoding it.
+
+    0: it does not say so to these libraries. What is not compressed has no
+    more values than bytes.
+    """
+    try:
+        with _opened(path) as file:
+            if file.read(4) in tiff.MAGICS:
+                file.seek(0)
+                page = tifffile.TiffFile(file).pages.first
+                width, height = page.imagewidth, page.imagelength
+            else:
+                file.seek(0)
+                with Image.open(file) as image:
+                    width, height = image.size
+    except Image.DecompressionBombError:  # far more than anyone looks at
+        return 2 * (Image.MAX_IMAGE_PIXELS or 0)
+    except Exception:  # reading says what is wrong
+        return 0
+    return width * height
+
+
 def _opened(path: str | Path | Remote) -> IO[bytes]:
     path = located(path)
     if isinstance(path, Remote):

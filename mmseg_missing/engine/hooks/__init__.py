@@ -2,6 +2,8 @@
 
 from .adapter_checkpoint_hook import AdapterCheckpointHook
 from .atomic_checkpoint_hook import AtomicCheckpointHook
+from .combination_loss_hook import CombinationLossHook
+from .combination_pictures_hook import CombinationPicturesHook
 from .cost_hook import CostHook
 from .finite_check_hook import FiniteCheckHook
 from .frozen_base_check_hook import FrozenBaseCheckHook
@@ -13,6 +15,8 @@ from .resume_check_hook import ResumeCheckHook
 __all__ = [
     'AdapterCheckpointHook',
     'AtomicCheckpointHook',
+    'CombinationLossHook',
+    'CombinationPicturesHook',
     'CostHook',
     'FiniteCheckHook',
     'FrozenBaseCheckHook',

@@ -149,7 +149,7 @@ def _both(
     ours = Output(tuple(x[:n] for x in out.features), out.logits[:n])
     plain = Output(tuple(x[n:] for x in out.features), out.logits[n:])
     losses = label_losses(segmentor, ours, data_samples)
-    with hearing_samples(segmentor.sampler.listens):  # it hears ours alone
+    with hearing_samples(segmentor.asks_for_losses):  # it hears ours alone
         found = label_losses(segmentor, plain, plain_samples)
     for name, value in add_prefix(found, 'plain').items():
         losses[name] = distillation.labels * value if 'loss' in name else value

@@ -13,6 +13,7 @@ from torch import Tensor
 from ...values import naming
 from ..utils.building import named_part
 from .head_checks import check_cascade, check_mask_heads, heads_of
+from .masks import MaskPredicting
 from .mixin import MissingModalityMixin
 from .stack_checks import check_levels
 
@@ -20,7 +21,7 @@ from .stack_checks import check_levels
 SHAPES = ('ori_shape', 'img_shape', 'pad_shape', 'batch_input_shape')
 
 
-class _Checked:
+class _Checked(MaskPredicting):
     """Heads that say their key, on the levels that they were built for."""
 
     def _init_decode_head(self, decode_head: Any) -> None:
@@ -84,6 +85,6 @@ class MissingModalityCascadeSegmentor(
 
     Each head takes the levels and what the head before it made of them.
 
-    Args: those of ``CascadeEncoderDecoder`` (``num_stages``, and a list of
-        as many ``decode_head``) and of :class:`MissingModalityMixin`.
+    Arguments are those of ``CascadeEncoderDecoder`` (``num_stages``, and a
+    list of as many ``decode_head``) and of :class:`MissingModalityMixin`.
     """

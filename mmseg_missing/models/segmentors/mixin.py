@@ -230,6 +230,11 @@ class MissingModalityMixin(Seeing):
             sampler.allow(rows)
         return sampler
 
+    @property
+    def asks_for_losses(self) -> bool:
+        """Whether somebody wants to know what each sample lost."""
+        return self.sampler.listens or self.steps.is_watched
+
     def loss(self, inputs: Tensor, data_samples: list) -> dict:
         """Return the losses of a student that sees a draw of what is there.
 
@@ -256,7 +261,7 @@ class MissingModalityMixin(Seeing):
             )
         with (
             collecting_losses() as side_losses,
-            hearing_samples(self.sampler.listens) as heard,
+            hearing_samples(self.asks_for_losses) as heard,
         ):
             samples = inputs, data_samples, there, present
             if self.completion is None:
@@ -295,7 +300,7 @@ class MissingModalityMixin(Seeing):
         """Keep what this step showed; let the sampler hear what it lost."""
         self.drawn = present
         counts = self.steps.add(present, device, lost)
-        if self.steps.losses is not None:
+        if self.sampler.listens:
             self.sampler.heard(self.steps.losses)
         for bank in self._banks:
             bank.samples_seen += bank.rows_of(counts)
@@ -324,5 +329,6 @@ class MissingModalityMixin(Seeing):
         metas = [s.metainfo for s in data_samples] if data_samples else []
         present = self._present(metas, len(inputs))
         degraded = degraded_of(metas, present, self.stack)
-        with self._seeing(inputs, present, metas, degraded) as filled:
+        bare = told_to(self, False)
+        with self._seeing(inputs, present, metas, degraded, bare) as filled:
             return super()._forward(filled, data_samples)

@@ -26,12 +26,15 @@ class StepCounter:
             combination, see :func:`mmseg_missing.present.count`.
         losses: (2^M,) float64 on the CPU, the mean loss of those that showed
             it in the last step; NaN where none did. None: nobody asked.
+        is_watched: Whether somebody asks for ``losses`` besides a sampler
+            that listens; set it before a step.
     """
 
     def __init__(self, stack: Stack) -> None:
         self.stack = stack
         self.counts = torch.zeros(1 << len(stack), dtype=torch.long)
         self.losses: Tensor | None = None
+        self.is_watched = False
         self._iteration: int | None = None
         self._step = -1
 

@@ -1,0 +1,446 @@
+"""One network in all formats in which it runs, measured side by side."""
+
+from __future__ import annotations
+
+import io
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, TypeAlias
+
+import numpy as np
+import torch
+from mmengine.config import Config
+from torch import Tensor, nn
+from torch.utils.data import Dataset
+
+from ..benchmark import interleave, ratio_spread, spread
+from ..benchmark.formats import FormatResult
+from ..evaluation.batches import restrict
+from ..evaluation.confusion import confusion_matrix
+from ..evaluation.scores import CombinationScores
+from ..exporting import Graph, load_graph, quantize, write_graph
+from ..present import of_samples
+from ..startup.plan import build_data
+from ..values import first_line
+from . import format_process
+from .fold import folded_network
+from .inferencer import MultiModalInferencer
+from .model import init_model
+
+# The first one is what the others are compared with.
+KINDS = ('eager', 'folded', 'compiled', 'bf16', 'onnx', 'int8', 'inferencer')
+MIB = 2**20
+FEW_WORDS = 90
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One image under one combination.
+
+    Args:
+        inputs: (sum C, H, W), raw.
+        sample: With its label, and flags of what may be used.
+        arrays: (1, C, h, w) float32 by modality that is there, raw and
+            padded as the network pads.
+        told: The sample as the network's preprocessor leaves it.
+    """
+
+    inputs: Tensor
+    sample: Any
+    arrays: dict[str, np.ndarray]
+    told: Any
+
+
+Run: TypeAlias = Callable[[Frame], Tensor]
+
+
+@dataclass(frozen=True)
+class Files:
+    """What a process needs to run a format.
+
+    Args:
+        kind: One of ``KINDS``.
+        path: A network or graph.
+        config: Config of the network, with
+        checkpoint: and
+        adapter: what the inferencer takes.
+        threads: Number of threads of the processor.
+        frame: To run.
+        arrays: The same for a graph.
+    """
+
+    kind: str
+    path: str
+    config: str
+    checkpoint: str
+    adapter: str | None
+    threads: int
+    frame: str
+    arrays: str
+
+
+def compare_formats(
+    cfg: Config,
+    checkpoint: str | Path,
+    adapter: str | Path | None = None,
+    combinations: str | Sequence[str] = 'every',
+    kinds: Sequence[str] = KINDS,
+    images: int = 50,
+    repeats: int = 10,
+    split: str = 'test',
+    advance: Callable[[str], None] = lambda text: None,
+) -> Iterator[FormatResult]:
+    """Yield a result for each combination and format.
+
+    All formats of a combination see the same images, and run in turn. One
+    that does not work gives a result that says why.
+
+    Args:
+        cfg: Config of the base or its sibling; it is kept as it is.
+        checkpoint: A base or a joined one.
+        adapter: Adapter file.
+        combinations: What to have present, see :meth:`Stack.choose`.
+        kinds: Kinds of ``KINDS``; ``eager`` and ``folded`` always are.
+        images: How many of the split are scored, evenly spaced.
+        repeats: Rounds of timing.
+        split: ``test`` or ``val``.
+        advance: Called before each part with what is done.
+
+    Raises:
+        ValueError: an unknown format, a folded checkpoint, or no image of a
+            combination.
+    """
+    strange = set(kinds) - set(KINDS)
+    if strange:
+        raise ValueError(
+            f'formats are {", ".join(KINDS)}, got {sorted(strange)}; check '
+            '--formats'
+        )
+    model = init_model(cfg, checkpoint, adapter)
+    if model.folded is not None:
+        raise ValueError(
+            f'{str(checkpoint)!r} is folded for {model.folded} already; give '
+            'the base or the joined checkpoint'
+        )
+    chosen = [k for k in KINDS if k in (*kinds, 'eager', 'folded')]
+    dataset = build_data(model.cfg, split)
+    for name in model.stack.choose(combinations):
+        with TemporaryDirectory() as folder:
+            study = _Study(model, name, Path(folder), images, dataset)
+            study.files |= {
+                'config': str(Path(folder, 'config.py')),
+                'checkpoint': str(checkpoint),
+                'adapter': None if adapter is None else str(adapter),
+            }
+            cfg.dump(study.files['config'])
+            yield from study.results(chosen, repeats, advance)
+
+
+class _Study:
+    """The formats of one combination.
+
+    Args:
+        model: In eager mode.
+        name: The combination.
+        folder: For files.
+        images: How many are scored.
+        dataset: They are of.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        name: str,
+        folder: Path,
+        images: int,
+        dataset: Dataset,
+    ) -> None:
+        self.model, self.name, self.folder = model, name, folder
+        self.dataset, self.images = dataset, images
+        self.first = next(self.frames())
+        self.files: dict[str, Any] = {
+            'threads': torch.get_num_threads(),
+            'frame': str(folder / 'frame.pt'),
+            'arrays': str(folder / 'arrays.npz'),
+        }
+        torch.save(self.first, self.files['frame'])
+        np.savez(self.files['arrays'], **self.first.arrays)
+
+    def frames(self) -> Iterator[Frame]:
+        """Yield evenly spaced images that have the combination.
+
+        Raises:
+            ValueError: there is none.
+        """
+        count = len(self.dataset)
+        spaced = np.linspace(0, count - 1, min(self.images, count))
+        size, any_left = None, False
+        for index in dict.fromkeys(round(place) for place in spaced):
+            frame = frame_of(self.model, self.dataset[index], self.name)
+            if frame is not None and size in (None, frame.inputs.shape):
+                size, any_left = frame.inputs.shape, True
+                yield frame
+        if not any_left:
+            raise ValueError(
+                f'none of the {count} images that were looked at has '
+                f'{self.name}; give others with --present, or more --images'
+            )
+
+    def results(
+        self,
+        kinds: Sequence[str],
+        repeats: int,
+        advance: Callable[[str], None],
+    ) -> Iterator[FormatResult]:
+        """Yield the results of all formats."""
+        found = {kind: FormatResult(self.name, kind) for kind in kinds}
+        runs: dict[str, Run] = {}
+        for kind in kinds:
+            advance(f'{self.name}: {kind}')
+            try:
+                files = Files(kind, str(self.path(kind)), **self.files)
+                size = self.write(kind)
+                runs[kind] = load_format(files, self.model.postprocess_result)
+                runs[kind](self.first)
+                before, peak = _memory(files)
+            except Exception as error:  # compilers raise all that there is
+                if kind == 'eager':
+                    raise
+                runs.pop(kind, None)
+                found[kind] = replace(found[kind], why=_few_words(error))
+                continue
+            found[kind] = replace(
+                found[kind],
+                file_mib=size,
+                peak_mib=peak,
+                libraries_mib=before,
+            )
+        self._score(runs, found, advance)
+        self._time(runs, found, repeats, advance)
+        yield from found.values()
+
+    def path(self, kind: str) -> Path:
+        """Return where the file of a format is, or would be."""
+        names = {
+            'compiled': 'folded.pt',
+            'onnx': 'network.onnx',
+            'int8': 'network_int8.onnx',
+        }
+        return self.folder / names.get(kind, f'{kind}.pt')
+
+    def write(self, kind: str) -> float | None:
+        """Write what a format needs; return MiB of what is shipped."""
+        path = self.path(kind)
+        if kind == 'eager':
+            return _save(self.model, path)
+        if kind in ('compiled', 'inferencer'):
+            return None
+        if kind == 'int8':
+            if not self.path('onnx').is_file():
+                raise ValueError('there is no ONNX file')
+            quantize(self.path('onnx'), path)
+            return path.stat().st_size / MIB
+        network = folded_network(self.model, self.name)
+        if kind == 'onnx':
+            shape = next(iter(self.first.arrays.values())).shape
+            write_graph(
+                Graph(network).eval(), path, shape[2:], 'onnx', is_fixed=True
+            )
+            return path.stat().st_size / MIB
+        if kind == 'bf16':
+            preprocessor = network.data_preprocessor
+            network.data_preprocessor = nn.Identity()
+            network = network.bfloat16()
+            network.data_preprocessor = preprocessor
+        return _save(network, path)
+
+    @torch.no_grad()
+    def _score(
+        self,
+        runs: dict[str, Run],
+        found: dict[str, FormatResult],
+        advance: Callable[[str], None],
+    ) -> None:
+        """Compare with labels, and with the first format."""
+        classes = len(self.dataset.metainfo['classes'])
+        matrices = dict.fromkeys(runs, 0)
+        equal, pixels, number = dict.fromkeys(runs, 0), 0, 0
+        for frame in self.frames():
+            number += 1
+            advance(f'{self.name}: image {number}')
+            label = frame.sample.gt_sem_seg.data[0]
+            expected = runs['eager'](frame)
+            pixels += label.numel()
+            for kind, run in list(runs.items()):
+                try:
+                    mask = expected if kind == 'eager' else run(frame)
+                    matrices[kind] += confusion_matrix(mask, label, classes)
+                    equal[kind] += int((mask == expected).sum())
+                except Exception as error:
+                    if kind == 'eager':
+                        raise
+                    del runs[kind]
+                    found[kind] = replace(found[kind], why=_few_words(error))
+        for kind in runs:
+            scores = CombinationScores.from_matrix(
+                kind, number, matrices[kind]
+            )
+            found[kind] = replace(
+                found[kind],
+                miou=scores.miou['mmseg'],
+                agreement=equal[kind] / pixels,
+            )
+
+    @torch.no_grad()
+    def _time(
+        self,
+        runs: Mapping[str, Run],
+        found: dict[str, FormatResult],
+        repeats: int,
+        advance: Callable[[str], None],
+    ) -> None:
+        advance(f'{self.name}: {repeats} rounds')
+        seconds = interleave(
+            {kind: lambda r=run: r(self.first) for kind, run in runs.items()},
+            repeats,
+        )
+        reference = seconds.get('folded') or seconds['eager']
+        for kind, times in seconds.items():
+            latency = {k: 1e3 * s for k, s in spread(times).items()}
+            found[kind] = replace(
+                found[kind],
+                latency_ms=latency,
+                ratio=ratio_spread(times, reference),
+            )
+
+
+def frame_of(
+    model: nn.Module, item: Mapping[str, Any], name: str
+) -> Frame | None:
+    """Return an image of a data set under a combination, if it has that."""
+    stack, sample = model.stack, item['data_samples']
+    [present] = stack.present(name)
+    if (present & ~of_samples([sample.metainfo], stack)[0]).any():
+        return None
+    [sample] = restrict([sample], present)
+    [told] = restrict([sample], present)
+    inputs = item['inputs'].float()
+    batch = model.data_preprocessor(
+        {'inputs': [inputs], 'data_samples': [told]}, False
+    )
+    means = torch.tensor([v for m in stack for v in m.mean])[:, None, None]
+    padded = means.expand(-1, *batch['inputs'].shape[2:]).clone()
+    padded[:, : inputs.shape[1], : inputs.shape[2]] = inputs
+    arrays = {
+        n: padded[stack.slices[n]][None].numpy().copy()
+        for n in name.split('+')
+    }
+    return Frame(inputs, sample, arrays, batch['data_samples'][0])
+
+
+def read_frame(path: str | Path) -> Frame:
+    """Read a frame that this process' parent wrote."""
+    return torch.load(path, weights_only=False)
+
+
+def load_format(files: Files, finish: Callable | None = None) -> Run:
+    """Return what makes (h, w) classes of a frame.
+
+    Args:
+        files: Which, and where it lies.
+        finish: What makes data samples of an ONNX file's logits.
+    """
+    if files.kind == 'inferencer':
+        return _inferencer(files)
+    if files.kind in ('onnx', 'int8'):
+        run = load_graph(files.path, 'onnx', files.threads)
+        return _graph(lambda *xs: torch.from_numpy(run(*xs)), finish)
+    network = torch.load(files.path, weights_only=False)
+    if files.kind == 'compiled':
+        compiled = torch.compile(Graph(network).eval())
+        return _graph(
+            lambda *xs: compiled(*map(torch.from_numpy, xs)),
+            network.postprocess_result,
+        )
+    return _network(network)
+
+
+def _network(network: nn.Module) -> Run:
+    dtype = next(network.parameters()).dtype
+
+    @torch.no_grad()
+    def run(frame: Frame) -> Tensor:
+        data = {'inputs': [frame.inputs], 'data_samples': [frame.sample.new()]}
+        batch = network.data_preprocessor(data, False)
+        [found] = network(
+            batch['inputs'].to(dtype), batch['data_samples'], mode='predict'
+        )
+        return found.pred_sem_seg.data[0]
+
+    return run
+
+
+def _graph(logits_of: Callable[..., Tensor], finish: Callable) -> Run:
+    @torch.no_grad()
+    def run(frame: Frame) -> Tensor:
+        logits = logits_of(*frame.arrays.values())
+        [found] = finish(logits, [frame.told.new()])
+        return found.pred_sem_seg.data[0]
+
+    return run
+
+
+def _inferencer(files: Files) -> Run:
+    segment = MultiModalInferencer(
+        files.config, files.checkpoint, files.adapter
+    )
+    slices = segment.model.stack.slices
+
+    def run(frame: Frame) -> Tensor:
+        given = {
+            name: frame.inputs[slices[name]].permute(1, 2, 0).numpy()
+            for name in frame.arrays
+        }
+        return torch.from_numpy(segment.segment(given))
+
+    return run
+
+
+def _save(network: nn.Module, path: Path) -> float:
+    """Write a network; return MiB of its weights alone."""
+    torch.save(network, path)
+    weights = io.BytesIO()
+    torch.save(network.state_dict(), weights)
+    return weights.tell() / MIB
+
+
+def _memory(files: Files) -> tuple[float, float]:
+    """Return MiB of a process that runs a format: libraries, and all."""
+    code = 'import runpy, sys; runpy.run_path(sys.argv[2], None, "__main__")'
+    root = str(Path(__file__).parents[2])
+    paths = os.pathsep.join([root, os.environ.get('PYTHONPATH', '')])
+    done = subprocess.run(
+        [
+            *(sys.executable, '-c', code),
+            *(json.dumps(asdict(files)), format_process.__file__),
+        ],
+        env={**os.environ, 'PYTHONPATH': paths},
+        capture_output=True,
+        text=True,
+    )
+    if done.returncode:
+        lines = done.stderr.strip().splitlines() or ['it was killed']
+        raise RuntimeError(f'in a process of its own: {lines[-1]}')
+    before, peak = json.loads(done.stdout.splitlines()[-1])
+    return before / 1024, peak / 1024
+
+
+def _few_words(error: Exception) -> str:
+    text = first_line(error)
+    return text if len(text) <= FEW_WORDS else f'{text[:FEW_WORDS]}...'
