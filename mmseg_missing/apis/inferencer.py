@@ -373,9 +373,7 @@ class MultiModalInferencer(BaseInferencer):
         return mask_of(sample)
 
     @torch.no_grad()
-    def unrepaired(
-        self, frame: Mapping[str, np.ndarray | None]
-    ) -> np.ndarray:
+    def unrepaired(self, frame: Mapping[str, np.ndarray | None]) -> np.ndarray:
         """Return what the bare base makes of a frame, as ``segment`` does."""
         with self.model.unrepaired():
             [sample] = self.forward([self._sample(frame)], bare=True)

@@ -74,9 +74,9 @@ def shown(studio: Studio, values: Sequence[Any]) -> str:
 
     Args:
         studio: What does the work.
-        values: What the widgets say: kind of sample, scene, number of a sample, a
-            file per modality, the sensors that are on, then for each sensor
-            a fault and its severity.
+        values: What the widgets say: kind of sample, scene, number of a
+            sample, a file per modality, the sensors that are on, then for
+            each sensor a fault and its severity.
     """
     try:
         sample = _chosen(studio, values)
