@@ -119,7 +119,7 @@ def pick(
 
     Args:
         cases: From which to choose.
-        worth: Of a case.
+        worth: Worth of a case.
         number: How many at most.
     """
     chosen: list[Case] = []

@@ -68,7 +68,7 @@ class CombinationScores:
         """Read the scores from a (K, K) confusion matrix, rows truth.
 
         Args:
-            name: Of the combination.
+            name: Name of the combination.
             images: How many were counted.
             matrix: (K, K) int64.
             confidence: (3, 15) int64, see

@@ -29,7 +29,7 @@ class Setting:
     Args:
         command: As a shell takes it; empty: it was no command of ours.
         facts: Such as ``config``, ``checkpoint`` and ``adapter``, in words.
-        versions: Of Python and what matters to numbers.
+        versions: Versions of Python and what matters to numbers.
     """
 
     command: str

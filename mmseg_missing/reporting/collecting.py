@@ -41,7 +41,7 @@ class Scored:
         part: Its report and the cost of its training.
         before: Report of the same network without adapters; None: not known.
         settings: How it was made, by what was done.
-        losses: Of the training, by combination.
+        losses: Losses of the training, by combination.
         scores: MIoU at each validation, by combination.
         gallery: Pictures; None: none were drawn.
     """

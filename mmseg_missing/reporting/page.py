@@ -76,7 +76,7 @@ class Section:
         pictures: Below these, by their heading.
         classes: RGB of classes, by name.
         commands: As a shell takes them.
-        level: Of the heading.
+        level: Level of the heading.
     """
 
     name: str

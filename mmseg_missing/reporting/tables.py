@@ -43,7 +43,7 @@ class Table:
 
     Args:
         caption: What it shows.
-        header: Of the columns, the first one's included.
+        header: Header of the columns, the first one's included.
         rows: Each a head and its cells.
         feet: Rows below a line.
         is_scaled: Whether colours mean numbers from 0 to 100.

@@ -23,7 +23,7 @@ def curves_of(
     have a step, the later one counts.
 
     Args:
-        folder: Of the training.
+        folder: Folder of the training.
         kind: ``loss`` or ``mIoU``.
         combinations: Which to look for.
     """

@@ -34,7 +34,7 @@ def bar_chart(
             network may lack combinations.
         title: Headline.
         note: How it was measured, small print below the headline.
-        unit: Of the scores.
+        unit: Unit of the scores.
 
     Returns:
         A figure; ``figure.savefig(path)`` writes it.
