@@ -20,7 +20,13 @@ TOOLS = [
     'scipy',
     'tifffile>=2025.5.10',
 ]
-TEST = ['pytest>=8', 'pytest-xdist>=3', 'setuptools>=77']
+TEST = [
+    'ipykernel>=6',
+    'nbclient>=0.8',
+    'pytest>=8',
+    'pytest-xdist>=3',
+    'setuptools>=77',
+]
 
 EXTRAS = {
     'onedl': [

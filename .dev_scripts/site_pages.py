@@ -12,6 +12,7 @@ import ast
 import posixpath
 import re
 import sys
+from html import escape
 from importlib import import_module
 from pathlib import Path
 
@@ -37,6 +38,7 @@ ROOMS = {
     'engine': 'Loops',
     'engine.hooks': 'Hooks',
     'evaluation': 'Metric, measures, report',
+    'reporting': 'Reports',
     'comparison': 'Comparison',
     'importance': 'Importance',
     'benchmark': 'Benchmark',
@@ -44,7 +46,11 @@ ROOMS = {
     'runtime': 'Runtime',
     'visualization': 'Pictures',
 }
-COPIED = {'changelog.md': 'CHANGELOG.md', 'contributing.md': 'CONTRIBUTING.md'}
+COPIED = {
+    'changelog.md': 'CHANGELOG.md',
+    'contributing.md': 'CONTRIBUTING.md',
+    'security.md': 'SECURITY.md',
+}
 LINK = re.compile(r'(\]\()([^)\s#]+)(#[^)\s]*)?(\))')
 sys.path.insert(0, str(TOP))
 
@@ -193,7 +199,7 @@ def _verb(verb: str, level: int) -> str:
     if parser is None:
         parser = _parser_of(module)
     example = parser.epilog.partition('Example:')[2] if parser.epilog else ''
-    text = f'\n{"#" * level} {verb}\n\n{parser.description}\n'
+    text = f'\n{"#" * level} {verb}\n\n{escape(parser.description)}\n'
     if example.strip():
         text += f'\n```\n{_dedented(example)}\n```\n'
     rows = [_row(a, parser) for a in parser._actions if _is_shown(a)]
@@ -228,7 +234,7 @@ def _row(action: argparse.Action, parser: argparse.ArgumentParser) -> str:
     value = _value(action)
     name = f'{words} `{value}`' if words and value else words or f'`{value}`'
     keys = {'default': action.default, 'prog': parser.prog}
-    says = ' '.join(((action.help or '') % keys).split())
+    says = escape(' '.join(((action.help or '') % keys).split()))
     cells = [cell.replace('|', '\\|') for cell in (name, says)]
     return f'| {cells[0]} | {cells[1]} |\n'
 

@@ -62,9 +62,9 @@ def test_public_names_are_found():
 # Public names without an example, by the reason why.
 ELSEWHERE = {
     'a config names it; tests/test_configs.py builds them all': (
+        'CoDistillation FeatureImputer FeatureMoments MaskedCompletion '
         'MissingModalityCascadeSegmentor MissingModalityMixin '
-        'MissingModalitySegmentor CoDistillation FeatureMoments '
-        'MaskedCompletion FeatureImputer'
+        'MissingModalitySegmentor'
     ),
     'it reads files of a data set; docs/datasets.md has the config': (
         'DELIVERDataset FMBDataset FolderDataset LoadLabel MCubeSDataset '
@@ -73,29 +73,29 @@ ELSEWHERE = {
     ),
     'it works within a Runner, which a config builds': (
         'AdapterCheckpointHook AmpOptimWrapper AtomicCheckpointHook '
-        'CombinationIoUMetric CombinationTestLoop CombinationValLoop '
-        'CostHook FiniteCheckHook FrozenBaseCheckHook PerCombination '
-        'ProgressBarHook RandomStateHook ResumeCheckHook TraceProtocol '
-        'check_numbers'
+        'CombinationIoUMetric CombinationLossHook CombinationPicturesHook '
+        'CombinationTestLoop CombinationValLoop CostHook FiniteCheckHook '
+        'FrozenBaseCheckHook PerCombination ProgressBarHook RandomStateHook '
+        'ResumeCheckHook TraceProtocol check_numbers'
     ),
     'a function makes it; its fields are what there is to know': (
-        'ChannelStatistics Comparison Cost Exported FolderGuess Hidden '
-        'Found Measurement NewConfigs Recommendation Repaired '
-        'SampleCheck Scored SiteDrift SiteSensitivity TraceTable Unclear ZooFiles'
+        'ChannelStatistics Comparison Cost Exported FolderGuess Found '
+        'Hidden Measurement NewConfigs Recommendation Repaired Sample '
+        'SampleCheck Scored SiteDrift SiteSensitivity TraceTable Unclear '
+        'View ZooFiles'
     ),
     'a verb calls it on files; docs show the verb': (
         'SampleChecks Summary absence_curves collect compare '
-        'comparison_table '
-        'find_base find_dedicated findings leaders modality_lines '
-        'page_of problem_lines repair shared_samples summary_tables '
-        'write_comparison write_curve write_page'
+        'comparison_table find_base find_dedicated findings leaders '
+        'modality_lines page_of problem_lines repair shared_samples '
+        'summary_tables write_comparison write_curve write_page'
     ),
     'a verb calls it on a network and its data; docs show the verb': (
         'Benchmark Drift EvenImages Findings Graph Imputation '
-        'ModalityAnalyzer Sensitivity SensorMonitor SubsetScores Variants '
-        'Watch add_monitor build_probe cost_table find_stems '
-        'imputation_tables load_monitor manifest_of networks_of peak_bytes '
-        'write_graph'
+        'ModalityAnalyzer Samples Sensitivity SensorMonitor Studio '
+        'SubsetScores Variants Watch add_monitor build_probe cost_table '
+        'find_stems imputation_tables load_graph load_monitor manifest_of '
+        'networks_of peak_bytes quantize write_graph'
     ),
     'the example of its neighbour shows it': (
         'FillGenerator MixedRows annotate_adapter drop_norms fold_norms '

@@ -4,6 +4,8 @@ import re
 import sys
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 import torch
 from mmengine.dataset import pseudo_collate
@@ -26,7 +28,7 @@ PAGE = Path(__file__).parents[1] / 'docs/tutorials/extending.md'
 TINY = Path(__file__).parent / 'configs/tiny.py'
 TABLES = [
     getattr(registry, name).module_dict for name in sorted(registry.__all__)
-] + [MODELS.module_dict]
+] + [MODELS.module_dict, DATASETS.module_dict]
 
 
 @pytest.fixture(autouse=True)
@@ -47,7 +49,7 @@ def config(tmp_path, monkeypatch):
     blocks = re.findall(r'```python\n(.*?)```', PAGE.read_text('utf-8'), re.S)
     own = [block for block in blocks if block.startswith('# config')]
     parts = [block for block in blocks if block not in own]
-    assert len(own) == 1 and len(parts) == 8
+    assert len(own) == 1 and len(parts) == 10
     (tmp_path / 'my_parts.py').write_text('\n\n'.join(parts))
     (tmp_path / 'my_base.py').write_text(f'_base_ = {str(TINY)!r}\n')
     (tmp_path / 'own.py').write_text(own[0])
@@ -225,3 +227,52 @@ def test_a_sampler_and_a_fill_that_give_what_cannot_be():
     )
     with pytest.raises(ValueError, match=r"'wide' gave .*\(1, 1, 5, 7\)"):
         fill_absent(torch.ones(1, 4, 5, 7), present, stack, 'wide')
+
+
+def test_a_backbone_of_the_page_is_adapted(config):
+    cfg = load_config(config)
+    cfg.model.backbone = {
+        'type': 'Meeting',
+        'in_channels': [3, 1, 1],
+        'dim': 8,
+    }
+    cfg.model.decode_head.in_channels = [8, 8, 8, 8]
+    network = MODELS.build(cfg.model).eval()
+    assert {'backbone.stems.1', 'backbone.levels.2'} <= {
+        site.name for site in network.adapters.sites
+    }
+    metas = [{'present': (True, False, True), 'img_shape': (32, 48)}]
+    logits = network.encode_decode(torch.ones(1, 5, 32, 48), metas)
+    assert logits.shape == (1, 11, 32, 48)
+
+
+def test_a_data_set_of_the_page_reads(config, tmp_path):
+    load_config(config)
+    kelvin = np.full((5, 7), 30000, np.uint16)
+    for folder, image in (
+        ('rgb', np.full((5, 7, 3), 9, np.uint8)),
+        ('heat', kelvin),
+        ('labels', np.uint8(kelvin % 3)),
+    ):
+        (tmp_path / 'may' / folder).mkdir(parents=True)
+        cv2.imwrite(str(tmp_path / 'may' / folder / '1.png'), image)
+    dataset = DATASETS.build(
+        {
+            'type': 'Orchard',
+            'data_root': str(tmp_path),
+            'day': 'may',
+            'pipeline': [
+                {'type': 'LoadModalities'},
+                {'type': 'LoadLabel', 'num_classes': 3},
+                {'type': 'PackModalities'},
+            ],
+            'modalities': [
+                {'name': 'rgb'},
+                {'name': 'thermal', 'channels': 1},
+            ],
+        }
+    )
+    assert dataset.metainfo['classes'] == ('leaf', 'fruit', 'rest')
+    inputs = dataset[0]['inputs']
+    assert inputs.shape == (4, 5, 7)
+    torch.testing.assert_close(inputs[3], torch.full((5, 7), 26.85))

@@ -66,7 +66,9 @@ def test_hard_requirements_leave_the_stack_alone():
     assert names == {'numpy', 'safetensors', 'torch'}
 
 
-@pytest.mark.parametrize('extra', ['onedl', 'openmmlab', 'test', 'dev'])
+@pytest.mark.parametrize(
+    'extra', ['onedl', 'openmmlab', 'test', 'page', 'dev']
+)
 def test_extra_takes_the_tested_set(extra):
     pins = {**pinned('onedl'), **pinned(extra)}
     requirements = list(declared(extra))

@@ -67,10 +67,10 @@ class Files:
     Args:
         kind: One of ``KINDS``.
         path: A network or graph.
-        config: Of the network, with
+        config: Config of the network, with
         checkpoint: and
         adapter: what the inferencer takes.
-        threads: Of the processor.
+        threads: Number of threads of the processor.
         frame: To run.
         arrays: The same for a graph.
     """
@@ -106,7 +106,7 @@ def compare_formats(
         checkpoint: A base or a joined one.
         adapter: Adapter file.
         combinations: What to have present, see :meth:`Stack.choose`.
-        kinds: Of ``KINDS``; ``eager`` and ``folded`` always are.
+        kinds: Kinds of ``KINDS``; ``eager`` and ``folded`` always are.
         images: How many of the split are scored, evenly spaced.
         repeats: Rounds of timing.
         split: ``test`` or ``val``.

@@ -57,11 +57,11 @@ class MultiModalInferencer(BaseInferencer):
         folds: How many folded networks are kept; 0: none.
         show_progress: Whether a call shows a progress bar.
 
-    >>> segment = MultiModalInferencer.from_zoo('scenes-small')
-    >>> frame = {'rgb': np.full((64, 96, 3), 99, np.uint8), 'depth': None}
+    >>> segment = MultiModalInferencer.from_zoo('scenes-tiny')
+    >>> frame = {'rgb': np.full((32, 48, 3), 99, np.uint8), 'depth': None}
     >>> found = segment([frame, frame], return_vis=True)
     >>> found['predictions'][0].shape, found['visualization'][1].shape
-    ((64, 96), (64, 96, 3))
+    ((32, 48), (32, 48, 3))
     """
 
     visualize_kwargs = {'return_vis'}
@@ -92,11 +92,11 @@ class MultiModalInferencer(BaseInferencer):
         """Return one for a trained network, see :func:`from_zoo`.
 
         Args:
-            name: Name of the network, such as ``scenes-small``.
+            name: Name of the network, such as ``scenes-tiny``.
             **options: As for the class.
 
-        >>> MultiModalInferencer.from_zoo('scenes-small').names
-        ('rgb', 'depth', 'thermal', 'nir')
+        >>> MultiModalInferencer.from_zoo('scenes-tiny').names
+        ('rgb', 'depth', 'thermal')
         """
         return cls(*from_zoo(name), **options)
 
@@ -437,10 +437,10 @@ class MultiModalInferencer(BaseInferencer):
 class Inferencer(MultiModalInferencer):
     """One frame in, one mask out: a call is ``segment``.
 
-    >>> segment = Inferencer.from_zoo('scenes-small')
-    >>> mask = segment({'rgb': np.full((64, 96, 3), 99, np.uint8)})
-    >>> mask.shape, mask.dtype  # depth, thermal and nir are missing
-    ((64, 96), dtype('uint8'))
+    >>> segment = Inferencer.from_zoo('scenes-tiny')
+    >>> mask = segment({'rgb': np.full((32, 48, 3), 99, np.uint8)})
+    >>> mask.shape, mask.dtype  # depth and thermal are missing
+    ((32, 48), dtype('uint8'))
     """
 
     __call__ = MultiModalInferencer.segment  # type: ignore[assignment]

@@ -75,7 +75,7 @@ def init_model(
             there, or a checkpoint that holds more than data.
 
     >>> from mmseg_missing.apis import from_zoo
-    >>> network = init_model(*from_zoo('scenes-small'))
+    >>> network = init_model(*from_zoo('scenes-tiny'))
     >>> network.stack.full, network.adapters.num_parameters
     XX
     """

@@ -43,8 +43,8 @@ class ZooFiles(NamedTuple):
 def zoo_networks() -> dict[str, dict[str, Any]]:
     """Return what is known of each trained network, by name.
 
-    >>> zoo_networks()['scenes-small']['config']
-    'shared-stream_small_1xb8-12e_scenes-rgbdtn-64x96'
+    >>> zoo_networks()['scenes-tiny']['config']
+    'cmnext_tiny_1xb8-20e_scenes-rgbdt-32x48'
     """
     return json.loads((SHIPPED / INDEX).read_text('utf-8'))['networks']
 
@@ -63,7 +63,7 @@ def from_zoo(name: str) -> ZooFiles:
         FileNotFoundError: a file is nowhere.
         ValueError: an unknown name, or a file with another sha256.
 
-    >>> config, base, adapter = from_zoo('scenes-small')
+    >>> config, base, adapter = from_zoo('scenes-tiny')
     >>> base.suffix, adapter.suffix
     ('.safetensors', '.safetensors')
     """

@@ -22,15 +22,15 @@ class FormatResult:
 
     Args:
         combination: What was present.
-        name: Of the format.
+        name: Name of the format.
         why: What did not work, in a few words; '': it all did. What was
             measured before stays.
         miou: In per cent, of the images that were looked at.
         agreement: Share of their pixels whose class is that of the network
             as it was trained, in float32.
         file_mib: What has to be shipped; None: no file of its own.
-        latency_ms: Of one image, from arrays to classes: median, min, p10,
-            p90.
+        latency_ms: Latency of one image, from arrays to classes: median, min,
+            p10, p90.
         ratio: The same of the times in parts of the reference's in the same
             round.
         peak_mib: See :data:`PEAK_MEASURED_BY`.

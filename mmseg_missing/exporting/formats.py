@@ -112,7 +112,7 @@ def quantize(path: str | Path, out: str | Path) -> None:
     so no images are needed here. What it does to scores has to be measured.
 
     Args:
-        path: Of an ONNX file.
+        path: Path of an ONNX file.
         out: To write.
 
     Raises:

@@ -59,7 +59,8 @@ def read_vectors(path: str | Path) -> dict[str, Tensor]:
     except Exception as error:  # a foreign file may be anything
         raise ValueError(
             f'{str(path)!r} is no .npz with a vector for each '
-            f'"<modality>/<class>": {error}; see `{KEY}` in docs/parts/adapters.md'
+            f'"<modality>/<class>": {error}; see `{KEY}` in '
+            'docs/parts/adapters.md'
         ) from error
     modalities = dict.fromkeys(m for m, _ in pairs)
     for m in modalities:

@@ -38,6 +38,7 @@ CSS = """
 .mm-row img {width: 100%; image-rendering: pixelated; display: block;
   border-radius: 4px; border: 1px solid var(--border-color-primary)}
 .mm-row figcaption {font-size: 0.9rem; line-height: 1.35; margin-top: 4px}
+.mm-row figcaption b {display: block}
 .mm-view h3 {margin: 8px 0 2px; font-size: 1.05rem}
 .mm-legend {display: flex; flex-wrap: wrap; gap: 4px 14px; padding: 0;
   margin: 0 0 16px; list-style: none; font-size: 0.9rem}

@@ -48,7 +48,8 @@ class Samples:
     """Scenes by number, samples of the test data, files that people have.
 
     Args:
-        cfg: Of the network; its ``test_dataloader`` says what its data are.
+        cfg: Config of the network; its ``test_dataloader`` says what its data
+            are.
 
     Attributes:
         data: The test data set; None: it is not at hand.

@@ -162,7 +162,7 @@ class Studio:
         """Segment a sample with sensors that are off or ill.
 
         Args:
-            sample: Of :attr:`samples`.
+            sample: Sample of :attr:`samples`.
             off: Sensors that are switched off.
             faults: By sensor a fault and its severity, 1 to 5.
 

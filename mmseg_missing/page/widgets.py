@@ -9,13 +9,10 @@ from typing import Any
 import gradio as gr
 
 from ..corruptions import FAULTS, SEVERITIES
-from ..datasets.scene_dataset import MOST_SCENES
-from ..startup.sentences import last_line
-from .drawing import message_html, view_html
-from .samples import MOST_BYTES, Sample
+from .answer import DATA, FILES, SCENE, Question, answer, kinds_of
+from .samples import MOST_BYTES
 from .studio import Studio
 
-SCENE, DATA, FILES = 'a built-in scene', 'a test sample', 'my own files'
 # What people call the built-in faults.
 WORDS = {
     'noise': 'noise',
@@ -58,7 +55,7 @@ def build_page(studio: Studio, title: str) -> gr.Blocks:
                 view = gr.HTML(elem_id='view')
         gr.on(
             [page.load, *(each.change for each in given)],
-            lambda *values: shown(studio, values),
+            lambda *values: answer(studio, _question(studio, values)),
             given,
             view,
             trigger_mode='always_last',
@@ -69,56 +66,24 @@ def build_page(studio: Studio, title: str) -> gr.Blocks:
     return page.queue(max_size=WAITING)
 
 
-def shown(studio: Studio, values: Sequence[Any]) -> str:
-    """Return a view, or a sentence on why there is none.
-
-    Args:
-        studio: What does the work.
-        values: Of all widgets: kind of sample, scene, number of a sample, a
-            file per modality, the sensors that are on, then for each sensor
-            a fault and its severity.
-    """
-    try:
-        sample = _chosen(studio, values)
-        is_on, *faults = values[3 + len(studio.segment.names) :]
-        pairs = zip(studio.sensors, faults[::2], faults[1::2])
-        view = studio.look(
-            sample,
-            [name for name in studio.sensors if name not in is_on],
-            {name: (fault, int(bad)) for name, fault, bad in pairs if bad},
-        )
-        return view_html(view, studio)
-    except Exception as error:  # the page lives on, whatever it was
-        return message_html(last_line(error))
-
-
-def _chosen(studio: Studio, values: Sequence[Any]) -> Sample:
+def _question(studio: Studio, values: Sequence[Any]) -> Question:
+    """Return what all widgets say together, in their order on the page."""
     kind, scene, index, *rest = values
-    if kind == FILES:
-        names = studio.segment.names
-        return studio.samples.uploaded(dict(zip(names, rest)))
-    if kind == SCENE:
-        return studio.scene(_whole(scene))
-    return studio.sample(_whole(index))
-
-
-def _whole(number: Any) -> int:
-    """Return what a field of numbers holds.
-
-    Raises:
-        ValueError: no whole number.
-    """
-    if number is None or number != int(number):
-        raise ValueError(f'give a whole number, such as 7, got {number}')
-    return int(number)
+    names = studio.segment.names
+    files, (is_on, *faults) = rest[: len(names)], rest[len(names) :]
+    return Question(
+        kind,
+        scene,
+        index,
+        dict(zip(names, files, strict=True)),
+        is_on,
+        dict(zip(studio.sensors, zip(faults[::2], faults[1::2]), strict=True)),
+    )
 
 
 def _choices(studio: Studio) -> list[Any]:
     """Return the widgets that choose a sample; some of them are hidden."""
-    samples = studio.samples
-    kinds = [FILES]
-    kinds = [DATA, *kinds] if len(samples) else kinds
-    kinds = [SCENE, *kinds] if samples.has_scenes else kinds
+    samples, kinds = studio.samples, kinds_of(studio)
     kind = gr.Radio(kinds, value=kinds[0], label='1. Look at', elem_id='kind')
     if not len(samples):
         gr.Markdown(
@@ -130,8 +95,6 @@ def _choices(studio: Studio) -> list[Any]:
             label='Number of the scene',
             info='Each one is another room.',
             precision=0,
-            minimum=0,
-            maximum=MOST_SCENES,
             elem_id='scene',
         )
         after = gr.Button('Another scene', size='sm')

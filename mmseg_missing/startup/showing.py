@@ -30,7 +30,7 @@ class Show:
     losses and scores go to its folder and to the backends that are named.
 
     Args:
-        pictures: Of how many validation samples, at every validation.
+        pictures: How many validation samples are drawn at every validation.
         tensorboard: Write for TensorBoard.
         wandb: Write for Weights & Biases: to the disk, unless the variable
             ``WANDB_MODE`` says otherwise.

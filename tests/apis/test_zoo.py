@@ -14,7 +14,7 @@ from mmseg_missing.apis.inferencer import MultiModalInferencer
 from mmseg_missing.engine.checkpoints import read_checkpoint
 from mmseg_missing.engine.weights import write_weights
 
-SHIPPED = 'scenes-small'
+SHIPPED = 'scenes-tiny'
 
 
 def entry_of(path):
@@ -57,7 +57,7 @@ def test_what_is_shipped_runs_and_repairs():
     """Also: its files are those of the index, and nothing is fetched."""
     segment = MultiModalInferencer.from_zoo(SHIPPED)
     assert segment.model.dataset_meta['classes']
-    image = np.random.default_rng(0).integers(0, 255, (64, 96, 3), np.uint8)
+    image = np.random.default_rng(0).integers(0, 255, (32, 48, 3), np.uint8)
     [result] = segment.results([{'rgb': image}], unrepaired=True)
     assert result.combination == 'rgb'
     assert (result.mask != result.unrepaired).any()

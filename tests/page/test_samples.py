@@ -38,47 +38,6 @@ def test_no_such_sample(studio):
         studio.samples.sample(3)
 
 
-@pytest.fixture
-def folder(tmp_path):
-    """Two samples; depth lies in millimetres, thermal of one is absent."""
-    draw = np.random.default_rng(0)
-    for name in ('rgb', 'depth', 'thermal', 'label'):
-        (tmp_path / name).mkdir()
-    for index in range(2):
-        rgb = draw.integers(0, 256, (H, W, 3), np.uint8)
-        depth = draw.integers(500, 9000, (H, W), np.uint16)
-        label = draw.integers(0, 3, (H, W), np.uint8)
-        for name, array in {
-            'rgb': rgb,
-            'depth': depth,
-            'label': label,
-        }.items():
-            cv2.imwrite(str(tmp_path / f'{name}/{index}.png'), array)
-    thermal = draw.integers(0, 256, (H, W), np.uint8)
-    cv2.imwrite(str(tmp_path / 'thermal/0.png'), thermal)
-    return tmp_path
-
-
-@pytest.fixture
-def cfg(load, folder):
-    """The tiny network on files of one's own."""
-    cfg = load('tiny')
-    classes = [f'c{index}' for index in range(11)]
-    cfg.test_dataloader.dataset = {
-        'type': 'FolderDataset',
-        'data_root': str(folder),
-        'modalities': cfg.modalities,
-        'metainfo': {'classes': classes},
-        'formats': {'depth': {'dtype': 'uint16', 'scale': 0.001}},
-        'pipeline': [
-            {'type': 'LoadModalities', 'absent_file': 'missing'},
-            {'type': 'LoadLabel', 'num_classes': 11},
-            {'type': 'PackModalities'},
-        ],
-    }
-    return cfg
-
-
 def test_a_sample_of_files_as_the_data_set_reads_them(cfg, folder):
     data = Samples(cfg)
     assert len(data) == 2 and not data.has_scenes

@@ -117,7 +117,7 @@ def restored(
     is cut off, a flip undone, the original size restored.
 
     Args:
-        x: Of the size that the network saw, finite.
+        x: Input of the size that the network saw, finite.
         meta: The image's metainfo.
         align_corners: As the head resizes.
     """

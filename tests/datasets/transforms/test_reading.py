@@ -10,6 +10,7 @@ from PIL import Image
 from mmseg_missing.datasets.transforms.reading import (
     nodata_of,
     orientation_of,
+    pixels_of,
     read_array,
     read_label,
 )
@@ -41,6 +42,30 @@ def test_lossless_images_come_back_unchanged(tmp_path, name):
     assert array.dtype == IMAGES[name].dtype
     expected = IMAGES[name].reshape(37, 41, -1)
     np.testing.assert_array_equal(array, expected)
+
+
+@pytest.mark.parametrize('name', IMAGES)
+def test_pixels_are_counted_without_decoding(tmp_path, name):
+    path = tmp_path / name
+    write(path, IMAGES[name])
+    assert pixels_of(path) == 37 * 41
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2])
+    with pytest.raises(ValueError, match=name):
+        read_array(path)
+    assert pixels_of(path) in (0, 37 * 41)
+
+
+def test_pixels_that_no_image_has(tmp_path):
+    """Such a file asks for more memory than there is."""
+    header = tmp_path / 'a.bmp'
+    Image.new('1', (9, 9)).save(header)
+    data = bytearray(header.read_bytes())
+    data[18:26] = np.array([60000, 60000], '<i4').tobytes()
+    header.write_bytes(data)
+    assert pixels_of(header) > 10**8
+    header.write_text('no image')
+    assert pixels_of(header) == 0
 
 
 def test_jpg_is_in_rgb_order(tmp_path):
