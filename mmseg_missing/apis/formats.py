@@ -378,8 +378,8 @@ def _network(network: nn.Module) -> Run:
     def run(frame: Frame) -> Tensor:
         data = {'inputs': [frame.inputs], 'data_samples': [frame.sample.new()]}
         batch = network.data_preprocessor(data, False)
-        [found] = network(
-            batch['inputs'].to(dtype), batch['data_samples'], mode='predict'
+        [found] = network.predict_masks(
+            batch['inputs'].to(dtype), batch['data_samples']
         )
         return found.pred_sem_seg.data[0]
 
