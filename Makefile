@@ -3,6 +3,7 @@
 # PYTHON=python3.12    another interpreter for new environments
 # TORCH_INDEX=URL      package index of another torch build (CUDA, ROCm, CPU)
 # FRESH=1              the demo repeats its finished stages
+# RUNS=work_dirs       where `make release` finds runs; SCORE=1 scores them
 # JOBS=1               processes that run tests; default: one per core, up to 4
 
 PYTHON ?= python3
@@ -14,6 +15,7 @@ WHEELS := ../shared/wheels
 TORCH := $(shell grep '^torch==' requirements/runtime.txt)
 MMCV := $(shell grep '^mmcv==' requirements/openmmlab.txt)
 JOBS ?= auto
+RUNS ?= work_dirs
 # Files stay together, because tests of a file share what they built. One
 # thread in each process is faster than all of them fighting for the cores.
 PYTEST := bin/python -m pytest -n $(JOBS) --maxprocesses 4 --dist loadfile
@@ -22,7 +24,8 @@ SITE := import sysconfig; print(sysconfig.get_path("purelib"))
 BUILD := setup.py pyproject.toml mmseg_missing/version.py
 
 .PHONY: help demo test test-slow test-reliability test-openmmlab test-oldest \
-	test-peft test-page test-docs docs lint results clean again
+	test-peft test-page test-docs docs lint results release \
+	clean again
 .PRECIOUS: %/pyvenv.cfg %/.torch
 .NOTPARALLEL:
 
@@ -39,6 +42,7 @@ help:
 	@echo 'make docs              the site, in site/; warnings are errors'
 	@echo 'make test-docs         the commands of the documents that take minutes'
 	@echo 'make results           what is made of configs/results.yml'
+	@echo 'make release           weights, adapters, cards, wheel of RUNS=work_dirs'
 	@echo 'make clean             remove build leftovers and caches'
 
 demo: $(ONEDL)/.ready
@@ -84,6 +88,10 @@ test-docs: $(ONEDL)/.ready
 
 results: $(ONEDL)/.ready
 	@$(ONEDL)/bin/python .dev_scripts/results.py
+
+release: $(ONEDL)/.ready
+	@$(ONEDL)/bin/python .dev_scripts/release.py $(RUNS) \
+		$(if $(SCORE),--score)
 
 clean:
 	@rm -rf build dist *.egg-info .pytest_cache .ruff_cache .mypy_cache

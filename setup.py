@@ -94,7 +94,7 @@ setup(
     python_requires='>=3.10',
     packages=find_packages(include=['mmseg_missing', 'mmseg_missing.*']),
     package_data={
-        'mmseg_missing': ['py.typed'],
+        'mmseg_missing': ['py.typed', 'zoo/*'],
         'mmseg_missing.reporting': ['*.html'],
     },
     py_modules=['mmseg_missing_command'],

@@ -6,6 +6,7 @@ files that differ, with exit code 1.
 """
 
 import argparse
+import json
 import re
 import sys
 from collections.abc import Iterator
@@ -17,6 +18,8 @@ import yaml
 
 TOP = Path(__file__).parents[1]
 TABLE = 'configs/results.yml'
+RELEASE = 'configs/release.yml'
+INDEX = 'mmseg_missing/zoo/index.json'
 ZOO = 'docs/model_zoo.md'
 NOT_RUN = 'not run yet'
 NAME = re.compile(
@@ -124,6 +127,20 @@ def _by_name(entry: dict[str, Any]) -> str:
     return entry['name']
 
 
+def _weights(config: str) -> str | None:
+    """Return where the weights or adapters of a config lie, if they do."""
+    base_url = yaml.safe_load(read(RELEASE))['base_url']
+    for network in json.loads(read(INDEX))['networks'].values():
+        adapter = network.get('adapter', {})
+        for name, file in (
+            (network['config'], network['base']),
+            (adapter.get('config'), adapter),
+        ):
+            if base_url and name == config:
+                return f'{base_url.rstrip("/")}/{file["file"]}'
+    return None
+
+
 def _model(entry: dict[str, Any], collection: dict) -> dict[str, Any]:
     model = {
         'Name': entry['name'],
@@ -137,6 +154,8 @@ def _model(entry: dict[str, Any], collection: dict) -> dict[str, Any]:
     }
     if 'adapters' in entry:
         model['Metadata']['Adapter Parameters'] = entry['adapters']
+    if (weights := _weights(entry['name'])) is not None:
+        model['Weights'] = weights
     # What other epochs gave is not the config's.
     if 'miou' in entry and 'epochs' not in entry:
         metrics = {

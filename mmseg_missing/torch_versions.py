@@ -20,7 +20,11 @@ __all__ = ['autocast_dtype', 'before_loading', 'is_compiling']
 
 
 def autocast_dtype(kind: str) -> torch.dtype | None:
-    """Return what autocast computes in on a device type, None if it is off."""
+    """Return what autocast computes in on a device type, None if it is off.
+
+    >>> autocast_dtype('cpu') is None  # outside of a block
+    True
+    """
     if hasattr(torch, 'get_autocast_dtype'):  # from 2.4 on
         is_on = torch.is_autocast_enabled(kind)
         return torch.get_autocast_dtype(kind) if is_on else None

@@ -119,6 +119,7 @@ def wheel(built):
 def test_wheel_carries_every_module(wheel):
     modules = (ROOT / 'mmseg_missing').rglob('*.py')
     assert {str(path.relative_to(ROOT)) for path in modules} <= wheel
+    assert 'mmseg_missing/reporting/page.html' in wheel
 
 
 def test_wheel_carries_configs_and_tools_for_mim(wheel):

@@ -252,6 +252,13 @@ def thaw(root: nn.Module, patterns: Iterable[str]) -> tuple[str, ...]:
 
     Raises:
         ValueError: a pattern that names no module with parameters.
+
+    >>> stack = Stack([dict(name='rgb'), dict(name='depth', channels=1)])
+    >>> network = nn.Module()
+    >>> network.stem = nn.Conv2d(4, 6, 1)
+    >>> _ = attach(network, stack)
+    >>> thaw(network, ['stem'])
+    ('stem',)
     """
     key, found = 'model.trainable', dict.fromkeys(patterns, False)
     names: list[str] = []

@@ -14,7 +14,16 @@ from .attach import BANK, adapted
 
 
 def adapter_prefixes(root: nn.Module) -> tuple[str, ...]:
-    """Return how the keys of adapters in ``root.state_dict()`` begin."""
+    """Return how the keys of adapters in ``root.state_dict()`` begin.
+
+    >>> from mmseg_missing.adapters import attach
+    >>> stack = Stack([dict(name='rgb'), dict(name='depth', channels=1)])
+    >>> network = nn.Module()
+    >>> network.stem = nn.Conv2d(4, 6, 1)
+    >>> _ = attach(network, stack)
+    >>> adapter_prefixes(network)
+    ('adapters.',)
+    """
     return tuple(
         f'{name}.{BANK}.' if name else f'{BANK}.' for name, _ in adapted(root)
     )
@@ -36,7 +45,16 @@ def base_state(root: nn.Module) -> dict[str, Tensor]:
 
 
 def frozen_state(root: nn.Module) -> dict[str, Tensor]:
-    """Return what of the base adaptation leaves as it is."""
+    """Return what of the base adaptation leaves as it is.
+
+    >>> from mmseg_missing.adapters import attach
+    >>> stack = Stack([dict(name='rgb'), dict(name='depth', channels=1)])
+    >>> network = nn.Module()
+    >>> network.stem = nn.Conv2d(4, 6, 1)
+    >>> _ = attach(network, stack)
+    >>> list(frozen_state(network))
+    ['stem.weight', 'stem.bias']
+    """
     bank = getattr(root, BANK, None)
     learning = tuple(f'{name}.' for name in getattr(bank, 'trainable', ()))
     state = base_state(root)
@@ -70,6 +88,14 @@ def load_base(
     Raises:
         ValueError: a key too many or too few, another shape, or numbers
             that are not finite.
+
+    >>> from mmseg_missing.adapters import attach
+    >>> stack = Stack([dict(name='rgb'), dict(name='depth', channels=1)])
+    >>> network = nn.Module()
+    >>> network.stem = nn.Conv2d(4, 6, 1)
+    >>> state = network.state_dict()
+    >>> _ = attach(network, stack)
+    >>> load_base(network, state, 'base.pth')  # nothing but adapters lacks
     """
     expected = base_state(model)
     missing = set(expected) - set(state)

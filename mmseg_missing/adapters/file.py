@@ -100,6 +100,19 @@ def save_adapter(
         ValueError: no row was trained, none for one of ``combinations``, or
             numbers that are not finite.
         OSError: the file cannot be written.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> from mmseg_missing.adapters import attach
+    >>> stack = Stack([dict(name='rgb'), dict(name='depth', channels=1)])
+    >>> network = nn.Module()
+    >>> network.stem = nn.Conv2d(4, 6, 1)
+    >>> bank = attach(network, stack)
+    >>> _ = bank.samples_seen.fill_(1)  # as if it had been trained
+    >>> with TemporaryDirectory() as folder:
+    ...     names = save_adapter(network, f'{folder}/adapter.safetensors')
+    ...     metadata, rows = read_adapter(f'{folder}/adapter.safetensors')
+    >>> names, metadata['method'], rows['rgb'].shape
+    (('rgb', 'depth'), 'ScaleShift', torch.Size([12]))
     """
     bank = bank_of(root)
     if not bank.trained:
@@ -251,6 +264,18 @@ def load_adapter(root: nn.Module, path: str | Path) -> dict[str, Any]:
         FileNotFoundError: no such file.
         ValueError: a file that is damaged, or for another base, stack, site
             list, method or combination; the sentence says what differs.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> from mmseg_missing.adapters import attach
+    >>> stack = Stack([dict(name='rgb'), dict(name='depth', channels=1)])
+    >>> network = nn.Module()
+    >>> network.stem = nn.Conv2d(4, 6, 1)
+    >>> bank = attach(network, stack)
+    >>> _ = bank.samples_seen.fill_(1)  # as if it had been trained
+    >>> with TemporaryDirectory() as folder:
+    ...     _ = save_adapter(network, f'{folder}/adapter.safetensors')
+    ...     load_adapter(network, f'{folder}/adapter.safetensors')['rows']
+    'table'
     """
     metadata, tensors = read_adapter(path)
     bank = bank_of(root)

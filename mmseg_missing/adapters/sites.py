@@ -230,6 +230,14 @@ def read_sites(path: str | Path) -> list[str]:
     Raises:
         FileNotFoundError: no such file.
         ValueError: another format.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> from pathlib import Path
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder, 'sites.json')
+    ...     _ = path.write_text('{"sites": ["stem"]}')
+    ...     read_sites(path)
+    ['(?:stem)']
     """
     if not Path(path).is_file():
         raise FileNotFoundError(

@@ -16,9 +16,16 @@ from ..adapters import adapted
 from ..datasets.classes import voc_palette
 from ..evaluation.batches import restrict
 from ..evaluation.images import Case, ImageScores, pick
-from ..reporting.pictures import BEST, FOLDER, WORST, Gallery, Picture
+from ..reporting.pictures import (
+    BEST,
+    FOLDER,
+    PARTS,
+    WORST,
+    Gallery,
+    Picture,
+)
 from ..visualization.panels import panel
-from ..visualization.pictures import write_picture
+from ..visualization.pictures import GAP, write_picture
 
 # Pictures of each kind, and pixels of the widest cell.
 NUMBER, WIDTH = 4, 240
@@ -49,9 +56,7 @@ def draw_repairs(
         return None
     cases = after.cases(known, network.stack.full)
     kinds = {
-        BEST: pick(
-            (c for c in cases if c.gain > 0), lambda c: c.gain, NUMBER
-        ),
+        BEST: pick((c for c in cases if c.gain > 0), lambda c: c.gain, NUMBER),
         WORST: pick(cases, lambda c: -c.after, NUMBER),
     }
     meta = dataset.metainfo
@@ -61,9 +66,11 @@ def draw_repairs(
         for number, case in enumerate(chosen, 1):
             drawn = _draw(network, dataset, case, palette)
             if drawn is not None:
-                file = f'{kind.replace(" ", "-")}-{number}.png'
-                write_picture(folder / file, drawn)
-                shown.append(Picture.of(kind, file, case))
+                start = f'{kind.replace(" ", "-")}-{number}'
+                files = [f'{start}-{what}.png' for what in PARTS]
+                for file, part in zip(files, drawn, strict=True):
+                    write_picture(folder / file, part)
+                shown.append(Picture.of(kind, *files, case))
     if not shown:
         return None
     colours = {
@@ -81,8 +88,11 @@ def _draw(
     dataset: Dataset,
     case: Case,
     palette: Sequence[Sequence[int]],
-) -> np.ndarray | None:
-    """Return the row of one case; None: the image is not found again."""
+) -> tuple[np.ndarray, np.ndarray] | None:
+    """Return the inputs of a case in a row, and what became of them.
+
+    None: the image is not found again.
+    """
     item = _find(dataset, case)
     if item is None:
         return None
@@ -106,12 +116,16 @@ def _draw(
         name: _small(values[..., channels], cv2.INTER_AREA)
         for name, channels in stack.slices.items()
     }
-    return panel(
+    row = panel(
         frame,
         dict(zip(stack.names, present.flatten().tolist(), strict=True)),
         {n: _small(m, cv2.INTER_NEAREST_EXACT) for n, m in labels.items()},
         palette,
     )
+    cells = len(stack) + len(labels)
+    middle = (row.shape[1] - GAP) * len(stack) // cells
+    # Both parts have a gap at either end.
+    return row[:, : middle + GAP], row[:, middle:]
 
 
 def _find(dataset: Dataset, case: Case) -> dict | None:

@@ -31,6 +31,7 @@ from .model import AdapterFiles, init_model, load_config, watch_of
 from .result import Result, mask_of, with_channels
 from .rig import Rig
 from .saving import overlay_of, save
+from .zoo import from_zoo
 
 # What a user's frame may raise; the next one is not concerned.
 MISTAKES = (ValueError, TypeError, OSError)
@@ -55,6 +56,12 @@ class MultiModalInferencer(BaseInferencer):
             judged (``mmseg-missing fit --by monitor``); default: `adapter`.
         folds: How many folded networks are kept; 0: none.
         show_progress: Whether a call shows a progress bar.
+
+    >>> segment = MultiModalInferencer.from_zoo('scenes-small')
+    >>> frame = {'rgb': np.full((64, 96, 3), 99, np.uint8), 'depth': None}
+    >>> found = segment([frame, frame], return_vis=True)
+    >>> found['predictions'][0].shape, found['visualization'][1].shape
+    ((64, 96), (64, 96, 3))
     """
 
     visualize_kwargs = {'return_vis'}
@@ -79,6 +86,19 @@ class MultiModalInferencer(BaseInferencer):
         self.cfg = self.model.cfg
         self.watch = watch_of(self.model, monitor or adapter, policy)
         self.folded = FoldedNetworks(self.model, folds)
+
+    @classmethod
+    def from_zoo(cls, name: str, **options: Any) -> MultiModalInferencer:
+        """Return one for a trained network, see :func:`from_zoo`.
+
+        Args:
+            name: Name of the network, such as ``scenes-small``.
+            **options: As for the class.
+
+        >>> MultiModalInferencer.from_zoo('scenes-small').names
+        ('rgb', 'depth', 'thermal', 'nir')
+        """
+        return cls(*from_zoo(name), **options)
 
     def _init_model(self, cfg: Any, weights: Any, device: str) -> nn.Module:
         return init_model(cfg, weights, self._adapter, device, self._trust)
@@ -417,7 +437,13 @@ class MultiModalInferencer(BaseInferencer):
 
 
 class Inferencer(MultiModalInferencer):
-    """One frame in, one mask out: a call is ``segment``."""
+    """One frame in, one mask out: a call is ``segment``.
+
+    >>> segment = Inferencer.from_zoo('scenes-small')
+    >>> mask = segment({'rgb': np.full((64, 96, 3), 99, np.uint8)})
+    >>> mask.shape, mask.dtype  # depth, thermal and nir are missing
+    ((64, 96), dtype('uint8'))
+    """
 
     __call__ = MultiModalInferencer.segment  # type: ignore[assignment]
 

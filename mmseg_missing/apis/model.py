@@ -73,6 +73,11 @@ def init_model(
         FileNotFoundError: a file is not there.
         ValueError: files that do not belong together, a device that is not
             there, or a checkpoint that holds more than data.
+
+    >>> from mmseg_missing.apis import from_zoo
+    >>> network = init_model(*from_zoo('scenes-small'))
+    >>> network.stack.full, network.adapters.num_parameters
+    XX
     """
     check_device(device)
     if isinstance(config, Config):

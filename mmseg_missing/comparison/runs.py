@@ -127,6 +127,22 @@ def find_runs(
         FileNotFoundError: no such folder, or no report.
         ValueError: several reports of several combinations in a folder, one
             combination twice, or a pattern that finds nothing.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> from mmseg_missing.evaluation import CombinationScores, write_report
+    >>> miou = dict(mmseg=50.0, cmnext=50.0)
+    >>> scores = CombinationScores(
+    ...     'rgb', 9, miou, miou, 70.0, (40.0, 60.0)
+    ... )
+    >>> classes = ('wall', 'floor')
+    >>> report = Report(
+    ...     ('rgb', 'depth'), classes, 'mmseg', 'zero', 'test', (), (scores,)
+    ... )
+    >>> with TemporaryDirectory() as folder:
+    ...     write_report(report, f'{folder}/ssf-seed0')
+    ...     [run] = find_runs([f'{folder}/ssf-seed0'])
+    >>> run.name, run.seed
+    ('ssf', 0)
     """
     runs: list[Run] = []
     split: dict[tuple[str, int | None], list[Part]] = {}

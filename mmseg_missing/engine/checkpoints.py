@@ -1,4 +1,4 @@
-"""Reading OpenMMLab checkpoints."""
+"""Reading checkpoints, OpenMMLab's and ours."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from urllib.error import URLError
 from mmengine.runner import CheckpointLoader
 from torch import Tensor
 
+from ..adapters.file_format import Damaged
 from ..compat import load_file, trusting
 from ..remote import Remote, is_address, located
+from .weights import read_weights
 
 # MMEngine keeps what it downloads, and knows names of model zoos.
 OF_MMENGINE = (
@@ -35,7 +37,8 @@ def read_checkpoint(path: str | Path | Remote, trust: bool = False) -> dict:
 
     Args:
         path: Path of the file, or its address: ``https://`` (kept where torch
-            keeps downloads), ``s3://`` or what else MMEngine reads.
+            keeps downloads), ``s3://`` or what else MMEngine reads. One that
+            ends in ``.safetensors`` holds weights of a release.
         trust: Let it run code, should it hold any; default: read data only.
 
     Raises:
@@ -46,10 +49,7 @@ def read_checkpoint(path: str | Path | Remote, trust: bool = False) -> dict:
     if not may_be_there(path):
         raise FileNotFoundError(f'no checkpoint {str(path)!r}')
     if Path(str(path)).suffix == '.safetensors':
-        raise ValueError(
-            f'{str(path)!r} is an adapter file; give the base as checkpoint '
-            'and this file as `--adapter`'
-        )
+        return _of_weights(path)
     with trusting(trust):
         found = _loaded(path)
     if isinstance(found, dict) and 'state_dict' not in found:
@@ -61,6 +61,22 @@ def read_checkpoint(path: str | Path | Remote, trust: bool = False) -> dict:
     if not isinstance(found.get('meta') or {}, dict):
         raise ValueError(f'{str(path)!r} is damaged: its meta is no dict')
     return {**found, 'meta': found.get('meta') or {}}
+
+
+def _of_weights(path: str | Path | Remote) -> dict:
+    """Return what a file that :func:`write_weights` wrote holds."""
+    try:
+        found = read_weights(located(path).read_bytes())
+    except Damaged as error:
+        raise ValueError(
+            f'{str(path)!r} is damaged or holds no weights: {error}'
+        ) from error
+    if found is None:
+        raise ValueError(
+            f'{str(path)!r} is an adapter file; give the base as checkpoint '
+            'and this file as `--adapter`'
+        )
+    return found
 
 
 def _loaded(path: str | Path | Remote) -> Any:

@@ -23,6 +23,12 @@ class ConditionTable:
         columns: Such as ``0.75`` or ``severity 3``.
         rows: Such as ``rgb+depth`` or ``noise on depth``: one number per
             column, None where nothing was measured.
+
+    >>> table = ConditionTable(
+    ...     'NM', 'split test', ('clean', 'low'), {'all': (60.0, 40.0)}
+    ... )
+    >>> table.columns
+    ('clean', 'low')
     """
 
     protocol: str

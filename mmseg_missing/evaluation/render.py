@@ -18,6 +18,18 @@ def summary_table(report: Report) -> str:
     """Return a row per combination, mean, worst and E(p), then the notes.
 
     Where the base is known, a column says what was won back.
+
+    >>> from mmseg_missing.evaluation import CombinationScores
+    >>> miou = dict(mmseg=50.0, cmnext=50.0)
+    >>> scores = CombinationScores(
+    ...     'rgb', 9, miou, miou, 70.0, (40.0, 60.0)
+    ... )
+    >>> classes = ('wall', 'floor')
+    >>> report = Report(
+    ...     ('rgb', 'depth'), classes, 'mmseg', 'zero', 'test', (), (scores,)
+    ... )
+    >>> '50.00' in summary_table(report)
+    True
     """
     table = plain_table(
         ['combination', 'images', 'mIoU', 'mF1', 'mAcc', 'aAcc']
@@ -70,7 +82,27 @@ def pair_lines(report: Report) -> list[str]:
 
 
 def class_table(report: Report) -> str:
-    """Return IoU: one row per class, one column per combination."""
+    """Return IoU: one row per class, one column per combination.
+
+    >>> from mmseg_missing.evaluation import CombinationScores
+    >>> miou = dict(mmseg=50.0, cmnext=50.0)
+    >>> scores = CombinationScores(
+    ...     'rgb', 9, miou, miou, 70.0, (40.0, 60.0)
+    ... )
+    >>> classes = ('wall', 'floor')
+    >>> report = Report(
+    ...     ('rgb', 'depth'), classes, 'mmseg', 'zero', 'test', (), (scores,)
+    ... )
+    >>> print(class_table(report))
+    +--------------------------------------+
+    | IoU per class, fill zero, split test |
+    +------------------+-------------------+
+    |                  |               rgb |
+    +------------------+-------------------+
+    | wall             |             40.00 |
+    | floor            |             60.00 |
+    +------------------+-------------------+
+    """
     table = plain_table(['class', *(c.name for c in report.combinations)])
     table.title = f'IoU per class, {report.settings.partition(", ")[2]}'
     # One modality per line keeps columns narrow; headers cannot break lines.
@@ -156,6 +188,11 @@ def check_writable(folder: str | Path) -> Path:
     Raises:
         OSError: it cannot be created, or nothing can be written into it.
         TypeError: no path.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> with TemporaryDirectory() as folder:
+    ...     check_writable(f'{folder}/new').is_dir()
+    True
     """
     if not isinstance(folder, (str, Path)):
         raise TypeError(f'`out_dir` takes a path, got {folder!r}')
@@ -176,6 +213,21 @@ def write_report(report: Report, folder: str | Path) -> None:
 
     Raises:
         OSError: the folder cannot be written.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> from mmseg_missing.evaluation import CombinationScores
+    >>> miou = dict(mmseg=50.0, cmnext=50.0)
+    >>> scores = CombinationScores(
+    ...     'rgb', 9, miou, miou, 70.0, (40.0, 60.0)
+    ... )
+    >>> classes = ('wall', 'floor')
+    >>> report = Report(
+    ...     ('rgb', 'depth'), classes, 'mmseg', 'zero', 'test', (), (scores,)
+    ... )
+    >>> with TemporaryDirectory() as folder:
+    ...     write_report(report, folder)
+    ...     sorted(path.name for path in Path(folder).iterdir())
+    ['report.csv', 'report.json', 'report.png']
     """
     folder = check_writable(folder)
     (folder / 'report.json').write_text(report.to_json() + '\n')

@@ -215,6 +215,15 @@ def read_trace(path: str | Path, stack: Stack) -> Trace:
         FileNotFoundError: there is none.
         ValueError: other modalities or values, a frame without any, or a
             stale sensor that showed nothing before.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> stack = Stack([dict(name='rgb'), dict(name='depth', channels=1)])
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder, 'trace.csv')
+    ...     _ = path.write_text(f'rgb,depth{chr(10)}1,1{chr(10)}1,0{chr(10)}')
+    ...     trace = read_trace(path, stack)
+    >>> stack.names_of(trace.present)
+    ['rgb+depth', 'rgb']
     """
     if not Path(path).is_file():
         raise FileNotFoundError(

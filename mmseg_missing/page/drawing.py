@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 
 from ..apis.saving import picture_of
+from ..corruptions import SEVERITIES
 from ..values import VOID
 from ..visualization.panels import BACKGROUND, crossed_out, widened
 from ..visualization.pictures import (
@@ -19,8 +20,9 @@ from ..visualization.pictures import (
 )
 from .studio import Studio, Timed, View
 
-# Smaller pictures are enlarged, so that a cross on them is a thin one.
-LEAST_WIDTH = 288
+# Smaller pictures are enlarged, so that a cross on them is a thin one; of
+# larger ones some pixels are left out, for they travel with every click.
+LEAST_WIDTH, MOST_WIDTH = 288, 1000
 # Blue and orange differ for the colour-blind and in grey, too.
 BETTER, WORSE, OTHER = (0, 114, 178), (230, 130, 0), (170, 80, 140)
 FADED = 0.35
@@ -31,7 +33,7 @@ MIOU = (
 
 CSS = """
 .mm-row {display: grid; gap: 12px; margin: 4px 0 16px;
-  grid-template-columns: repeat(auto-fill, minmax(min(45%, 230px), 1fr))}
+  grid-template-columns: repeat(auto-fill, minmax(min(45%, 200px), 1fr))}
 .mm-row figure {margin: 0}
 .mm-row img {width: 100%; image-rendering: pixelated; display: block;
   border-radius: 4px; border: 1px solid var(--border-color-primary)}
@@ -40,7 +42,7 @@ CSS = """
 .mm-legend {display: flex; flex-wrap: wrap; gap: 4px 14px; padding: 0;
   margin: 0 0 16px; list-style: none; font-size: 0.9rem}
 .mm-legend li {display: flex; align-items: center; gap: 6px; margin: 0}
-.mm-legend i {width: 14px; height: 14px; border: 1px solid #8888;
+.mm-legend i {flex: none; width: 14px; height: 14px; border: 1px solid #8888;
   border-radius: 3px; display: inline-block}
 .mm-view .mm-links a {display: inline-block; margin: 0 8px 8px 0;
   padding: 8px 14px; border-radius: 6px; text-decoration: none;
@@ -65,7 +67,7 @@ def view_html(view: View, studio: Studio) -> str:
     parts = [
         *(message_html(f'Note: {n}', 'mm-note') for n in view.notes),
         '<h3>What the network is given</h3>',
-        _row(_inputs(view)),
+        _row(_inputs(view, studio)),
         f'<p>{summary(view, studio)}</p>',
         '<h3>What it makes of it</h3>',
         f'<p>{MIOU if _truth(view) is not None else ""}</p>',
@@ -93,7 +95,7 @@ def summary(view: View, studio: Studio) -> str:
         f'It adds {studio.added:,} numbers to the {studio.size:,} of the '
         f'network ({share:.2g} %).'
     )
-    if not lacking:
+    if not (lacking or view.changed.any()):
         return text + (
             'With all sensors the repair changes nothing, by design: switch '
             f'one off. {cost}'
@@ -125,43 +127,44 @@ def _truth(view: View) -> np.ndarray | None:
     return label if is_whole else None
 
 
-def _inputs(view: View) -> Iterator[str]:
+def _inputs(view: View, studio: Studio) -> Iterator[str]:
     size = view.repaired.mask.shape
+    ill = {
+        name: f'suffers from {fault}, {severity} of {max(SEVERITIES)}'
+        for sensor, (fault, severity) in view.faults.items()
+        for name in studio.sensors[sensor]
+    }
     for name, is_used in view.present.items():
+        if is_used:
+            cell = _sized(colorize_modality(view.frame[name]))
+            yield _figure(cell, name, escape(ill.get(name, '')))
+            continue
+        words, cell = 'not in this sample', np.full((*size, 3), BACKGROUND)
         if name in view.frame:
-            cell = widened(colorize_modality(view.frame[name]), LEAST_WIDTH)
-        else:
-            blank = np.full((*size, 3), BACKGROUND, np.uint8)
-            cell = widened(blank, LEAST_WIDTH)
-        words = '' if name in view.frame else 'not in this sample'
-        if not is_used:
-            cell = crossed_out(cell)
-            words = f'<span class="mm-off">{words or "switched off"}</span>'
-        yield _figure(cell, name, words)
+            words, cell = 'switched off', colorize_modality(view.frame[name])
+        words = f'<span class="mm-off">{words}</span>'
+        yield _figure(crossed_out(_sized(np.uint8(cell))), name, words)
 
 
 def _predictions(view: View, studio: Studio) -> Iterator[str]:
     if view.base is not None:
         yield _mask(view.base, 'Without repair', studio)
         yield _mask(view.repaired, 'With repair', studio)
-        yield _figure(
-            widened(difference_picture(view), LEAST_WIDTH),
-            'Difference',
-            _keys(view),
-        )
+        picture = _sized(difference_picture(view))
+        yield _figure(picture, 'Difference', _keys(view))
     else:
         yield _mask(view.repaired, 'Prediction', studio)
     truth = _truth(view)
     if truth is not None:
         picture = colorize_label(truth, studio.palette)
-        yield _figure(widened(picture, LEAST_WIDTH), 'Truth')
+        yield _figure(_sized(picture), 'Truth')
 
 
 def _mask(timed: Timed, title: str, studio: Studio) -> str:
     known = '' if timed.miou is None else f'mIoU {timed.miou:.1f} %, '
     picture = colorize_label(timed.mask, studio.palette)
     words = f'{known}{1000 * timed.seconds:.0f} ms'
-    return _figure(widened(picture, LEAST_WIDTH), title, words)
+    return _figure(_sized(picture), title, words)
 
 
 def _keys(view: View) -> str:
@@ -214,6 +217,12 @@ def _links(view: View, studio: Studio) -> str:
         for kind, (picture, words) in files.items()
     )
     return f'<p class="mm-links">{links}</p>'
+
+
+def _sized(picture: np.ndarray) -> np.ndarray:
+    """Return (H, W, 3) in a size that a page shows."""
+    step = -(-picture.shape[1] // MOST_WIDTH)
+    return widened(picture[::step, ::step], LEAST_WIDTH)
 
 
 def _row(figures: Iterator[str]) -> str:

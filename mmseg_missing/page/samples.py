@@ -22,8 +22,8 @@ from ..startup.checks import require
 from ..startup.sentences import last_line
 from ..values import VOID, whole
 
-MOST_MB = 64
-"""What an uploaded file may have, in 10^6 bytes."""
+MOST_BYTES = 64 * 2**20
+"""What an uploaded file may have."""
 MOST_PIXELS = 2**21
 """What an image may have: full HD is less. A larger one may need more memory
 than there is, and would take the page down for all."""
@@ -197,10 +197,10 @@ def _check_size(path: Path, pixels: int) -> None:
         ValueError: too many bytes or pixels.
     """
     size = path.stat().st_size
-    if size > MOST_MB * 10**6:
+    if size > MOST_BYTES:
         raise ValueError(
-            f"file '{path.name}' has {size / 1e6:.0f} MB, the page takes "
-            f'{MOST_MB}; use `mmseg-missing predict`'
+            f"file '{path.name}' has {size / 2**20:.3g} MB, the page takes "
+            f'{MOST_BYTES / 2**20:.3g}; use `mmseg-missing predict`'
         )
     if pixels > MOST_PIXELS:
         raise ValueError(

@@ -91,7 +91,7 @@ def served(studio: Studio, title: str, host: str, port: int) -> Iterator[str]:
         import gradio as gr
 
         from .drawing import CSS
-        from .samples import MOST_MB
+        from .samples import MOST_BYTES
         from .widgets import build_page
 
         page = build_page(studio, title)
@@ -108,7 +108,7 @@ def served(studio: Studio, title: str, host: str, port: int) -> Iterator[str]:
             enable_monitoring=False,
             run_history=False,
             footer_links=[],
-            max_file_size=MOST_MB * 10**6,
+            max_file_size=MOST_BYTES,
             theme=gr.themes.Default(**fonts),
             css=CSS,
             app_kwargs={'middleware': [_with_headers()]},

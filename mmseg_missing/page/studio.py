@@ -48,6 +48,7 @@ class View:
         sample: As it was chosen.
         frame: Its arrays with their faults, those of absent ones too.
         present: By modality, whether the network was given it.
+        faults: By sensor what it suffers from, and how badly.
         repaired: With the adapters.
         base: The bare base on the same input; None: nothing is adapted.
         notes: Sentences on what a user may want to know.
@@ -56,6 +57,7 @@ class View:
     sample: Sample
     frame: Mapping[str, np.ndarray]
     present: Mapping[str, bool]
+    faults: Mapping[str, tuple[str, int]]
     repaired: Timed
     base: Timed | None = None
     notes: Sequence[str] = ()
@@ -168,8 +170,9 @@ class Studio:
             ValueError: no sensor is left, an unknown sensor or fault, or
                 arrays that the network does not take.
         """
-        self._check_known([*off, *(faults or {})])
-        frame = self._spoilt(sample, faults or {})
+        faults = faults or {}
+        self._check_known([*off, *faults])
+        frame = self._spoilt(sample, faults)
         gone = {name for sensor in off for name in self.sensors[sensor]}
         present = {
             name: name in frame and name not in gone
@@ -186,7 +189,7 @@ class Studio:
         if self.added:
             base = self._timed(self.segment.unrepaired, given, sample.label)
         notes = [*self._units(sample, present), *self._untrained(present)]
-        return View(sample, frame, present, repaired, base, notes)
+        return View(sample, frame, present, faults, repaired, base, notes)
 
     def _check_known(self, sensors: Collection[str]) -> None:
         for sensor in sensors:

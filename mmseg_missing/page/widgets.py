@@ -12,15 +12,10 @@ from ..corruptions import FAULTS, SEVERITIES
 from ..datasets.scene_dataset import MOST_SCENES
 from ..startup.sentences import last_line
 from .drawing import message_html, view_html
-from .samples import MOST_MB, Sample
+from .samples import MOST_BYTES, Sample
 from .studio import Studio
 
 SCENE, DATA, FILES = 'a built-in scene', 'a test sample', 'my own files'
-# In the browser only; what a file really is, reading finds out.
-SUFFIXES = [
-    *('.png', '.jpg', '.jpeg', '.tif', '.tiff', '.npy'),
-    *('.webp', '.bmp', '.pgm', '.ppm', '.pfm', '.jp2'),
-]
 # What people call the built-in faults.
 WORDS = {
     'noise': 'noise',
@@ -37,6 +32,8 @@ WORDS = {
 }
 # Two people are served at once, so many wait, others are told to come back.
 AT_ONCE, WAITING = 2, 32
+# Uploaded files are deleted after it, seconds.
+AN_HOUR = 3600
 STEPS = """
 Choose what to look at, switch a sensor off, and compare what the network
 makes of the rest without and with its repair.
@@ -50,7 +47,9 @@ def build_page(studio: Studio, title: str) -> gr.Blocks:
         studio: What does the work.
         title: Name of the network.
     """
-    with gr.Blocks(title=title, analytics_enabled=False) as page:
+    with gr.Blocks(
+        title=title, analytics_enabled=False, delete_cache=(AN_HOUR, AN_HOUR)
+    ) as page:
         gr.Markdown(f'# What if a sensor fails?\n`{title}`\n{STEPS}')
         with gr.Row():
             with gr.Column(scale=1, min_width=300):
@@ -125,7 +124,7 @@ def _choices(studio: Studio) -> list[Any]:
         gr.Markdown(
             'The test data of this config are not at hand, so bring files.'
         )
-    with gr.Group(visible=kinds[0] == SCENE) as of_scenes:
+    with gr.Column(visible=kinds[0] == SCENE) as of_scenes:
         scene = gr.Number(
             0,
             label='Number of the scene',
@@ -143,7 +142,7 @@ def _choices(studio: Studio) -> list[Any]:
             api_visibility='private',
             queue=False,
         )
-    with gr.Group(visible=kinds[0] == DATA) as of_data:
+    with gr.Column(visible=kinds[0] == DATA) as of_data:
         index = gr.Slider(
             0,
             max(len(samples) - 1, 1),
@@ -152,12 +151,12 @@ def _choices(studio: Studio) -> list[Any]:
             label='Number of the sample',
             elem_id='index',
         )
-    with gr.Group(visible=kinds[0] == FILES) as of_files:
+    with gr.Column(visible=kinds[0] == FILES) as of_files:
         gr.HTML(_units(studio), padding=True)
         files = [_file(name) for name in studio.segment.names]
     kind.change(
         lambda kind: [
-            gr.Group(visible=kind == each) for each in (SCENE, DATA, FILES)
+            gr.Column(visible=kind == each) for each in (SCENE, DATA, FILES)
         ],
         kind,
         [of_scenes, of_data, of_files],
@@ -182,9 +181,9 @@ def _units(studio: Studio) -> str:
 
 
 def _file(name: str) -> gr.File:
+    # Of any type: a browser refuses without a word, reading says why.
     return gr.File(
-        label=f'{name} (one file, up to {MOST_MB} MB)',
-        file_types=SUFFIXES,
+        label=f'{name} (one file, up to {MOST_BYTES >> 20} MB)',
         height=140,
         elem_id=f'file-{name}',
     )

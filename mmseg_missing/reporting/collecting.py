@@ -37,6 +37,7 @@ class Scored:
 
     Args:
         name: What it is called.
+        home: Work folder of all that belongs to it.
         part: Its report and the cost of its training.
         before: Report of the same network without adapters; None: not known.
         settings: How it was made, by what was done.
@@ -46,6 +47,7 @@ class Scored:
     """
 
     name: str
+    home: Path
     part: Part
     before: Report | None = None
     settings: Mapping[str, Setting] = field(default_factory=dict)
@@ -89,7 +91,11 @@ class Found:
     def dedicated(self) -> Mapping[str, float]:
         """MIoU of networks trained for one combination each."""
         row = self.comparison and self.comparison.dedicated
-        return {n: stat.mean for n, stat in row.miou.items()} if row else {}
+        if not row:
+            return {}
+        # With every sensor the base is its own dedicated network.
+        names = [n for n in self.comparison.missing if n in row.miou]
+        return {name: row.miou[name].mean for name in names}
 
 
 def collect(folders: Sequence[str | Path]) -> Found:
@@ -169,6 +175,7 @@ def _repaired(path: Path, part: Part, before: Report) -> Scored:
     home, train = path.parent, path.parent / TRAIN
     return Scored(
         name=home.resolve().name,
+        home=home,
         part=replace(part, cost=_cost(train)),
         before=before,
         settings=_settings({'repair': home, 'test': path}),
@@ -184,6 +191,7 @@ def _plain(path: Path, part: Part) -> Scored:
     known = {'test': path} if home == path else {'train': home, 'test': path}
     return Scored(
         name=home.resolve().name,
+        home=home,
         part=part,
         settings=_settings(known),
         **_recorded(home, part.report),
@@ -244,7 +252,7 @@ def _named(runs: Sequence[Scored]) -> list[Scored]:
     names = [run.name for run in runs]
     taken = (BASE, DEDICATED)
     return [
-        replace(run, name=str(run.folder))
+        replace(run, name=str(run.home))
         if names.count(run.name) > 1 or run.name in taken
         else run
         for run in runs
@@ -260,7 +268,9 @@ def _split_base(runs: Sequence[Scored]) -> tuple[list[Scored], Part | None]:
     plain = [
         run
         for run in runs
-        if not run.base and run.part.cost and not run.part.cost.added_parameters
+        if not run.base
+        and run.part.cost
+        and not run.part.cost.added_parameters
     ]
     if len(plain) == 1 and len(runs) > 1:
         [base] = plain

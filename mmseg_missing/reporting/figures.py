@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from matplotlib import rc_context
 from matplotlib.figure import Figure
+from matplotlib.text import Text
 from matplotlib.ticker import MaxNLocator
 
 from ..evaluation import Report
@@ -37,6 +38,9 @@ VARIABLES = {
     PAPER: '--paper',
 }
 PANELS = 3
+# Inches that a small screen still shows, and the least share of the size at
+# which a chart is readable.
+WIDTH, LEAST = 5.6, 0.68
 
 
 def svg(figure: Figure, name: str, label: str) -> str:
@@ -47,6 +51,8 @@ def svg(figure: Figure, name: str, label: str) -> str:
         name: Unique in the page; identifiers begin with it.
         label: What it shows, for those who do not see it.
     """
+    for words in figure.findobj(Text):
+        words.set_parse_math(False)  # a name may hold a dollar sign
     figure.patch.set_alpha(0)
     for axes in figure.axes:
         axes.patch.set_alpha(0)
@@ -71,7 +77,8 @@ def svg(figure: Figure, name: str, label: str) -> str:
     return text.replace(
         '<svg ',
         f'<svg role="img" aria-label="{_quoted(label)}" '
-        f'style="max-width:{wide:.0f}px" ',
+        f'style="max-width:{1.2 * wide:.0f}px;'
+        f'min-width:{LEAST * wide:.0f}px" ',
         1,
     )
 
@@ -84,7 +91,14 @@ def miou_bars(run: Scored, dedicated: Mapping[str, float]) -> Figure:
     series['after' if run.base else 'mIoU'] = run.report.miou
     if dedicated:
         series['dedicated'] = dedicated
-    return bar_chart(series, '', '')
+    return bars(series, 'mIoU (%)')
+
+
+def bars(series: Mapping[str, Mapping[str, float]], unit: str) -> Figure:
+    """Draw bars per combination that a small screen shows."""
+    figure = bar_chart(series, '', '', unit)
+    figure.set_figwidth(WIDTH)
+    return figure
 
 
 def calibration_bars(run: Scored) -> Figure:
@@ -93,7 +107,7 @@ def calibration_bars(run: Scored) -> Figure:
     if run.before and run.before.ece:
         series['before'] = run.before.ece
     series['after' if run.base else 'ECE'] = run.report.ece
-    return bar_chart(series, '', '', 'expected calibration error (%)')
+    return bars(series, 'expected calibration error (%)')
 
 
 def reliability(run: Scored) -> Figure:
@@ -103,7 +117,7 @@ def reliability(run: Scored) -> Figure:
         kinds = {'before': _known(run.before), **kinds}
     names = [c.name for c in run.report.combinations if c.calibration]
     rows = math.ceil(len(names) / PANELS)
-    figure = Figure(figsize=(7.2, 0.6 + 2.1 * rows), layout='constrained')
+    figure = Figure(figsize=(WIDTH, 0.6 + 1.8 * rows), layout='constrained')
     panels = figure.subplots(
         rows, PANELS, squeeze=False, sharex=True, sharey=True
     ).ravel()
@@ -114,7 +128,10 @@ def reliability(run: Scored) -> Figure:
                 found = known[name]
                 xs = [x for x in found.confidence if x is not None]
                 ys = [y for y in found.accuracy if y is not None]
-                style = {'marker': 'os'[index], 'linestyle': ('--', '-')[index]}
+                style = {
+                    'marker': 'os'[index],
+                    'linestyle': ('--', '-')[index],
+                }
                 axes.plot(
                     *(xs, ys),
                     color=COLOURS[index],
@@ -135,7 +152,7 @@ def reliability(run: Scored) -> Figure:
     if len(labels) > 1:
         figure.legend(
             *(handles, labels),
-            loc='outside lower center',
+            loc='outside upper center',
             ncols=2,
             frameon=False,
         )
@@ -151,6 +168,7 @@ def curves(found: Curves, unit: str) -> Figure:
     figure = line_chart(series, '', '', 'training steps', unit)
     [axes] = figure.axes
     axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
+    figure.set_figwidth(WIDTH)
     return figure
 
 

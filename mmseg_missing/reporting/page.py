@@ -12,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from ..comparison.render import tradeoff_chart
+from ..evaluation.measures import mean_miou, recovered_fraction, won_back
 from ..importance.render import shapley_chart, site_chart
 from ..version import __version__
 from . import figures
@@ -31,6 +32,7 @@ from .tables import (
 
 PAGE_FILE = 'report.html'
 TEMPLATE = 'page.html'
+VOID_COLOUR = (0, 0, 0)
 # Facts of a training, by field of Cost, and how they are written.
 COSTS = (
     ('seed', 'seed', '{}'),
@@ -55,10 +57,9 @@ class Drawn:
 
 @dataclass(frozen=True)
 class Shown:
-    """A picture in the page: bytes as text, and the words for it."""
+    """Pictures in the page, bytes as text and words, and a caption."""
 
-    data: str
-    alt: str
+    images: Sequence[tuple[str, str]]
     caption: str
 
 
@@ -73,7 +74,7 @@ class Section:
         tables: Below them.
         charts: Below these.
         pictures: Below these, by their heading.
-        classes: Colours of classes, by name.
+        classes: RGB of classes, by name.
         commands: As a shell takes them.
         level: Of the heading.
     """
@@ -84,7 +85,7 @@ class Section:
     tables: Sequence[Table] = ()
     charts: Sequence[Drawn] = ()
     pictures: Mapping[str, Sequence[Shown]] = field(default_factory=dict)
-    classes: Mapping[str, str] = field(default_factory=dict)
+    classes: Mapping[str, Sequence[int]] = field(default_factory=dict)
     commands: Sequence[str] = ()
     level: int = 2
 
@@ -158,11 +159,9 @@ def _sections(found: Found) -> tuple[list[Section], list[str]]:
         start = f'run-{number}-' if several else ''
         if several:
             sections.append(Section(f'run-{number}', f'Run {run.name}'))
-        for section in _of_run(run, found.dedicated, lacking):
+        for section in _of_run(run, found, lacking):
             section.name = start + section.name
             section.level = 3 if several else 2
-            for chart in section.charts:
-                assert chart.element
             sections.append(section)
     for number, (folder, analysis) in enumerate(found.analyses.items(), 1):
         sections.append(_sensors(number, folder, analysis))
@@ -178,18 +177,16 @@ def _sections(found: Found) -> tuple[list[Section], list[str]]:
 
 
 def _of_run(
-    run: Scored, dedicated: Mapping[str, float], lacking: dict[str, None]
+    run: Scored, found: Found, lacking: dict[str, None]
 ) -> Iterator[Section]:
     """Yield the sections of one run; note what it lacks."""
-    report, name = run.report, run.name
+    report, name, dedicated = run.report, run.name, found.dedicated
     yield _what_was_run(run)
     yield Section(
         'combinations',
         'Scores of every combination',
-        [
-            f'{report.settings}. {_images(run)}',
-            *report.notes,
-        ],
+        [*_summary(run, found), f'{report.settings}. {_images(run)}']
+        + [f'{note[0].upper()}{note[1:]}.' for note in report.notes],
         [combination_table(run, dedicated)],
         [
             _drawn(
@@ -235,6 +232,30 @@ def _of_run(
             'Calibration: mmseg-missing test CONFIG CHECKPOINT --out '
             'WORK_DIR/test'
         ] = None
+
+
+def _summary(run: Scored, found: Found) -> list[str]:
+    """Say in a sentence what adapters won, where it is known."""
+    report = run.report
+    if not run.base:
+        return []
+    was = mean_miou({n: run.base[n] for n in report.miou if n != report.full})
+    said = (
+        f'Where something is missing the mean went from {was:.2f} to '
+        f'{report.mean_missing:.2f}; the worst is {report.worst} with '
+        f'{report.miou[report.worst]:.2f}'
+    )
+    share = won_back(report.miou, run.base, report.full)
+    if share is not None:
+        said += f'. {share:.0%} of what missing sensors cost is won back'
+    try:
+        fraction = recovered_fraction(report.miou, run.base, found.dedicated)
+    except ValueError:  # no such networks, or none that is better
+        return [f'{said}.']
+    return [
+        f'{said}, {fraction:.0%} of what dedicated networks have over the '
+        'base recovered.'
+    ]
 
 
 def _images(run: Scored) -> str:
@@ -290,14 +311,17 @@ def _training(run: Scored) -> Section:
 def _gallery(run: Scored, gallery: Gallery) -> Section:
     pictures: dict[str, list[Shown]] = {}
     for one in gallery.pictures:
-        data = (run.folder / FOLDER / one.file).read_bytes()
-        has = f'{one.image} with {one.combination} alone'
+        has = f'{one.image}, given {one.combination}'
         scores = f'mIoU of this image {one.before:.1f} to {one.after:.1f}'
         pictures.setdefault(one.kind.capitalize(), []).append(
             Shown(
-                base64.b64encode(data).decode(),
-                f'{has}: inputs, prediction of the base, repaired '
-                f'prediction and truth in a row; {scores}',
+                [
+                    (_data(run, one.inputs), f'Inputs of {has}'),
+                    (
+                        _data(run, one.masks),
+                        f'Base, repaired and truth of {has}; {scores}',
+                    ),
+                ],
                 f'{has}: {scores}.',
             )
         )
@@ -309,11 +333,12 @@ def _gallery(run: Scored, gallery: Gallery) -> Section:
             'get crossed out; the base; the repaired network; the truth.'
         ],
         pictures=pictures,
-        classes={
-            name: '#%02x%02x%02x' % tuple(rgb[:3])
-            for name, rgb in gallery.colours.items()
-        },
+        classes={**gallery.colours, 'no label': VOID_COLOUR},
     )
+
+
+def _data(run: Scored, name: str) -> str:
+    return base64.b64encode((run.folder / FOLDER / name).read_bytes()).decode()
 
 
 def _calibration(run: Scored) -> Section:
@@ -355,16 +380,14 @@ def _side_by_side(found: Found) -> Section:
                 'Accuracy against the numbers added for one combination',
             ),
             _drawn(
-                *(figures.bar_chart(series, '', ''), 'runs'),
+                *(figures.bars(series, 'mIoU (%)'), 'runs'),
                 'mIoU per combination of every run',
             ),
         ],
     )
 
 
-def _sensors(
-    number: int, folder: str, analysis: Mapping[str, Any]
-) -> Section:
+def _sensors(number: int, folder: str, analysis: Mapping[str, Any]) -> Section:
     rows = analysis['sites']
     chosen = [row for row in rows if row['chosen']]
     best = sorted(chosen, key=lambda row: -row['score'])[:12]

@@ -11,17 +11,19 @@ from ..evaluation.images import Case
 from ..values import expecting
 
 FOLDER, LIST_FILE = 'pictures', 'pictures.json'
-# Kinds, as the list calls them.
-BEST, WORST = 'largest repair', 'worst left'
+# Of one case, and kinds of cases as the list calls them.
+PARTS = 'inputs', 'masks'
+BEST, WORST = 'largest repairs', 'worst failures left'
 
 
 @dataclass(frozen=True)
 class Picture:
-    """One picture: inputs, base, repaired and truth in a row.
+    """One case: a picture of its inputs, and one of what became of them.
 
     Args:
         kind: ``BEST`` or ``WORST``.
-        file: Its name in the folder ``pictures``.
+        inputs: Name of a file in the folder ``pictures``.
+        masks: The same, of base, repaired network and truth.
         image: Name of the image.
         combination: What the network was given.
         before: The image's mIoU without adapters.
@@ -29,17 +31,18 @@ class Picture:
     """
 
     kind: str
-    file: str
+    inputs: str
+    masks: str
     image: str
     combination: str
     before: float
     after: float
 
     @classmethod
-    def of(cls, kind: str, file: str, case: Case) -> Picture:
-        """Return the picture of a case."""
+    def of(cls, kind: str, inputs: str, masks: str, case: Case) -> Picture:
+        """Return the pictures of a case."""
         return cls(
-            *(kind, file, case.image, case.combination),
+            *(kind, inputs, masks, case.image, case.combination),
             round(case.before, 2),
             round(case.after, 2),
         )
@@ -89,9 +92,9 @@ class Gallery:
 
 def _check(picture: Picture, folder: Path) -> None:
     """Refuse a name that leads elsewhere, and what is no PNG."""
-    if Path(picture.file).name != picture.file:
-        raise ValueError(f'{picture.file!r} is no name of a file')
-    start = (folder / picture.file).read_bytes()[:4]
-    if start != b'\x89PNG':
-        raise ValueError(f'{picture.file!r} is no PNG')
+    for name in (picture.inputs, picture.masks):
+        if Path(name).name != name:
+            raise ValueError(f'{name!r} is no name of a file')
+        if (folder / name).read_bytes()[:4] != b'\x89PNG':
+            raise ValueError(f'{name!r} is no PNG')
     float(picture.before), float(picture.after)

@@ -88,7 +88,9 @@ def combination_table(run: Scored, dedicated: Mapping[str, float]) -> Table:
     columns['after' if base else 'mIoU'] = report.miou
     texts: dict[str, Mapping[str, str]] = {}
     if base:
-        texts['gain'] = {n: _signed(v - base[n]) for n, v in report.miou.items()}
+        texts['gain'] = {
+            n: _signed(v - base[n]) for n, v in report.miou.items()
+        }
         texts['won back'] = {n: f'{100 * v:.0f} %' for n, v in won.items()}
     if before:
         texts['ECE before'] = {n: f'{v:.2f}' for n, v in before.items()}
@@ -110,10 +112,10 @@ def combination_table(run: Scored, dedicated: Mapping[str, float]) -> Table:
         ]
         numbers = [score_cell(part.get(name)) for part in columns.values()]
         words = [Cell(part.get(name, NOTHING)) for part in texts.values()]
-        rows.append((name, [*flags, *numbers, *words]))
+        rows.append((name, [*numbers, *words, *flags]))
     return Table(
         'mIoU of every combination in per cent, and which sensors each has',
-        ['combination', *report.modalities, *columns, *texts],
+        ['combination', *columns, *texts, *report.modalities],
         rows,
         _means(report, columns, len(texts)),
     )
@@ -128,7 +130,7 @@ def _means(
     missing = [name for name in names if name != report.full]
     if missing and len(missing) < len(names):
         groups = {f'mean of {len(missing)} incomplete': missing, **groups}
-    blank = [Cell('')] * len(report.modalities)
+    blank = [Cell('')] * (rest + len(report.modalities))
     feet = []
     for title, group in groups.items():
         cells = [
@@ -139,7 +141,7 @@ def _means(
             )
             for part in columns.values()
         ]
-        feet.append((title, [*blank, *cells, *[Cell('')] * rest]))
+        feet.append((title, [*cells, *blank]))
     return feet
 
 
@@ -153,7 +155,12 @@ def class_table(report: Report) -> Table:
         'IoU of every class under every combination in per cent',
         ['class', *(c.name for c in report.combinations)],
         rows,
-        [('mIoU', [score_cell(report.miou[c.name]) for c in report.combinations])],
+        [
+            (
+                'mIoU',
+                [score_cell(report.miou[c.name]) for c in report.combinations],
+            )
+        ],
     )
 
 
@@ -178,7 +185,9 @@ def methods_by_combination(comparison: Comparison) -> Table:
             (
                 name,
                 [
-                    score_cell(row.miou[name].mean if name in row.miou else None)
+                    score_cell(
+                        row.miou[name].mean if name in row.miou else None
+                    )
                     for row in rows
                 ],
             )

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-# Of Okabe and Ito, which colour-blind people tell apart; hatches serve in grey.
+# Of Okabe and Ito: colour-blind people tell them apart. Hatches serve in grey.
 COLOURS = ('#0072b2', '#e69f00', '#009e73', '#cc79a7', '#56b4e9', '#d55e00')
 HATCHES = ('', '//', '..', '\\\\', 'xx', '--')
 PAPER = '#ffffff'

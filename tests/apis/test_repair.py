@@ -59,6 +59,13 @@ def test_files_and_scores(repaired, files, tmp_path):
     assert derived.model.adapter == {'type': 'ScaleShift'}
     assert derived.model.fill == 'predicted'
     assert derived.train_cfg.max_epochs == 2
+    page = (work / 'report.html').read_text()
+    for words in ('Scores of every combination', 'Calibration', '2 epochs'):
+        assert words in page
+    assert page.count('data:image/png') >= 8  # two parts of four failures
+    settings = json.loads((work / 'setting.json').read_text())['facts']
+    assert settings['checkpoint'] == str(files.base)
+    assert repaired.before.ece.keys() == repaired.after.ece.keys() != set()
 
 
 def test_what_is_finished_is_kept(repaired, files, tmp_path, monkeypatch):

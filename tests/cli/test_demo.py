@@ -15,7 +15,7 @@ _base_ = {base!r}
 modalities = [_base_.modalities[2]]
 model = dict(stack=modalities, backbone=dict(in_channels=[1]))
 train_dataloader = dict(dataset=dict(modalities=modalities))
-test_dataloader = dict(dataset=dict(modalities=modalities))
+test_dataloader = dict(dataset=dict(modalities=modalities, num_scenes=5))
 """
 
 
@@ -55,6 +55,10 @@ def test_once_and_again(capsys, monkeypatch):
     assert 'as before' in said and 'it recovers the fraction' in said
     for name in ('pictures.png', 'chart.png'):
         assert (Path('work') / name).stat().st_size > 0
+    page = (Path('work') / 'report.html').read_text()
+    for words in ('Worst failures left', 'ECE after', '>dedicated</th>'):
+        assert words in page
+    assert str(Path('work') / 'report.html') in said
 
     def never(cfg):
         raise AssertionError('it ran again')

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 import pytest
 
-from mmseg_missing.page import samples
+from mmseg_missing.page.samples import MOST_BYTES
 from mmseg_missing.page.serving import free_port, served
 
 pytest.importorskip('gradio', reason='pip install "mmseg-missing[page]"')
@@ -129,7 +129,7 @@ def test_a_sensor_that_goes_changes_the_picture(visitor):
 
 
 def test_by_keyboard(visitor):
-    box = visitor.find('#sensors input[value=thermal]')
+    box = visitor.find('#sensors input[name=thermal]')
     visitor.changes(lambda: box.send_keys(Keys.SPACE), 'With repair')
     assert 'missing: thermal' in visitor.text()
 
@@ -175,13 +175,13 @@ def test_scenes_and_samples(visitor):
 def test_broken_and_good_files(visitor, studio, tmp_path):
     visitor.label('my own files').click()
     visitor.wait(lambda: 'at least one sensor' in visitor.text())
-    broken = tmp_path / 'broken.png'
+    broken = tmp_path / 'broken.txt'
     broken.write_bytes(b'this is no picture')
     visitor.upload('rgb', broken)
-    visitor.wait(lambda: "rgb: file 'broken.png' is" in visitor.text())
+    visitor.wait(lambda: "rgb: file 'broken.txt' is" in visitor.text())
     assert '/' not in visitor.text().split('is of a format')[0]
     # The same place takes a good one, and the page lives on.
-    visitor.find('#file-rgb [aria-label="Remove this file"]').click()
+    visitor.find('#file-rgb [aria-label=Clear]').click()
     visitor.wait(lambda: 'at least one sensor' in visitor.text())
     scene = studio.scene(5).frame
     good = tmp_path / 'good.png'
@@ -220,13 +220,27 @@ def test_too_large_a_file_is_refused(visitor, tmp_path):
     visitor.label('my own files').click()
     visitor.wait(lambda: 'at least one sensor' in visitor.text())
     path = tmp_path / 'large.npy'
-    path.write_bytes(bytes(samples.MOST_MB * 10**6 + 1))
+    path.write_bytes(bytes(MOST_BYTES + 1))
     visitor.upload('rgb', path)
+    words = 'exceed the maximum allowed size of 64.0 Mb'
     visitor.wait(
-        lambda: 'size' in visitor.run('return document.body.innerText')
+        lambda: words in visitor.run('return document.body.innerText')
     )
     visitor.label('a built-in scene').click()
     visitor.wait(lambda: len(visitor.pictures()) == 7)
+
+
+def test_the_server_itself_has_the_limit(address):
+    """Not every upload comes from this page."""
+    mark = b'--mark'
+    head = b'Content-Disposition: form-data; name="files"; filename="a.npy"'
+    body = b'\r\n'.join(
+        [mark, head, b'', bytes(MOST_BYTES + 1), mark + b'--', b'']
+    )
+    kind = {'Content-Type': 'multipart/form-data; boundary=mark'}
+    request = Request(f'{address}/gradio_api/upload', body, kind)
+    with pytest.raises(OSError, match='413'):
+        urlopen(request)
 
 
 def test_nothing_is_asked_of_others(visitor, address):

@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 from PIL import Image
 
+from mmseg_missing.page import Sample
 from mmseg_missing.page.drawing import (
     BETTER,
     OTHER,
@@ -116,3 +117,26 @@ def test_with_all_sensors_it_says_what_to_do(studio):
     html = view_html(studio.look(studio.scene(0)), studio)
     assert 'switch one off' in html
     assert 'missing' not in html
+
+
+def test_what_a_sensor_suffers_from_and_what_is_not_there(studio):
+    scene = studio.scene(0)
+    frame = {name: scene.frame[name] for name in ('rgb', 'depth')}
+    view = studio.look(
+        replace(scene, frame=frame), faults={'depth': ('fog', 2)}
+    )
+    html = view_html(view, studio)
+    assert '<b>depth</b> suffers from fog, 2 of 5' in html
+    assert '<b>rgb</b> </fig' in html
+    assert '<b>thermal</b> <span class="mm-off">not in this sample' in html
+    assert (pictures(html)['thermal'] == CROSS).all(2).any()
+
+
+def test_large_pictures_are_thinned_out(studio):
+    """They travel with every click; the mask stays as it is."""
+    frame = {'rgb': np.zeros((64, 2048, 3), np.uint8)}
+    view = studio.look(Sample('wide', frame))
+    html = view_html(view, studio)
+    assert pictures(html)['With repair'].shape[1] == 683
+    [data] = re.findall(r'id="mm-mask" href="data:[^,]+,([^"]+)"', html)
+    assert decoded(data).shape == (64, 2048)

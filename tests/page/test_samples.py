@@ -170,8 +170,8 @@ def test_a_cut_file(cfg, folder):
 
 
 def test_too_many_bytes(cfg, folder, monkeypatch):
-    monkeypatch.setattr(samples, 'MOST_MB', 0.001)
-    with pytest.raises(ValueError, match=r'has 0 MB, the page takes 0\.001'):
+    monkeypatch.setattr(samples, 'MOST_BYTES', 2**10)
+    with pytest.raises(ValueError, match=r'MB, the page takes 0\.000977'):
         Samples(cfg).uploaded({'rgb': folder / 'rgb/0.png'})
 
 

@@ -56,7 +56,8 @@ class _KeepInvertible(torch.autograd.Function):
 def as_channels(numbers: Tensor, x: Tensor, dim: int) -> Tensor:
     """Return (n, c) numbers in a shape that broadcasts over ``x``."""
     shape = [1] * x.ndim
-    shape[0], shape[dim] = x.shape[0], -1
+    # An exporter may take the batch of `x` for a constant.
+    shape[0], shape[dim] = -1, numbers.shape[1]
     return numbers.to(x.dtype).view(shape)
 
 

@@ -46,6 +46,9 @@ def recommend(
         FileNotFoundError: no such file.
         ValueError: numbers that cannot be, or a config with nothing to
             adapt.
+
+    >>> recommend(share=0.2, hours=1.0, modalities=4).adapter
+    'ScaleShift'
     """
     if not (0 < share <= 1 and hours > 0 and modalities > 1):
         raise ValueError(

@@ -72,6 +72,21 @@ def look_at(
     Raises:
         FileNotFoundError: no such folder or file.
         Unclear: several readings fit, or none; the sentence names the option.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> from pathlib import Path
+    >>> from mmseg_missing.visualization.pictures import write_picture
+    >>> with TemporaryDirectory() as folder:
+    ...     for name in ('rgb', 'depth', 'labels'):
+    ...         shape = (16, 24, 3) if name == 'rgb' else (16, 24)
+    ...         Path(folder, name).mkdir()
+    ...         for index in range(3):
+    ...             picture = np.random.randint(0, 5, shape).astype(np.uint8)
+    ...             path = Path(folder, name, f'{index}.png')
+    ...             write_picture(path, picture)
+    ...     guess = look_at(folder)
+    >>> [modality.name.value for modality in guess.modalities]
+    ['rgb', 'depth']
     """
     root, layout, others = arranged(Path(source))
     given = {

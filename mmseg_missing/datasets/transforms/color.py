@@ -26,6 +26,10 @@ class RGBPhotoMetricDistortion(BaseTransform):
         contrast_range: smallest and largest factor of all channels.
         saturation_range: the same in HSV.
         hue_delta: largest shift of the hue, in half degrees.
+
+    >>> results = {'modalities': {'rgb': np.full((4, 6, 3), 99, np.uint8)}}
+    >>> RGBPhotoMetricDistortion()(results)['modalities']['rgb'].shape
+    (4, 6, 3)
     """
 
     def __init__(

@@ -27,6 +27,15 @@ class EncodeDepth(BaseTransform):
         camera: of the source, as ``DepthEncoder`` takes it.
         source: modality in metres.
         target: name of the result; default: the encoding's.
+
+    >>> results = {
+    ...     'modalities': {'depth': np.ones((4, 6, 1), np.float32)},
+    ...     'present': {'depth': True},
+    ...     'img_shape': (4, 6),
+    ... }
+    >>> encode = EncodeDepth('disparity')
+    >>> encode(results)['modalities']['depth'].shape
+    (4, 6, 1)
     """
 
     def __init__(

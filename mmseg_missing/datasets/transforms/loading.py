@@ -37,6 +37,17 @@ class LoadModalities(BaseTransform):
         cache_dir: folder that keeps decoded files; see
             :class:`~mmseg_missing.datasets.transforms.caching.CachedReader`.
         backend_args: of MMEngine's file backend; default: the data set's.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> from pathlib import Path
+    >>> from mmseg_missing.visualization.pictures import write_picture
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder, 'frame.png')
+    ...     write_picture(path, np.full((4, 6, 3), 99, np.uint8))
+    ...     results = {'modality_paths': {'rgb': str(path)}}
+    ...     found = LoadModalities([dict(name='rgb')])(results)
+    >>> found['modalities']['rgb'].shape, found['present']
+    ((4, 6, 3), {'rgb': True})
     """
 
     def __init__(

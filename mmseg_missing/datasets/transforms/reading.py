@@ -72,6 +72,15 @@ def read_array(path: str | Path | Remote, indices: bool = False) -> np.ndarray:
         FileNotFoundError: if there is no such file.
         ValueError: the file is truncated or damaged, or its format or
             layout is not read.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> from pathlib import Path
+    >>> from mmseg_missing.visualization.pictures import write_picture
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder, 'frame.png')
+    ...     write_picture(path, np.full((4, 6, 3), 99, np.uint8))
+    ...     read_array(path).shape
+    (4, 6, 3)
     """
     return _read(path, lambda data: _decoded(data, indices))
 
@@ -115,6 +124,15 @@ def orientation_of(path: str | Path | Remote) -> int:
 
     Reading leaves it aside; viewers turn such a picture, so labels that were
     drawn in one may lie otherwise. 1 where there is no tag.
+
+    >>> from tempfile import TemporaryDirectory
+    >>> from pathlib import Path
+    >>> from mmseg_missing.visualization.pictures import write_picture
+    >>> with TemporaryDirectory() as folder:
+    ...     path = Path(folder, 'frame.png')
+    ...     write_picture(path, np.full((4, 6, 3), 99, np.uint8))
+    ...     orientation_of(path)  # upright
+    1
     """
     try:
         with (

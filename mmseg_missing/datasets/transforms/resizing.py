@@ -115,6 +115,16 @@ class RandomResizeModalities(ResizeModalities):
         scale: (width, height) at factor 1.
         ratio_range: smallest and largest factor.
         keep_ratio: as in :class:`ResizeModalities`.
+
+    >>> results = {
+    ...     'modalities': {'depth': np.ones((4, 6, 1), np.float32)},
+    ...     'present': {'depth': True},
+    ...     'img_shape': (4, 6),
+    ... }
+    >>> modalities = [dict(name='depth', channels=1)]
+    >>> resize = RandomResizeModalities(modalities, (6, 4), (2.0, 2.0))
+    >>> resize(results)['modalities']['depth'].shape
+    (8, 12, 1)
     """
 
     def __init__(

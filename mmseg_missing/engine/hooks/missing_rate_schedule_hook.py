@@ -35,6 +35,10 @@ class MissingRateScheduleHook(Hook):
         TypeError: a value of another kind.
         ValueError: no two rates, a rate outside of [0, 1), an end that is
             not behind the begin, or a sampler without a rate.
+
+    >>> hook = MissingRateScheduleHook(rate=(0.0, 0.5), begin=0, end=10)
+    >>> type(hook).__name__
+    'MissingRateScheduleHook'
     """
 
     def __init__(

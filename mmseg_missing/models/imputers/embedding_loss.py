@@ -41,6 +41,10 @@ class EmbeddingLoss:
 
     Source: Bardes et al., VICReg, ICLR 2022, arXiv:2105.04906; against the
     target's covariance instead of none, because the target stays as it is.
+
+    >>> x = torch.rand(8, 16)
+    >>> EmbeddingLoss()(x, x)  # the same: 0
+    tensor(0.)
     """
 
     def __init__(

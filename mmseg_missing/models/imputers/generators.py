@@ -204,7 +204,14 @@ def start_anywhere(generator: FillGenerator) -> FillGenerator:
 
 @MODELS.register_module()
 class LinearGenerator(FillGenerator):
-    """One linear map of colours per target; a constant per source."""
+    """One linear map of colours per target; a constant per source.
+
+    >>> stack = Stack([dict(name='rgb'), dict(name='depth', channels=1)])
+    >>> inputs = torch.rand(2, 4, 8, 12)
+    >>> present = stack.present(['rgb', 'depth'])
+    >>> LinearGenerator(stack)(inputs, present).shape
+    torch.Size([2, 4, 8, 12])
+    """
 
     def __init__(
         self,
@@ -246,6 +253,12 @@ class ConvGenerator(FillGenerator):
         hidden: Channels in between.
         holes: See :class:`FillGenerator`.
         recovers: See :class:`FillGenerator`.
+
+    >>> stack = Stack([dict(name='rgb'), dict(name='depth', channels=1)])
+    >>> inputs = torch.rand(2, 4, 8, 12)
+    >>> present = stack.present(['rgb', 'depth'])
+    >>> ConvGenerator(stack, hidden=4)(inputs, present).shape
+    torch.Size([2, 4, 8, 12])
     """
 
     def __init__(
@@ -277,6 +290,13 @@ class UNetGenerator(FillGenerator):
         widths: Channels of the stages.
         holes: See :class:`FillGenerator`.
         recovers: See :class:`FillGenerator`.
+
+    >>> stack = Stack([dict(name='rgb'), dict(name='depth', channels=1)])
+    >>> inputs = torch.rand(2, 4, 8, 12)
+    >>> present = stack.present(['rgb', 'depth'])
+    >>> generator = UNetGenerator(stack, widths=(2, 3, 5))
+    >>> generator(inputs, present).shape
+    torch.Size([2, 4, 8, 12])
     """
 
     def __init__(
