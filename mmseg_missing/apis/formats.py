@@ -30,6 +30,7 @@ from ..startup.plan import build_data
 from ..values import first_line
 from . import format_process
 from .fold import folded_network
+from .frames import FrameReader
 from .inferencer import MultiModalInferencer
 from .model import init_model
 
@@ -49,12 +50,15 @@ class Frame:
         arrays: (1, C, h, w) float32 by modality that is there, raw and
             padded as the network pads.
         told: The sample as the network's preprocessor leaves it.
+        given: What an inferencer takes: (H, W, C) of what is there, as its
+            files have it.
     """
 
     inputs: Tensor
     sample: Any
     arrays: dict[str, np.ndarray]
     told: Any
+    given: dict[str, np.ndarray]
 
 
 Run: TypeAlias = Callable[[Frame], Tensor]
@@ -163,6 +167,7 @@ class _Study:
     ) -> None:
         self.model, self.name, self.folder = model, name, folder
         self.dataset, self.images = dataset, images
+        self.reader = FrameReader(model.cfg)
         self.first = next(self.frames())
         self.files: dict[str, Any] = {
             'threads': torch.get_num_threads(),
@@ -182,7 +187,9 @@ class _Study:
         spaced = np.linspace(0, count - 1, min(self.images, count))
         size, any_left = None, False
         for index in dict.fromkeys(round(place) for place in spaced):
-            frame = frame_of(self.model, self.dataset[index], self.name)
+            frame = frame_of(
+                self.model, self.dataset, index, self.name, self.reader
+            )
             if frame is not None and size in (None, frame.inputs.shape):
                 size, any_left = frame.inputs.shape, True
                 yield frame
@@ -199,7 +206,11 @@ class _Study:
         advance: Callable[[str], None],
     ) -> Iterator[FormatResult]:
         """Yield the results of all formats."""
-        found = {kind: FormatResult(self.name, kind) for kind in kinds}
+        height, width = self.first.inputs.shape[1:]
+        found = {
+            kind: FormatResult(self.name, kind, size=(height, width))
+            for kind in kinds
+        }
         runs: dict[str, Run] = {}
         for kind in kinds:
             advance(f'{self.name}: {kind}')
@@ -321,9 +332,14 @@ class _Study:
 
 
 def frame_of(
-    model: nn.Module, item: Mapping[str, Any], name: str
+    model: nn.Module,
+    dataset: Dataset,
+    index: int,
+    name: str,
+    reader: FrameReader,
 ) -> Frame | None:
     """Return an image of a data set under a combination, if it has that."""
+    item = dataset[index]
     stack, sample = model.stack, item['data_samples']
     [present] = stack.present(name)
     if (present & ~of_samples([sample.metainfo], stack)[0]).any():
@@ -341,7 +357,10 @@ def frame_of(
         n: padded[stack.slices[n]][None].numpy().copy()
         for n in name.split('+')
     }
-    return Frame(inputs, sample, arrays, batch['data_samples'][0])
+    info = dataset.get_data_info(index)
+    files = info.get('modalities') or info.get('modality_paths') or {}
+    given = reader({n: files.get(n) for n in name.split('+')})
+    return Frame(inputs, sample, arrays, batch['data_samples'][0], given)
 
 
 def read_frame(path: str | Path) -> Frame:
@@ -378,8 +397,8 @@ def _network(network: nn.Module) -> Run:
     def run(frame: Frame) -> Tensor:
         data = {'inputs': [frame.inputs], 'data_samples': [frame.sample.new()]}
         batch = network.data_preprocessor(data, False)
-        [found] = network(
-            batch['inputs'].to(dtype), batch['data_samples'], mode='predict'
+        [found] = network.predict_masks(
+            batch['inputs'].to(dtype), batch['data_samples']
         )
         return found.pred_sem_seg.data[0]
 
@@ -400,16 +419,7 @@ def _inferencer(files: Files) -> Run:
     segment = MultiModalInferencer(
         files.config, files.checkpoint, files.adapter
     )
-    slices = segment.model.stack.slices
-
-    def run(frame: Frame) -> Tensor:
-        given = {
-            name: frame.inputs[slices[name]].permute(1, 2, 0).numpy()
-            for name in frame.arrays
-        }
-        return torch.from_numpy(segment.segment(given))
-
-    return run
+    return lambda frame: torch.from_numpy(segment.segment(frame.given))
 
 
 def _save(network: nn.Module, path: Path) -> float:

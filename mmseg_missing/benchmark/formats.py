@@ -35,6 +35,7 @@ class FormatResult:
             round.
         peak_mib: See :data:`PEAK_MEASURED_BY`.
         libraries_mib: How much of it was there before the format was loaded.
+        size: (h, w) of the images.
     """
 
     combination: str
@@ -47,6 +48,7 @@ class FormatResult:
     ratio: dict[str, float] | None = None
     peak_mib: float | None = None
     libraries_mib: float | None = None
+    size: tuple[int, int] | None = None
 
 
 def format_table(results: Sequence[FormatResult]) -> str:

@@ -189,16 +189,18 @@ def compare(args: argparse.Namespace) -> None:
             lambda text: print(text, file=sys.stderr, flush=True),
         )
     )
+    height, width = results[0].size
     setting = describe(args) | {
+        'shape': [height, width],
+        'batch_size': 1,
         'images': args.images,
         'split': args.split,
         'memory_measured_by': PEAK_MEASURED_BY,
         'seconds': time.perf_counter() - start,
     }
     print(
-        f'{Path(args.config).stem}: {args.images} images of the {args.split} '
-        f'split; {args.repeats} rounds of one image on {setting["device"]}, '
-        f'threads: {setting["threads"]}\n\n{format_table(results)}\n\n'
+        f'{title(setting)}; {args.images} images of the {args.split} split'
+        f'\n\n{format_table(results)}\n\n'
         'ms: median, image to classes; ratio: to folded, in the same round; '
         'agrees: pixels, with eager; peak MiB: of a process of its own'
     )

@@ -17,8 +17,9 @@ import argparse
 import os
 import sys
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import timedelta
+from itertools import groupby
 from pathlib import Path
 
 from mmengine.dist import (
@@ -34,6 +35,7 @@ from ..apis.inferencer import MultiModalInferencer
 from ..apis.inputs import Frame, dropped, find_frames, frames_of
 from ..apis.model import load_config
 from ..apis.saving import is_saved, overlay_path, save
+from ..apis.videos import VideoFrame
 from ..evaluation import check_writable
 from ..monitoring import POLICIES
 from .arguments import (
@@ -48,6 +50,8 @@ from .ending import printable, say_next
 
 # Processes wait this long for the slowest one.
 PATIENCE = timedelta(days=7)
+# Times that a sensor was out which are told.
+MOST_SPANS = 8
 
 
 def parser(modalities: Sequence[str] = ()) -> argparse.ArgumentParser:
@@ -94,6 +98,12 @@ def parser(modalities: Sequence[str] = ()) -> argparse.ArgumentParser:
         choices=list(POLICIES),
         help='what becomes of ill sensors; default: trust',
     )
+    parser.add_argument(
+        '--monitor',
+        action='store_true',
+        help='leave out sensors that are ill, and say when; as --policy drop, '
+        'and of videos what is remembered',
+    )
     add_number(parser, '--batch-size', 1, 'frames at a time')
     parser.add_argument(
         '--resume',
@@ -123,6 +133,9 @@ def main(argv: Sequence[str] | None = None) -> None:
     frames = given_frames(args, names)
     masks = mask_paths(Path(args.out), [frame.name for frame in frames])
     start_processes(args.launcher)
+    if args.monitor:
+        check_order(args, frames)
+        args.policy = 'drop' if args.policy == 'trust' else args.policy
     segment = MultiModalInferencer(
         cfg,
         args.checkpoint,
@@ -134,13 +147,16 @@ def main(argv: Sequence[str] | None = None) -> None:
     mine = frames[rank::processes]
     if args.resume:
         mine = [f for f in mine if not is_saved(masks[f.name], args.panel)]
-    failed = run(segment, mine, masks, args)
-    of_all = all_gather_object((len(mine), failed))
+    failed, left_out = run(segment, mine, masks, args)
+    of_all = all_gather_object((len(mine), failed, left_out))
     if is_main_process():
-        done = sum(count for count, _ in of_all)
-        failures = {k: v for _, each in of_all for k, v in each.items()}
+        done = sum(count for count, *_ in of_all)
+        failures = {k: v for _, each, _ in of_all for k, v in each.items()}
+        outs = {k: v for *_, each in of_all for k, v in each.items()}
+        for line in taken_out(frames, outs):
+            print(line)
         finish(args, frames, masks, done, failures)
-    if any(each for _, each in of_all):
+    if any(each for _, each, _ in of_all):
         sys.exit(1)
 
 
@@ -189,24 +205,88 @@ def start_processes(launcher: str) -> None:
     distributed.init_process_group('gloo', timeout=PATIENCE)
 
 
+def is_video(frames: Sequence[Frame]) -> bool:
+    """Say whether frames follow each other in time."""
+    return any(
+        isinstance(value, VideoFrame)
+        for frame in frames
+        for value in frame.given.values()
+    )
+
+
+def check_order(args: argparse.Namespace, frames: Sequence[Frame]) -> None:
+    """Refuse to follow a video whose frames are not seen in order.
+
+    Raises:
+        ValueError: several processes share them, or some are skipped.
+    """
+    for is_given, option in (
+        (args.launcher != 'none', '--launcher'),
+        (args.resume, '--resume'),
+    ):
+        if is_given and is_video(frames):
+            raise ValueError(
+                '--monitor follows a video from frame to frame; leave '
+                f'{option} out'
+            )
+
+
 def run(
     segment: MultiModalInferencer,
     frames: Sequence[Frame],
     masks: Mapping[str, Path],
     args: argparse.Namespace,
-) -> dict[str, str]:
-    """Segment and write frames; return a sentence for each that failed."""
-    failed = {}
-    results = segment.results(list(frames), args.batch_size, args.panel)
+) -> tuple[dict[str, str], dict[str, list[str]]]:
+    """Segment and write frames.
+
+    Returns:
+        A sentence for each that failed, and the sensors that were there and
+        not used in each of the others, by name of the frame.
+    """
+    failed, left_out = {}, {}
+    if args.monitor and is_video(frames):
+        results = segment.stream(frame.given for frame in frames)
+    else:
+        results = segment.results(list(frames), args.batch_size, args.panel)
     shown = track(
         results, 'frames', len(frames), disable=not is_main_process()
     )
-    for result in shown if frames else ():
-        if result.failure is None:
-            save(masks[result.name], result, segment.palette, args.panel)
-        else:
-            failed[result.name] = result.error
-    return failed
+    for frame, result in zip(frames, shown if frames else ()):
+        if result.failure is not None:
+            failed[frame.name] = result.error
+            continue
+        save(masks[frame.name], result, segment.palette, args.panel)
+        given = frame.combination.split('+')
+        used = result.present.items()
+        left_out[frame.name] = [n for n, is_ in used if n in given and not is_]
+    return failed, left_out
+
+
+def taken_out(
+    frames: Sequence[Frame], left_out: Mapping[str, Sequence[str]]
+) -> Iterator[str]:
+    """Say of each sensor that was taken out in which frames.
+
+    Args:
+        frames: All, in order.
+        left_out: What was taken out by name of the frame.
+    """
+    order = [frame.name for frame in frames if frame.name in left_out]
+    for name in dict.fromkeys(n for each in left_out.values() for n in each):
+        runs = [
+            [frame for frame, _ in group]
+            for is_out, group in groupby(
+                ((f, name in left_out[f]) for f in order), lambda pair: pair[1]
+            )
+            if is_out
+        ]
+        spans = [r[0] if len(r) == 1 else f'{r[0]} to {r[-1]}' for r in runs]
+        more = f' and {len(spans) - MOST_SPANS} more times'
+        yield (
+            f'{name} was taken out of {sum(map(len, runs))} of {len(order)} '
+            f'frames: {", ".join(spans[:MOST_SPANS])}'
+            f'{more if len(spans) > MOST_SPANS else ""}'
+        )
 
 
 def finish(

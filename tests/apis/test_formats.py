@@ -48,7 +48,7 @@ def test_files_score_as_the_network_does(
     report = score(cfg, files.base, files.adapter, present=['rgb'])
     eager, folded, onnx, int8 = found.values()
     assert eager.miou == pytest.approx(report.miou['rgb'])
-    assert eager.agreement == 1
+    assert eager.agreement == 1 and eager.size == (32, 48)
     assert folded.agreement > 0.999 and onnx.agreement > 0.999
     assert 0.2 < int8.agreement < 1
     assert onnx.miou == pytest.approx(eager.miou, abs=0.1)

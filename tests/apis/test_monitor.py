@@ -3,17 +3,21 @@
 import shutil
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 import torch
+from mmengine.registry import init_default_scope
 from mmseg.registry import DATASETS
 
 from mmseg_missing.adapters import read_adapter
-from mmseg_missing.apis import Inferencer, init_model
+from mmseg_missing.apis import Inferencer, init_model, read_array, rig
 from mmseg_missing.apis.fit import fit
+from mmseg_missing.apis.inputs import Frame
 from mmseg_missing.apis.model import load_config
 from mmseg_missing.apis.monitor import choose_for
 from mmseg_missing.apis.score import score
+from mmseg_missing.cli import predict as predict_verb
 from mmseg_missing.corruptions import FAULTS, levels
 from mmseg_missing.evaluation.protocols import Protocol
 from mmseg_missing.monitoring import Stream, add_monitor, load_monitor
@@ -40,6 +44,7 @@ def monitored(files, tmp_path_factory, forgetting):
 @pytest.fixture
 def frames(load):
     cfg = load('tiny-ssf')
+    init_default_scope('mmseg')
     dataset = DATASETS.build(cfg.test_dataloader.dataset)
     return [dataset.get_data_info(i)['modalities'] for i in range(3)]
 
@@ -180,3 +185,75 @@ def test_statistics_of_another_network(load, files, monitored):
         model.backbone.stages[0].embed.proj.weight += 1
     with pytest.raises(ValueError, match='statistics of another network'):
         load_monitor(model, monitored)
+
+
+@pytest.fixture
+def predict(files, monitored, tmp_path, monkeypatch):
+    """Return a function that runs the verb with a monitor."""
+
+    def predict(*options):
+        given = [CONFIGS / 'tiny-ssf.py', files.base, '--adapter', monitored]
+        argv = *given, '--out', 'o', '--monitor', *options
+        predict_verb.main([str(word) for word in argv])
+
+    monkeypatch.chdir(tmp_path)
+    return predict
+
+
+def write_frames(frames, ill):
+    """Write files; depth is a constant in the frames that are named."""
+    for name in ('rgb', 'depth'):
+        Path(name).mkdir()
+    for index, frame in enumerate(frames):
+        depth = frame['depth']
+        if index in ill:
+            depth = np.full_like(depth, 2.9)
+        cv2.imwrite(f'rgb/{index:03d}.png', frame['rgb'][..., ::-1])
+        np.save(f'depth/{index:03d}.npy', depth)
+
+
+def test_predict_says_what_was_taken_out(predict, frames, capsys):
+    """Each file by itself: the third is as before the second."""
+    write_frames(frames, ill=[1])
+    predict('--rgb', 'rgb', '--depth', 'depth')
+    said = capsys.readouterr().out
+    assert 'depth was taken out of 1 of 3 frames: 001\n' in said
+    assert 'rgb was' not in said
+    predict('--rgb', 'rgb', '--out', 'alone')
+    for name in ('000', '001', '002'):
+        both = read_array(f'o/{name}.png')
+        alone = read_array(f'alone/{name}.png')
+        assert np.array_equal(both, alone) == (name == '001')
+
+
+def test_predict_remembers_in_a_video(predict, frames, capsys, monkeypatch):
+    """What was off comes back after five good frames, not at once."""
+    told = []
+    monkeypatch.setattr(rig, 'print_log', lambda text, **_: told.append(text))
+    monkeypatch.setattr(predict_verb, 'is_video', lambda frames: True)
+    write_frames([frames[i % 3] for i in range(9)], ill=[2])
+    predict('--rgb', 'rgb', '--depth', 'depth')
+    said = capsys.readouterr().out
+    assert 'depth was taken out of 5 of 9 frames: 002 to 006' in said
+    _, out, back = told  # thermal is never there
+    assert out.startswith('frame 2: depth is taken out: absent (constant')
+    assert back == 'frame 7: depth is back'
+    for option in (['--resume'], ['--launcher', 'pytorch']):
+        monkeypatch.setattr(predict_verb, 'start_processes', print)
+        with pytest.raises(ValueError, match=f'leave {option[0]} out'):
+            predict('--rgb', 'rgb', '--depth', 'depth', *option)
+
+
+def test_a_monitor_needs_statistics(predict, files, frames):
+    write_frames(frames, ill=[])
+    with pytest.raises(ValueError, match='add them with'):
+        predict('--rgb', 'rgb', '--adapter', files.adapter)
+
+
+def test_times_that_a_sensor_was_out():
+    frames = [Frame(f'{i:02d}', {}) for i in range(30)]
+    out = {f.name: ['nir'] if int(f.name) % 3 == 0 else [] for f in frames}
+    out['01'] = ['nir']
+    [line] = predict_verb.taken_out(frames, out)
+    assert line.startswith('nir was taken out of 11 of 30 frames: 00 to 01, ')
+    assert line.endswith('18, 21 and 2 more times')
