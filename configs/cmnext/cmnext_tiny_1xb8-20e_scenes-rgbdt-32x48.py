@@ -1,5 +1,5 @@
 # mmseg-missing train configs/cmnext/cmnext_tiny_1xb8-20e_scenes-rgbdt-32x48.py
-# Result: mIoU 54.90 (all), 40.92 (mean over the 6 missing combinations) once repaired; demo/quickstart.ipynb
+# Result: mIoU 54.90 (all), 40.92 (mean over the 6 missing combinations, repaired) adapters by `repair`; docs/parts/inference.md
 _base_ = [
     '../_base_/default_runtime.py',
     '../_base_/models/cmnext_small.py',

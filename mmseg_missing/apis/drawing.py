@@ -14,7 +14,7 @@ from torch.utils.data import Dataset
 
 from ..adapters import adapted
 from ..datasets.classes import voc_palette
-from ..evaluation.batches import restrict
+from ..evaluation.batches import masks_of, restrict
 from ..evaluation.images import Case, ImageScores, pick
 from ..reporting.pictures import (
     BEST,
@@ -102,9 +102,9 @@ def _draw(
     told = restrict(batch['data_samples'], present)
     masks = {}
     with network.unrepaired():
-        [masks['base']] = network(batch['inputs'], told, mode='predict')
+        [masks['base']] = masks_of(network, batch['inputs'], told)
     told = restrict(batch['data_samples'], present)
-    [masks['repaired']] = network(batch['inputs'], told, mode='predict')
+    [masks['repaired']] = masks_of(network, batch['inputs'], told)
     labels = {
         name: sample.pred_sem_seg.data[0].cpu().numpy().astype(np.uint8)
         for name, sample in masks.items()

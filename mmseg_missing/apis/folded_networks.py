@@ -14,7 +14,7 @@ from mmengine.logging import print_log
 from torch import nn
 
 from ..adapters import adapted, fold_network
-from ..evaluation.batches import restrict
+from ..evaluation.batches import masks_of, restrict
 from ..present import of_samples
 
 # Logits of folded and unfolded networks, in units of the largest one.
@@ -114,7 +114,7 @@ def folded(network: nn.Module, combination: str) -> nn.Module:
 
 def predict(network: nn.Module, batch: Mapping[str, Any]) -> list:
     """Return copies of data samples with the masks that a network predicts."""
-    return network.predict_masks(batch['inputs'], _told(network, batch))
+    return masks_of(network, batch['inputs'], _told(network, batch))
 
 
 def _told(network: nn.Module, batch: Mapping[str, Any]) -> list:

@@ -21,7 +21,7 @@ from torch.utils.data import Dataset
 
 from ..benchmark import interleave, ratio_spread, spread
 from ..benchmark.formats import FormatResult
-from ..evaluation.batches import restrict
+from ..evaluation.batches import masks_of, restrict
 from ..evaluation.confusion import confusion_matrix
 from ..evaluation.scores import CombinationScores
 from ..exporting import Graph, load_graph, quantize, write_graph
@@ -397,8 +397,8 @@ def _network(network: nn.Module) -> Run:
     def run(frame: Frame) -> Tensor:
         data = {'inputs': [frame.inputs], 'data_samples': [frame.sample.new()]}
         batch = network.data_preprocessor(data, False)
-        [found] = network.predict_masks(
-            batch['inputs'].to(dtype), batch['data_samples']
+        [found] = masks_of(
+            network, batch['inputs'].to(dtype), batch['data_samples']
         )
         return found.pred_sem_seg.data[0]
 

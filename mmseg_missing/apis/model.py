@@ -77,7 +77,7 @@ def init_model(
     >>> from mmseg_missing.apis import from_zoo
     >>> network = init_model(*from_zoo('scenes-tiny'))
     >>> network.stack.full, network.adapters.num_parameters
-    XX
+    ('rgb+depth+thermal', 28941)
     """
     check_device(device)
     if isinstance(config, Config):

@@ -15,7 +15,7 @@ from mmseg.registry import LOOPS
 from torch import Tensor, nn
 
 from mmseg_missing.adapters import adapted, check_hooks
-from mmseg_missing.evaluation.batches import by_size, restrict
+from mmseg_missing.evaluation.batches import by_size, masks_of, restrict
 from mmseg_missing.evaluation.per_combination import (
     needs_logits,
     per_combination,
@@ -169,13 +169,11 @@ class _CombinationLoop:
         self, inputs: Tensor, samples: list[BaseDataElement]
     ) -> list[BaseDataElement]:
         """Return samples with masks, with logits where a metric needs them."""
-        find_masks = getattr(self.model, 'predict_masks', None)
         metrics = self.evaluator.metrics
-        if find_masks is None or any(map(needs_logits, metrics)):
+        if any(map(needs_logits, metrics)):
             return self.model(inputs, samples, mode='predict')
-        if any(getattr(m, 'calibrates', False) for m in metrics):
-            return find_masks(inputs, samples, confidence=True)
-        return find_masks(inputs, samples)
+        confidence = any(getattr(m, 'calibrates', False) for m in metrics)
+        return masks_of(self.model, inputs, samples, confidence=confidence)
 
     def _predict_augmented(
         self, batch: Mapping[str, Sequence[Sequence]]

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 from mmengine.dataset import pseudo_collate
 from mmengine.structures import BaseDataElement
-from torch import Tensor
+from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from ..present import flags_of
@@ -35,6 +35,28 @@ def restrict(
         for copy, flags in zip(copies, degraded):
             copy.set_metainfo({'degraded': flags})
     return copies
+
+
+def masks_of(
+    network: nn.Module,
+    inputs: Tensor,
+    samples: Sequence[BaseDataElement],
+    **options: Any,
+) -> list[Any]:
+    """Return the samples with masks, without logits where possible.
+
+    Args:
+        network: A segmentor; one of somebody's own may predict in one way
+            only, with logits.
+        inputs: (n, sum C, h, w), normalised.
+        samples: n samples.
+        options: Options of
+            :meth:`~mmseg_missing.models.segmentors.masks.MaskPredicting.predict_masks`.
+    """
+    find = getattr(network, 'predict_masks', None)
+    if find is None:
+        return network(inputs, samples, mode='predict')
+    return find(inputs, samples, **options)
 
 
 def is_complete(sample: Mapping[str, Any] | BaseDataElement) -> bool:

@@ -15,7 +15,7 @@ from torch.utils.data import Dataset
 from ..modality import Stack
 from ..monitoring import STATES, SensorMonitor, Told, Verdict
 from ..present import keys
-from .batches import CompleteImages, image_order, restrict
+from .batches import CompleteImages, image_order, masks_of, restrict
 from .confusion import class_iou, confusion_matrix
 
 WHOLE = STATES.index('whole')
@@ -172,7 +172,7 @@ class PolicyScorer:
     ) -> Iterator[Tensor]:
         """Yield (K, K) for each image."""
         told = restrict(samples, present, degraded)
-        for sample in self.network.predict_masks(inputs, told):
+        for sample in masks_of(self.network, inputs, told):
             yield confusion_matrix(
                 sample.pred_sem_seg.data,
                 sample.gt_sem_seg.data,

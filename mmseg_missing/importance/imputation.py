@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from ..adapters import adapted
 from ..evaluation import class_iou, confusion_matrix
-from ..evaluation.batches import restrict
+from ..evaluation.batches import masks_of, restrict
 from ..values import VOID
 
 # What lies in the slot of an absent stream.
@@ -121,7 +121,7 @@ class Imputation:
             told = restrict(samples, self.stack.present(name))
             for slot in SLOTS:
                 with self._filling(name, slot, true):
-                    found = self.network.predict_masks(inputs, told)
+                    found = masks_of(self.network, inputs, told)
                 self._score(name, slot, found)
                 yield f'{name}: {slot}'
 

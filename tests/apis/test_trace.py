@@ -50,6 +50,7 @@ def record(monkeypatch, load, files, tmp_path):
             process(metric, data_batch, data_samples)
 
         monkeypatch.setattr(CombinationIoUMetric, 'process', listen)
+        monkeypatch.setattr(CombinationIoUMetric, 'needs_logits', True)
         cfg = load('tiny-ssf', work_dir=str(tmp_path / 'work'))
         cfg.test_dataloader.batch_size = batch_size
         cfg.launcher = 'none'

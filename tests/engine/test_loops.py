@@ -62,7 +62,7 @@ class Network(BaseModel):
             sample.seg_logits = PixelData(data=9.0 * logits)
         return data_samples
 
-    def predict_masks(self, inputs, data_samples):
+    def predict_masks(self, inputs, data_samples, confidence=False):
         samples = self(inputs, data_samples, 'predict')
         for sample in samples:
             is_fine = sample.seg_logits.data.isfinite().all().item()
@@ -554,7 +554,7 @@ def test_logits_are_for_metrics_that_may_look_at_them(tmp_path, is_asked):
     class Counting(Network):
         calls = 0
 
-        def predict_masks(self, inputs, data_samples):
+        def predict_masks(self, inputs, data_samples, confidence=False):
             self.calls += 1
             return super().predict_masks(inputs, data_samples)
 
