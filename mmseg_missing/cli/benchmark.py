@@ -154,8 +154,16 @@ def compare(args: argparse.Namespace) -> None:
     """Compare formats, and print the table.
 
     Raises:
-        ValueError: no weights, or another device.
+        ValueError: no weights, another device, or what only the other
+            measurement knows.
     """
+    for name in ('shape', 'batch_size', 'what'):
+        if getattr(args, name) != parser().get_default(name):
+            raise ValueError(
+                '--formats runs images of the data set, one by one; leave '
+                f'--{name.replace("_", "-")} out (--cfg-options may change '
+                'what the data set gives)'
+            )
     if not args.checkpoint:
         raise ValueError(
             '--formats scores a trained network; give its --checkpoint'

@@ -131,5 +131,7 @@ def test_commands(load, files, capsys):
     main([*given, '--dry-run', '--images', '7', '--present', 'rgb'])
     said = capsys.readouterr().out
     assert 'onnx' in said and '7 images of the test split' in said
+    with pytest.raises(ValueError, match='leave --shape out'):
+        main([*given, '--shape', '480', '640'])
     with pytest.raises(ValueError, match='folded for rgb already'):
         main([config, '--checkpoint', str(files.folded), '--formats'])
