@@ -1,6 +1,6 @@
 """Every network of the zoo, in a tiny size, in every format.
 
-The table of docs/parts/deployment.md has a row for each; the slow test compares
+A table of docs/parts/deployment.md has a row for each; the slow test compares
 what comes out with it, and prints the row:
 
     python -m pytest -m slow -s tests/exporting/test_zoo.py
@@ -136,18 +136,19 @@ COLUMNS = [
     ('torchscript', 'rgb'),
     ('torchscript', 'present'),
 ]
+WIDTH = len(COLUMNS)  # that no other table of the page has
 
 
 def _rows():
     """Return the cells of the table in the docs by network."""
     text = (TOP / 'docs/parts/deployment.md').read_text('utf-8')
     lines = re.findall(r'^\| `([\w-]+)` \| (.*) \|$', text, re.MULTILINE)
-    return {name: cells.split(' | ') for name, cells in lines}
+    found = {name: cells.split(' | ') for name, cells in lines}
+    return {n: cells for n, cells in found.items() if len(cells) == WIDTH}
 
 
 def test_the_table_has_a_row_for_each():
     assert list(_rows()) == list(FAMILIES)
-    assert {len(cells) for cells in _rows().values()} == {len(COLUMNS)}
 
 
 @pytest.mark.slow
