@@ -1,5 +1,5 @@
 # mmseg-missing train configs/multi_stream/shared-stream_small_1xb8-12e_scenes-rgbdtn-64x96.py
-# Result: not run yet
+# Result: mIoU 69.83 (all), 55.96 (mean over the 14 missing combinations) with sampler `half`; docs/results/systems.md
 _base_ = [
     '../_base_/default_runtime.py',
     '../_base_/models/shared-stream_small.py',
