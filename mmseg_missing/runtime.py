@@ -147,8 +147,8 @@ class Runtime:
                 f'modality {name!r} takes an array of numbers, got '
                 f'{array.dtype}'
             )
-        channels = self._modalities[name]['channels']
-        shape = array.shape
+        modality, shape = self._modalities[name], array.shape
+        channels = modality['channels']
         array = array[..., None] if array.ndim == 2 else array
         array = array[None] if array.ndim == 3 else array
         if array.ndim != 4 or array.shape[3] != channels or not array.size:
@@ -156,13 +156,13 @@ class Runtime:
                 f'modality {name!r} has shape {shape}, expected (h, w, '
                 f'{channels}) or (n, h, w, {channels})'
             )
-        array = array.astype(np.float32).transpose(0, 3, 1, 2)
+        array = _without_holes(array.astype(np.float32), modality)
         if not np.isfinite(array).all():
             raise ValueError(
                 f'modality {name!r} holds NaN or infinity; fill these '
                 'pixels, or leave it out'
             )
-        return np.ascontiguousarray(array)
+        return np.ascontiguousarray(array.transpose(0, 3, 1, 2))
 
     def _check_shape(self, key: str, shape: tuple[int, ...]) -> None:
         """Refuse a batch or size that the graph was not made for."""
@@ -246,6 +246,14 @@ def classes_of(logits: np.ndarray) -> np.ndarray:
             '--argmax, or call with mask=False'
         )
     return logits.argmax(1).astype(np.uint8)
+
+
+def _without_holes(array: np.ndarray, modality: dict[str, Any]) -> np.ndarray:
+    """Put the mean where (n, h, w, C) has what marks pixels without value."""
+    for value in map(float, modality.get('nodata', ())):
+        holes = np.isnan(array) if value != value else array == value
+        array = np.where(holes, np.float32(modality['mean']), array)
+    return array
 
 
 def _read(path: Path) -> dict[str, Any]:

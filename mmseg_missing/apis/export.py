@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from mmengine.config import Config
 from torch import nn
 
 from ..datasets.pipeline import complete_pipeline
+from ..datasets.transforms.file_format import nodata_in_unit, scale_by_dtype
 from ..exporting import (
     FORMATS,
     MANIFEST,
@@ -23,6 +24,7 @@ from ..exporting import (
 from ..startup.checks import require
 from .arrays import one_dataset
 from .fold import folded_network
+from .frames import FrameReader
 from .model import AdapterFiles, init_model
 
 SIZE = (64, 96)
@@ -132,20 +134,40 @@ def _rules(model: nn.Module) -> dict[str, Any]:
     if model.cfg.get('test_dataloader') is None:
         return rules
     dataset = one_dataset(model.cfg.test_dataloader)
-    formats = dataset.get('formats') or {}
+    formats = FrameReader(model.cfg).formats
     rules['units'] = {
         m.name: unit_of(m.name, formats.get(m.name) or {}) for m in model.stack
+    }
+    # What an encoder takes for holes lies before what the graph sees.
+    rules['nodata'] = {
+        name: nodata_in_unit(form)
+        for name, form in formats.items()
+        if form and form.get('nodata') is not None and not form.get('encode')
     }
     steps = complete_pipeline(dataset.get('pipeline') or [], model.stack.names)
     rules['pipeline'] = [str(step['type']) for step in steps]
     return rules
 
 
-def unit_of(name: str, form: dict[str, Any]) -> str:
-    """Return in which unit a modality comes, in words."""
-    if form.get('encoding'):
-        return f'{form["encoding"]}, as the data set encodes it'
+def unit_of(name: str, form: Mapping[str, Any]) -> str:
+    """Return in which unit a modality comes, in words.
+
+    Args:
+        name: Name of the modality.
+        form: How its files are stored; empty: not known.
+    """
+    if form.get('encode'):
+        encoding = form['encode']['encoding']
+        return f'{encoding}, as the data set encodes it'
+    order = ', in the order red, green, blue' if name == 'rgb' else ''
+    offset = form.get('offset', 0)
+    scales = scale_by_dtype(form)
+    if offset or set(scales.values()) != {1.0}:
+        times = ' or '.join(
+            f'{scale:g} ({dtype})' for dtype, scale in scales.items()
+        )
+        plus = f' plus {offset:g}' if offset else ''
+        return f'value of the file times {times}{plus}{order}'
     if name == 'rgb':
-        return '0 to 255, in the order red, green, blue'
-    scale = form.get('scale')
-    return f'value of the file times {scale}' if scale else 'as in the file'
+        return f'0 to 255{order}'
+    return 'as in the file' if form else 'as in training'

@@ -1,13 +1,16 @@
 """Files that run without the package do what the network does."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
 from mmseg_missing.apis import init_model
-from mmseg_missing.apis.export import export
+from mmseg_missing.apis.export import _rules, export, unit_of
+from mmseg_missing.exporting import manifest_of
+from mmseg_missing.modality import Stack
 
 onnxruntime = pytest.importorskip(
     'onnxruntime', reason='pip install "mmseg-missing[export]"'
@@ -99,3 +102,60 @@ def test_what_cannot_be_exported_says_why(exported, load, files, tmp_path):
     cfg = load('tiny-ssf')
     with pytest.raises(ValueError, match='a format is one of onnx'):
         export(cfg, files.base, tmp_path, 'rgb', files.adapter, 'tflite')
+
+
+@pytest.mark.parametrize(
+    ('name', 'form', 'words'),
+    [
+        ('depth', {}, 'as in training'),
+        ('depth', {'folder': 'depth'}, 'as in the file'),
+        (
+            'depth',
+            {'dtype': 'uint16', 'scale': 0.001},
+            'value of the file times 0.001 (uint16)',
+        ),
+        (
+            'thermal',
+            {'scale': {'uint8': 1, 'uint16': 0.01}, 'offset': -273.15},
+            'value of the file times 1 (uint8) or 0.01 (uint16) plus -273.15',
+        ),
+        (
+            'hha',
+            {'scale': 0.001, 'encode': {'encoding': 'hha'}},
+            'hha, as the data set encodes it',
+        ),
+        ('rgb', {}, '0 to 255, in the order red, green, blue'),
+        (
+            'rgb',
+            {'scale': 0.5},
+            'value of the file times 0.5 (uint8), in the order red, green, '
+            'blue',
+        ),
+    ],
+)
+def test_units_in_words(name, form, words):
+    assert unit_of(name, form) == words
+
+
+def test_units_are_those_of_the_data_set(load, tmp_path, monkeypatch):
+    """Not of the config alone, which may leave them to the class."""
+    root = tmp_path / 'frames'
+    for folder in ('RGB', 'Depth', 'Label'):
+        (root / folder).mkdir(parents=True)
+        (root / folder / '1.png').touch()
+    (root / 'test.txt').write_text('1\n')
+    monkeypatch.chdir(tmp_path)
+    cfg = load('tiny-files')
+    data = cfg.test_dataloader.dataset
+    data.formats = {'rgb': {'suffix': '.png', 'nodata': [0]}}
+    model = SimpleNamespace(
+        cfg=cfg,
+        stack=Stack(cfg.model.stack),
+        data_preprocessor=SimpleNamespace(test_cfg=None),
+    )
+    rules = _rules(model)
+    assert rules['units']['depth'] == 'value of the file times 0.001 (uint16)'
+    assert rules['nodata'] == {'rgb': [0.0]}
+    facts = manifest_of(model.stack, {}, 'onnx', False, rules=rules)
+    assert facts['modalities'][0]['nodata'] == [0.0]
+    assert 'nodata' not in facts['modalities'][1]

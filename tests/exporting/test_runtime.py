@@ -108,6 +108,17 @@ def test_bad_images_get_a_sentence_and_the_next_one_runs(
     assert runtime({'rgb': RGB}).shape == (5, 7)
 
 
+def test_pixels_without_a_value_become_the_mean(write):
+    depth = {'name': 'depth', 'channels': 1, 'mean': [2.5]}
+    runtime = write(['depth'], modalities=[{**depth, 'nodata': [0, 'nan']}])
+    runtime({'depth': np.float32([[0, 1, np.nan]])})
+    assert runtime._sessions['depth'].arrays['depth'].tolist() == [
+        [[[2.5, 1.0, 2.5]]]
+    ]
+    with pytest.raises(ValueError, match='NaN or infinity'):
+        runtime({'depth': np.float32([[np.inf]])})
+
+
 def test_a_graph_says_which_sizes_it_takes(write):
     entry = {'file': 'rgb.onnx', 'batch': 1, 'size': [4, 6]}
     runtime = write(files=(), multiple_of=2)
