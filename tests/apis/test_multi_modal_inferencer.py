@@ -200,6 +200,38 @@ def test_folds_are_made_when_needed_and_bounded(load, files, scenes):
     assert infer.folded.combinations == ['depth', 'thermal']
 
 
+def test_folds_do_not_outlive_their_weights(infer, scenes, load, files):
+    frame = some(scenes[0], 'rgb')
+    for _ in range(3):
+        infer.segment(frame)
+    assert infer.folded.combinations == ['rgb']
+    state = infer.model.state_dict()
+    changed = {
+        name: torch.randn_like(x) if x.is_floating_point() else x
+        for name, x in state.items()
+    }
+    infer.model.load_state_dict(changed)
+    other = MultiModalInferencer(
+        load('tiny-ssf'), files.base, files.adapter, folds=0
+    )
+    other.model.load_state_dict(changed)
+    expected = other.segment(frame)
+    for _ in range(3):
+        np.testing.assert_array_equal(infer.segment(frame), expected)
+
+
+def test_the_bare_base_is_asked_whatever_is_folded(infer, scenes):
+    frame = some(scenes[0], 'rgb')
+    bare = infer.unrepaired(frame)
+    repaired = infer.segment(frame)
+    assert (bare != repaired).any()
+    for _ in range(3):
+        with infer.model.unrepaired():
+            np.testing.assert_array_equal(infer.segment(frame), bare)
+        np.testing.assert_array_equal(infer.segment(frame), repaired)
+    assert infer.folded.combinations == ['rgb']
+
+
 def test_what_does_not_fold_says_so(infer, scenes, monkeypatch):
     said = []
     module = 'mmseg_missing.apis.folded_networks'
