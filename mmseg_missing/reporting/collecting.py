@@ -22,7 +22,7 @@ from ..evaluation.report import REPORT_FILE
 from ..evaluation.setting import Setting
 from ..values import expecting
 from .pictures import Gallery
-from .training import Curves, curves_of
+from .training import LOSS, SCORE, STEPS, Curves, axis_of, curves_of
 
 ANALYSIS_FILE = 'analysis.json'
 # Folders of a repair.
@@ -43,6 +43,7 @@ class Scored:
         settings: How it was made, by what was done.
         losses: Losses of the training, by combination.
         scores: MIoU at each validation, by combination.
+        axis: What the validations are counted in.
         gallery: Pictures; None: none were drawn.
     """
 
@@ -53,6 +54,7 @@ class Scored:
     settings: Mapping[str, Setting] = field(default_factory=dict)
     losses: Curves = field(default_factory=dict)
     scores: Curves = field(default_factory=dict)
+    axis: str = STEPS
     gallery: Gallery | None = None
 
     @property
@@ -202,8 +204,9 @@ def _plain(path: Path, part: Part) -> Scored:
 def _recorded(folder: Path, report: Report) -> dict[str, Any]:
     names = report.stack.subsets() if report.modalities else report.miou
     return {
-        'losses': curves_of(folder, 'loss', names),
-        'scores': curves_of(folder, 'mIoU', names),
+        'losses': curves_of(folder, LOSS, names),
+        'scores': curves_of(folder, SCORE, names),
+        'axis': axis_of(folder),
     }
 
 

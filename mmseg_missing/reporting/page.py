@@ -299,9 +299,10 @@ def _training(run: Scored) -> Section:
             )
         )
     if run.scores:
+        chart = figures.curves(run.scores, 'mIoU (%)', run.axis)
         charts.append(
             _drawn(
-                *(figures.curves(run.scores, 'mIoU (%)'), f'{run.name} val'),
+                *(chart, f'{run.name} val'),
                 'mIoU of each combination at every validation',
             )
         )
