@@ -27,6 +27,8 @@ from .training import LOSS, SCORE, STEPS, Curves, axis_of, curves_of
 ANALYSIS_FILE = 'analysis.json'
 # Folders of a repair.
 BEFORE, AFTER, TRAIN = 'before', 'after', 'train'
+# Points of mIoU by which one network may differ on two machines.
+SAME = 0.1
 # Folders that say what was done in them, not what they are of.
 STAGES = (AFTER, 'test', 'report')
 
@@ -263,10 +265,10 @@ def _named(runs: Sequence[Scored]) -> list[Scored]:
 
 
 def _split_base(runs: Sequence[Scored]) -> tuple[list[Scored], Part | None]:
-    """Return the runs, and what they are measured against, if it is known.
+    """Return the runs, and what they are measured against, if it is one.
 
-    That is a run that adds nothing, beside others that do, or what a repair
-    scored before it began.
+    That is a run that adds nothing, beside others that do, or what repairs
+    scored before they began. Repairs of different networks have none.
     """
     plain = [
         run
@@ -278,14 +280,26 @@ def _split_base(runs: Sequence[Scored]) -> tuple[list[Scored], Part | None]:
     if len(plain) == 1 and len(runs) > 1:
         [base] = plain
         others = [run for run in runs if run is not base]
-        return [
-            run if run.base else replace(run, before=base.report)
-            for run in others
-        ], base.part
+        if all(_is_base(base.report, run) for run in others):
+            return [
+                run if run.base else replace(run, before=base.report)
+                for run in others
+            ], base.part
     for run in runs:
         if run.before is not None:
+            if not all(_is_base(run.before, other) for other in runs):
+                break
             return list(runs), Part(str(run.folder), run.before, None, None)
     return list(runs), None
+
+
+def _is_base(report: Report, run: Scored) -> bool:
+    """Say whether a run may have begun with what was scored here."""
+    return all(
+        abs(value - report.miou[name]) < SAME
+        for name, value in run.base.items()
+        if name in report.miou
+    )
 
 
 def _run(name: str, part: Part) -> Run:

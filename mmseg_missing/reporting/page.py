@@ -367,9 +367,16 @@ def _calibration(run: Scored) -> Section:
 
 def _side_by_side(found: Found) -> Section:
     comparison = found.comparison
+    words = []
+    if comparison.base is None and any(run.base for run in found.runs):
+        words.append(
+            'The runs did not begin with one network, so that nothing here is '
+            'measured against a base; each run below is, against its own.'
+        )
     return Section(
         'side-by-side',
         'Runs side by side',
+        words,
         tables=[method_table(comparison), methods_by_combination(comparison)],
         charts=[
             _drawn(

@@ -7,7 +7,7 @@ import pytest
 from mmseg_missing.cli import report as verb
 from mmseg_missing.cli.ending import run_tool
 from mmseg_missing.evaluation import write_report
-from mmseg_missing.reporting import collect
+from mmseg_missing.reporting import collect, page_of
 from mmseg_missing.reporting.training import axis_of, curves_of
 
 from .conftest import analysis_of, cost_of, report_of, scalars_of
@@ -42,6 +42,40 @@ def test_a_run_that_adds_nothing_is_the_base(tmp_path):
     [run] = found.runs
     assert run.name == 'ssf' and run.base['depth'] == pytest.approx(100 / 9)
     assert found.comparison.base.miou['rgb'].mean == pytest.approx(100 / 3)
+
+
+def repaired(folder, before, after):
+    for part, right in {'before': before, 'after': after}.items():
+        write_report(report_of(right), folder / part)
+    cost_of(folder / 'train', added=50)
+    return folder
+
+
+def test_repairs_of_different_bases_are_measured_against_none(tmp_path):
+    folders = [
+        repaired(tmp_path / 'one', (9, 5, 2), (9, 7, 6)),
+        repaired(tmp_path / 'two', (10, 8, 8), (10, 9, 8)),
+    ]
+    found = collect(folders)
+    assert found.comparison.base is None
+    assert all(row.won_back is None for row in found.comparison.methods)
+    assert [run.base['rgb'] for run in found.runs] == pytest.approx(
+        [100 / 3, 200 / 3]
+    )
+    assert 'did not begin with one network' in page_of(found)
+    # Each alone knows its own.
+    assert collect(folders[1:]).comparison.base is not None
+
+
+def test_a_network_that_adds_nothing_is_not_the_base_of_others(tmp_path):
+    """Such as one that was trained with sensors missing, from scratch."""
+    folder = repaired(tmp_path / 'ssf', (9, 5, 2), (9, 7, 6))
+    write_report(report_of((8, 7, 7)), tmp_path / 'dropout' / 'test')
+    cost_of(tmp_path / 'dropout')
+    found = collect([folder, tmp_path / 'dropout'])
+    assert [run.name for run in found.runs] == ['ssf', 'dropout']
+    assert found.comparison.base.miou['rgb'].mean == pytest.approx(100 / 3)
+    assert not found.runs[1].base
 
 
 def test_seeds_and_equal_names(repair):
