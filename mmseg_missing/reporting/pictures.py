@@ -65,6 +65,15 @@ class Gallery:
         text = json.dumps(asdict(self), indent=2, allow_nan=False)
         (folder / LIST_FILE).write_text(text + '\n')
 
+    @staticmethod
+    def forget(folder: Path) -> None:
+        """Remove what lies below the folder of a report that is replaced."""
+        place = folder / FOLDER
+        (place / LIST_FILE).unlink(missing_ok=True)
+        for kind in (BEST, WORST):
+            for path in place.glob(f'{file_stem(kind)}-*.png'):
+                path.unlink()
+
     @classmethod
     def read(cls, folder: Path) -> Gallery | None:
         """Return that below the folder of a report; None: there is none.
@@ -88,6 +97,15 @@ class Gallery:
                 for name, rgb in fields['colours'].items()
             }
             return cls(tuple(pictures), colours)
+
+
+def file_stem(kind: str) -> str:
+    """Return how the files of a kind of cases begin.
+
+    >>> file_stem(BEST)
+    'largest-repairs'
+    """
+    return kind.replace(' ', '-')
 
 
 def _check(picture: Picture, folder: Path) -> None:
