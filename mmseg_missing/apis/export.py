@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from torch import nn
 
 from ..datasets.pipeline import complete_pipeline
 from ..datasets.transforms.file_format import nodata_in_unit, scale_by_dtype
+from ..engine.atomic import write_atomically
 from ..exporting import (
     FORMATS,
     MANIFEST,
@@ -76,16 +78,19 @@ def export(
         )
     model = init_model(config, checkpoint, adapter)
     require(model.cfg, 'model.stack')
+    _check_padding(model)
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     files: dict[str, Exported] = {}
     for name in chosen(model, combinations):
         network = model if name == PRESENT else folded_network(model, name)
-        path = out / f'{name}{FORMATS[kind]}'
+        part = out / f'part.{name}{FORMATS[kind]}'
         graph = Graph(network, argmax).eval()
-        files[name] = write_graph(
-            graph, path, size or SIZE, kind, size is not None
-        )
+        found = write_graph(graph, part, size or SIZE, kind, size is not None)
+        # One of before may name graphs of other weights.
+        (out / MANIFEST).unlink(missing_ok=True)
+        path = part.replace(out / f'{name}{FORMATS[kind]}')
+        files[name] = replace(found, path=path)
         advance(name, files[name])
     facts = manifest_of(
         model.stack,
@@ -96,8 +101,20 @@ def export(
         _rules(model),
         model.fill,
     )
-    (out / MANIFEST).write_text(json.dumps(facts, indent=1) + '\n')
+    write_atomically(out / MANIFEST, json.dumps(facts, indent=1) + '\n')
     return facts
+
+
+def _check_padding(model: nn.Module) -> None:
+    """Refuse padding that a network sees and a graph would not."""
+    padded = (model.data_preprocessor.test_cfg or {}).get('size')
+    if padded:
+        raise ValueError(
+            'this network pads images in its test '
+            f'(`model.data_preprocessor.test_cfg.size={tuple(padded)}`), '
+            'which a graph does not; set it to None (--cfg-options) and pad '
+            'outside, or take `size_divisor`, which the manifest says'
+        )
 
 
 def chosen(model: nn.Module, combinations: str | Sequence[str]) -> list[str]:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 
+from mmseg_missing.apis import export as export_module
 from mmseg_missing.apis import init_model
 from mmseg_missing.apis.export import _rules, export, unit_of
 from mmseg_missing.exporting import manifest_of
@@ -102,6 +103,50 @@ def test_what_cannot_be_exported_says_why(exported, load, files, tmp_path):
     cfg = load('tiny-ssf')
     with pytest.raises(ValueError, match='a format is one of onnx'):
         export(cfg, files.base, tmp_path, 'rgb', files.adapter, 'tflite')
+
+
+def test_an_export_that_fails_leaves_no_mixture(
+    exported, load, files, monkeypatch
+):
+    """What was there, or no manifest; never old graphs beside new ones."""
+    _, folder = exported(['rgb', 'depth'], kind='torchscript')
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert len(before) == 3
+    write, left = export_module.write_graph, []
+
+    def failing(graph, path, *args):
+        if not left:
+            path.write_text('half')
+            path.unlink()
+            raise ValueError('no such operator')
+        left.pop()
+        return write(graph, path, *args)
+
+    monkeypatch.setattr(export_module, 'write_graph', failing)
+    with pytest.raises(ValueError, match='no such operator'):
+        exported(['rgb', 'depth'], kind='torchscript')
+    after = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert after == before
+    left.append(1)
+    with pytest.raises(ValueError, match='no such operator'):
+        exported(['rgb', 'depth'], kind='torchscript')
+    assert sorted(path.name for path in folder.iterdir()) == [
+        'depth.ts',
+        'rgb.ts',
+    ]
+
+
+def test_padding_to_one_size_is_said(load, files, tmp_path):
+    """Padding is seen by the network, and no part of a graph."""
+    cfg = load('tiny-ssf')
+    cfg.model.data_preprocessor = {
+        'type': 'ModalityDataPreprocessor',
+        'stack': cfg.model.stack,
+        'test_cfg': {'size': (64, 64)},
+    }
+    with pytest.raises(ValueError, match=r'pads .*test_cfg.*64'):
+        export(cfg, files.base, tmp_path, 'rgb', files.adapter)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize(
