@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 import torch
 
+from mmseg_missing.apis import MultiModalInferencer, init_model
 from mmseg_missing.apis import export as export_module
-from mmseg_missing.apis import init_model
 from mmseg_missing.apis.export import _rules, export, unit_of
-from mmseg_missing.exporting import manifest_of
+from mmseg_missing.exporting import Graph, manifest_of
 from mmseg_missing.modality import Stack
 
 onnxruntime = pytest.importorskip(
@@ -134,6 +134,19 @@ def test_an_export_that_fails_leaves_no_mixture(
         'depth.ts',
         'rgb.ts',
     ]
+
+
+def test_more_classes_than_a_mask_holds(load, files, monkeypatch):
+    model = init_model(load('tiny-ssf'), files.base, files.adapter)
+    model.out_channels = model.num_classes = 257
+    with pytest.raises(ValueError, match='hold 257 classes; export logits'):
+        Graph(model, argmax=True)
+    Graph(model)
+    monkeypatch.setattr(
+        MultiModalInferencer, '_init_model', lambda *args: model
+    )
+    with pytest.raises(ValueError, match='hold 257 classes; call the'):
+        MultiModalInferencer(load('tiny-ssf'), files.base)
 
 
 def test_padding_to_one_size_is_said(load, files, tmp_path):

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import mmseg_missing
-from mmseg_missing.runtime import PRESENT, Runtime
+from mmseg_missing.runtime import PRESENT, Runtime, classes_of
 
 FILE = Path(mmseg_missing.__file__).parent / 'runtime.py'
 RGB = np.zeros((5, 7, 3))
@@ -31,7 +31,7 @@ class Sums:
 def write(tmp_path):
     """Return a function that writes a manifest and gives its Runtime."""
 
-    def write(files=('rgb', 'rgb+depth'), **changes):
+    def write(files=('rgb', 'rgb+depth'), graphs=None, **changes):
         manifest = {
             'format_version': 1,
             'format': 'onnx',
@@ -40,7 +40,8 @@ def write(tmp_path):
                 {'name': 'rgb', 'channels': 3},
                 {'name': 'depth', 'channels': 1},
             ],
-            'files': {name: {'file': f'{name}.onnx'} for name in files},
+            'files': graphs
+            or {name: {'file': f'{name}.onnx'} for name in files},
             **changes,
         }
         (tmp_path / 'manifest.json').write_text(json.dumps(manifest))
@@ -128,7 +129,7 @@ def test_a_graph_says_which_sizes_it_takes(write):
     with pytest.raises(ValueError, match='1 image per call, got 2'):
         runtime({'rgb': np.zeros((2, 4, 6, 3))})
     entry['size'] = None
-    with pytest.raises(ValueError, match='multiples of 2, got 5x7'):
+    with pytest.raises(ValueError, match='got 5x7; pad them with the mean'):
         runtime({'rgb': RGB})
 
 
@@ -145,6 +146,22 @@ def test_a_file_that_is_no_manifest(tmp_path, text, words):
     path.write_text(text)
     with pytest.raises(ValueError, match=words):
         Runtime(path)
+
+
+@pytest.mark.parametrize(
+    'file', ['../rgb.onnx', '/tmp/rgb.onnx', 'a\\rgb.onnx', '..', '', 3]
+)
+def test_graphs_lie_beside_their_manifest(write, file):
+    with pytest.raises(ValueError, match=r'is no manifest .*name of a file'):
+        write(graphs={'rgb': {'file': file}})
+
+
+def test_more_classes_than_a_mask_holds():
+    logits = np.zeros((1, 257, 2, 3))
+    logits[:, 256] = 1
+    with pytest.raises(ValueError, match=r'hold 257 classes; .*mask=False'):
+        classes_of(logits)
+    assert (classes_of(logits[:, 1:]) == 255).all()
 
 
 def test_other_manifests(write, tmp_path):
