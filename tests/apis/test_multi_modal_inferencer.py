@@ -353,6 +353,15 @@ def test_a_sensor_that_stalls_is_used_up_to_its_age(infer, scenes, said):
     ]
 
 
+def test_images_age_in_frames_that_fail_too(infer, scenes, said):
+    whole, alone = some(scenes[0], 'rgb', 'depth'), some(scenes[0], 'rgb')
+    bad = [7, {'lidar': 1}]
+    results = infer.stream([whole, *bad, alone], {'depth': 2})
+    assert used(results) == '+---'
+    results = infer.stream([whole, bad[0], alone, alone], {'depth': 2})
+    assert used(results) == '+-+-'
+
+
 def test_a_stream_lives_on(infer, scenes, said):
     whole = some(scenes[0], 'rgb', 'depth')
     bad = {**whole, 'depth': np.full((32, 48), np.nan)}
