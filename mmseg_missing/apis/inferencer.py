@@ -30,7 +30,7 @@ from .inputs import Frame, frames_of
 from .model import AdapterFiles, init_model, load_config, watch_of
 from .result import Result, mask_of, with_channels
 from .rig import Rig
-from .saving import overlay_of, save
+from .saving import check_names, overlay_of, save
 from .zoo import from_zoo
 
 # What a user's frame may raise; the next one is not concerned.
@@ -166,6 +166,8 @@ class MultiModalInferencer(BaseInferencer):
                 frame that cannot be used.
         """
         frames = frames_of(inputs, self.names)
+        if out_dir:
+            check_names([frame.name for frame in frames], panel)
         results, failed = [], {}
         for result in self._progress(frames, batch_size, panel):
             if result.failure is None:

@@ -14,6 +14,7 @@ from mmseg.registry import DATASETS
 from mmseg_missing.apis import MultiModalInferencer, read_array
 from mmseg_missing.apis.folded_networks import FoldedNetworks, folded
 from mmseg_missing.apis.inputs import Frame, dropped, frames_of
+from mmseg_missing.apis.saving import check_names
 from mmseg_missing.monitoring import Stream
 
 NAMES = ('rgb', 'depth', 'thermal')
@@ -309,6 +310,37 @@ def test_two_frames_of_one_name(tmp_path):
     frames = [{'rgb': str(tmp_path / f / '1.png')} for f in 'ab']
     with pytest.raises(ValueError, match=r"two frames of a list .*'1'"):
         frames_of(frames, NAMES)
+
+
+def test_two_files_of_one_frame(tmp_path):
+    """Which of them is meant nobody knows."""
+    (tmp_path / 'rgb').mkdir()
+    for name in ('1.jpg', '1.png', '2.png', '.3.png', '3.png'):
+        (tmp_path / 'rgb' / name).touch()
+    with pytest.raises(ValueError, match=r"'1.jpg' and '1.png'.* one name"):
+        frames_of(tmp_path, NAMES)
+    (tmp_path / 'rgb/1.jpg').unlink()
+    assert [f.name for f in frames_of(tmp_path, NAMES)] == ['1', '2', '3']
+
+
+def test_masks_and_overlays_do_not_replace_each_other(infer, tmp_path, scenes):
+    frames = [
+        Frame(name, some(scenes[0], 'rgb')) for name in ('1', '1_overlay')
+    ]
+    with pytest.raises(ValueError, match=r"'1_overlay' .* overlay of .*'1'"):
+        check_names([frame.name for frame in frames])
+    check_names(['1', '2_overlay', '1_panel'])
+    with pytest.raises(ValueError, match=r"'1_panel' .* panel of .*'1'"):
+        check_names(['1', '1_panel'], panel=True)
+    (tmp_path / 'rgb').mkdir()
+    for frame in frames:
+        cv2.imwrite(
+            str(tmp_path / 'rgb' / f'{frame.name}.png'), scenes[0]['rgb']
+        )
+    with pytest.raises(ValueError, match='1_overlay'):
+        infer(tmp_path, out_dir=tmp_path / 'out')
+    assert not (tmp_path / 'out').exists()
+    assert len(infer(tmp_path)['names']) == 2
 
 
 @pytest.fixture
