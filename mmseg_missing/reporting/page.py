@@ -12,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from ..comparison.render import tradeoff_chart
+from ..engine.atomic import write_atomically
 from ..evaluation.measures import mean_miou, recovered_fraction, won_back
 from ..importance.render import shapley_chart, site_chart
 from ..version import __version__
@@ -108,7 +109,7 @@ def write_page(
     text = page_of(collect(folders))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding='utf-8')
+        write_atomically(path, text)
     except OSError as error:
         raise OSError(
             f"report '{path}' cannot be written ({error.strerror}); choose "

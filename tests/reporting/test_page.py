@@ -222,6 +222,10 @@ def test_the_file(whole, tmp_path):
     assert path == whole[0] / 'report.html'
     other = write_page(whole, tmp_path / 'new' / 'page.html')
     assert other.read_text() == path.read_text()
+    (tmp_path / 'folder').mkdir()
+    with pytest.raises(OSError, match=r'cannot be written .*--out'):
+        write_page(whole, tmp_path / 'folder')
+    assert not list(tmp_path.rglob('*.part'))
     (tmp_path / 'file').write_text('')
     with pytest.raises(OSError, match=r'cannot be written .*--out'):
         write_page(whole, tmp_path / 'file' / 'page.html')
