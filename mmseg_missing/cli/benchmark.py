@@ -222,7 +222,7 @@ def compare(args: argparse.Namespace) -> None:
 def write_json(out: str, setting: Mapping, results: Sequence) -> None:
     """Write measurements and how they came about."""
     report = {'setting': setting, 'results': [asdict(r) for r in results]}
-    Path(out).write_text(json.dumps(report, indent=2) + '\n')
+    Path(out).write_text(json.dumps(report, indent=2) + '\n', encoding='utf-8')
     print(f'{out}: {len(results)} measurements')
 
 

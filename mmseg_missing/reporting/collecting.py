@@ -222,7 +222,7 @@ def _cost(folder: Path) -> Cost | None:
     if not path.is_file():
         return None
     try:
-        return Cost.from_json(path.read_text())
+        return Cost.from_json(path.read_text(encoding='utf-8'))
     except ValueError as error:
         raise ValueError(f'{str(folder)!r}: {error}') from error
 
@@ -235,7 +235,7 @@ def _analyses(folder: Path) -> dict[str, Mapping[str, Any]]:
             f'an {ANALYSIS_FILE} in {str(path.parent)!r}',
             'write it again with mmseg-missing analyze',
         ):
-            fields = json.loads(path.read_text())
+            fields = json.loads(path.read_text(encoding='utf-8'))
             _check_analysis(fields)
         found[str(path.parent)] = fields
     return found

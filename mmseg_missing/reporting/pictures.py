@@ -63,7 +63,7 @@ class Gallery:
     def write(self, folder: Path) -> None:
         """Write the list into a folder of pictures."""
         text = json.dumps(asdict(self), indent=2, allow_nan=False)
-        (folder / LIST_FILE).write_text(text + '\n')
+        (folder / LIST_FILE).write_text(text + '\n', encoding='utf-8')
 
     @staticmethod
     def forget(folder: Path) -> None:
@@ -88,7 +88,7 @@ class Gallery:
             f'{LIST_FILE} in {str(path.parent)!r}',
             'write it again with mmseg-missing repair or test --base',
         ):
-            fields = json.loads(path.read_text())
+            fields = json.loads(path.read_text(encoding='utf-8'))
             pictures = [Picture(**part) for part in fields['pictures']]
             for one in pictures:
                 _check(one, path.parent)
