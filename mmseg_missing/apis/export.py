@@ -162,8 +162,18 @@ def _rules(model: nn.Module) -> dict[str, Any]:
         if form and form.get('nodata') is not None and not form.get('encode')
     }
     steps = complete_pipeline(dataset.get('pipeline') or [], model.stack.names)
-    rules['pipeline'] = [str(step['type']) for step in steps]
+    rules['pipeline'] = list(map(_step_in_words, steps))
     return rules
+
+
+def _step_in_words(step: Mapping[str, Any]) -> str:
+    """Return a step and its settings: a graph does none of it."""
+    settings = ', '.join(
+        f'{key}={value!r}'
+        for key, value in step.items()
+        if key not in ('type', 'modalities')
+    )
+    return f'{step["type"]}({settings})' if settings else str(step['type'])
 
 
 def unit_of(name: str, form: Mapping[str, Any]) -> str:

@@ -205,6 +205,7 @@ def test_units_are_those_of_the_data_set(load, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     cfg = load('tiny-files')
     data = cfg.test_dataloader.dataset
+    data.pipeline[1:1] = [{'type': 'ResizeModalities', 'scale': (48, 32)}]
     data.formats = {'rgb': {'suffix': '.png', 'nodata': [0]}}
     model = SimpleNamespace(
         cfg=cfg,
@@ -213,6 +214,10 @@ def test_units_are_those_of_the_data_set(load, tmp_path, monkeypatch):
     )
     rules = _rules(model)
     assert rules['units']['depth'] == 'value of the file times 0.001 (uint16)'
+    assert rules['pipeline'][:2] == [
+        'LoadModalities',
+        'ResizeModalities(scale=(48, 32))',
+    ]
     assert rules['nodata'] == {'rgb': [0.0]}
     facts = manifest_of(model.stack, {}, 'onnx', False, rules=rules)
     assert facts['modalities'][0]['nodata'] == [0.0]
