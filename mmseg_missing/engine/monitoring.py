@@ -54,7 +54,7 @@ def fit_monitor(
         )
     )
     found = SensorMonitor.learn(
-        model.stack, stems, batches(chosen, batch_size)
+        model.stack, stems, batches(chosen, batch_size), seed=seed
     )
     model.train(was_training)
     return found
