@@ -21,6 +21,7 @@ import mmseg_missing
 from mmseg_missing.adapters import adapted
 from mmseg_missing.apis.fold import folded_network
 from mmseg_missing.exporting import FORMATS, Graph, write_graph
+from mmseg_missing.exporting.formats import check_graph
 
 TOP = Path(mmseg_missing.__file__).parents[1]
 STACK = [
@@ -120,6 +121,7 @@ def _kind(network, which, form, path):
     """Return in words what a file takes, or why there is none."""
     if which != 'present':
         network = folded_network(network, which)
+    check_graph(Graph(network).eval(), SIZE)
     try:
         one = write_graph(Graph(network).eval(), path, SIZE, form)
     except ValueError as error:
