@@ -153,7 +153,7 @@ class _Frame:
         """Return the numbers of one seed that are defined."""
         found: dict[str, float | None] = {}
         missing = _missing(self.names, self.full)
-        if all(name in miou for name in missing):
+        if missing and all(name in miou for name in missing):
             found['mean_missing'] = mean_miou({n: miou[n] for n in missing})
             if self.full in self.pretrained:
                 found['won_back'] = won_back(

@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
@@ -130,6 +131,21 @@ def test_several_runs_are_compared(repair, read, tmp_path):
     captions = [a['aria-label'] for tag, a in shown.tags if tag == 'svg']
     assert 'Accuracy against the numbers added for one combination' in captions
     assert 'takes several runs' not in ' '.join(shown.words)
+
+
+def test_names_that_differ_in_signs_alone(repair, read):
+    text = page_of(collect([repair('a b'), repair('a-b', right=(9, 8, 8))]))
+    ids = [a['id'] for _, a in read(text).tags if 'id' in a]
+    assert len(ids) == len(set(ids))
+
+
+def test_a_run_that_was_scored_with_every_sensor_alone(tmp_path):
+    folder = tmp_path / 'net'
+    for part, right in {'before': 8, 'after': 9}.items():
+        report = report_of((right, 5, 5))
+        alone = replace(report, combinations=report.combinations[:1])
+        write_report(alone, folder / part)
+    assert 'Where something is missing' not in page_of(collect([folder]))
 
 
 def test_names_from_files_are_text(whole, read):
