@@ -146,6 +146,11 @@ class Runtime:
                 f'modality {name!r} takes an array of numbers, got '
                 f'{array.dtype}'
             )
+        if np.ma.is_masked(values):
+            raise ValueError(
+                f'modality {name!r} is an array with masked pixels, whose '
+                'values mean nothing; fill them'
+            )
         modality, shape = self._modalities[name], array.shape
         channels = modality['channels']
         array = array[..., None] if array.ndim == 2 else array

@@ -146,6 +146,11 @@ def _numbers(
             f'{type(values).__name__} of {array.dtype}; read_array of '
             'mmseg_missing.apis reads a file'
         )
+    if np.ma.is_masked(values):
+        raise ValueError(
+            f'modality {name!r} is an array with masked pixels, whose values '
+            'mean nothing; fill them with what the data set does'
+        )
     if array.dtype == np.uint8:
         return array
     with np.errstate(over='ignore'):  # found below

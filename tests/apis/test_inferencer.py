@@ -125,6 +125,7 @@ COLOUR, DEPTH = np.ones((32, 48, 3)), np.ones((32, 48))
         ({'rgb+depth': DEPTH, 'rgb': COLOUR}, r"'rgb\+depth'"),
         ({'rgb': COLOUR, 1: DEPTH}, 'unknown modality 1 in'),
         ({'depth': DEPTH * 1e300}, "'depth' holds NaN, infinity or numbers"),
+        ({'depth': np.ma.masked_equal(DEPTH, DEPTH[0, 0])}, 'masked pixels'),
     ],
 )
 def test_wrong_frame(segment, frame, word):

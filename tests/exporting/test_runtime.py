@@ -96,6 +96,11 @@ def test_one_graph_for_all_hears_what_is_present(write):
         ({'rgb': DEPTH}, ValueError, r'\(5, 7, 1\), expected \(h, w, 3\)'),
         ({'rgb': RGB[:0]}, ValueError, r'shape \(0, 7, 3\)'),
         ({'rgb': RGB + np.nan}, ValueError, "'rgb' holds NaN"),
+        (
+            {'rgb': np.ma.masked_less(RGB, 1)},
+            ValueError,
+            'masked pixels.*; fill them',
+        ),
         ({'rgb': RGB.astype(str)}, TypeError, 'array of numbers'),
         ({'rgb': RGB, 'depth': DEPTH[1:]}, ValueError, 'need one size'),
     ],
