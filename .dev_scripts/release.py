@@ -61,7 +61,9 @@ def main() -> None:
         print(f'{name}: {index[name]["base"]["file"]}')
     index = {name: index[name] for name in table['networks'] if name in index}
     content = {'base_url': table['base_url'], 'networks': index}
-    (args.zoo / INDEX).write_text(json.dumps(content, indent=1) + '\n')
+    (args.zoo / INDEX).write_text(
+        json.dumps(content, indent=1) + '\n', encoding='utf-8'
+    )
     _ship(table['networks'], index, args.out, args.zoo)
     if not args.no_wheel:
         _distribute(args.out)
@@ -71,7 +73,11 @@ def main() -> None:
 
 def _index_of(zoo: Path) -> dict[str, Any]:
     path = zoo / INDEX
-    return json.loads(path.read_text())['networks'] if path.is_file() else {}
+    return (
+        json.loads(path.read_text(encoding='utf-8'))['networks']
+        if path.is_file()
+        else {}
+    )
 
 
 def _folders(
@@ -214,7 +220,7 @@ def _recipe(what: str, cfg: Any, run: Path) -> list[str]:
     costs = sorted(run.rglob('cost.json'))
     if not costs:
         return [*lines, f'- {what}: no training, or none that was noted']
-    cost = Cost.from_json(costs[-1].read_text())
+    cost = Cost.from_json(costs[-1].read_text(encoding='utf-8'))
     return [
         *lines,
         f'- {what}: config `{cost.config}`, seed {cost.seed}, '
@@ -265,7 +271,9 @@ def _report(
         places.insert(0, other / first)
     for place in places:
         if (place / 'report.json').is_file():
-            return Report.from_json((place / 'report.json').read_text())
+            return Report.from_json(
+                (place / 'report.json').read_text(encoding='utf-8')
+            )
     return None
 
 
@@ -329,7 +337,7 @@ def _sum_up(out: Path) -> None:
         for path in sorted(out.iterdir())
         if path.is_file() and path.name != 'SHA256SUMS'
     ]
-    (out / 'SHA256SUMS').write_text(''.join(lines))
+    (out / 'SHA256SUMS').write_text(''.join(lines), encoding='utf-8')
 
 
 if __name__ == '__main__':

@@ -100,8 +100,7 @@ class Runtime:
     def graph_of(self, present: Mapping | list | tuple) -> str:
         """Return the name of the graph that serves what is present.
 
-        Of several that do not need more than there is, the one of the most
-        modalities.
+        The one of exactly this combination, else one that serves all.
 
         Raises:
             ValueError: no graph.
@@ -147,8 +146,8 @@ class Runtime:
                 f'modality {name!r} takes an array of numbers, got '
                 f'{array.dtype}'
             )
-        channels = self._modalities[name]['channels']
-        shape = array.shape
+        modality, shape = self._modalities[name], array.shape
+        channels = modality['channels']
         array = array[..., None] if array.ndim == 2 else array
         array = array[None] if array.ndim == 3 else array
         if array.ndim != 4 or array.shape[3] != channels or not array.size:
@@ -156,13 +155,13 @@ class Runtime:
                 f'modality {name!r} has shape {shape}, expected (h, w, '
                 f'{channels}) or (n, h, w, {channels})'
             )
-        array = array.astype(np.float32).transpose(0, 3, 1, 2)
+        array = _without_holes(array.astype(np.float32), modality)
         if not np.isfinite(array).all():
             raise ValueError(
                 f'modality {name!r} holds NaN or infinity; fill these '
                 'pixels, or leave it out'
             )
-        return np.ascontiguousarray(array)
+        return np.ascontiguousarray(array.transpose(0, 3, 1, 2))
 
     def _check_shape(self, key: str, shape: tuple[int, ...]) -> None:
         """Refuse a batch or size that the graph was not made for."""
@@ -182,7 +181,7 @@ class Runtime:
         if h % multiple or w % multiple:
             raise ValueError(
                 f'height and width must be multiples of {multiple}, got '
-                f'{h}x{w}; pad the images'
+                f'{h}x{w}; pad them with the mean that the manifest names'
             )
 
     def _completed(
@@ -240,12 +239,32 @@ def open_graph(path: Path, threads: int, providers: list[str]) -> Any:
 
 def classes_of(logits: np.ndarray) -> np.ndarray:
     """Return (n, h, w) uint8 of logits (n, classes, h, w)."""
-    if logits.shape[1] == 1:
+    count = logits.shape[1]
+    if count > 256:
+        raise ValueError(
+            f'a mask of uint8 does not hold {count} classes; call with '
+            'mask=False'
+        )
+    if count == 1:
         raise ValueError(
             'one logit says no class without its threshold; export with '
             '--argmax, or call with mask=False'
         )
     return logits.argmax(1).astype(np.uint8)
+
+
+def _is_name(file: Any) -> bool:
+    """Say whether a file lies beside its manifest, on any system."""
+    is_text = isinstance(file, str) and file not in ('', '.', '..')
+    return is_text and not set(file) & set('/\\:')
+
+
+def _without_holes(array: np.ndarray, modality: dict[str, Any]) -> np.ndarray:
+    """Put the mean where (n, h, w, C) has what marks pixels without value."""
+    for value in map(float, modality.get('nodata', ())):
+        holes = np.isnan(array) if value != value else array == value
+        array = np.where(holes, np.float32(modality['mean']), array)
+    return array
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -263,7 +282,8 @@ def _read(path: Path) -> dict[str, Any]:
         for modality in manifest['modalities']:
             modality['name'], modality['channels']
         for entry in manifest['files'].values():
-            entry['file']
+            if not _is_name(entry['file']):
+                raise ValueError(f'{entry["file"]!r} is no name of a file')
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(
             f'{str(path)!r} is no manifest of exported networks '

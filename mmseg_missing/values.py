@@ -14,6 +14,7 @@ from numbers import Integral, Real
 from typing import Any
 
 VOID = 255  # the label of a pixel without a class, from file to score
+MOST_CLASSES = 256  # that a mask of uint8 holds
 
 
 def whole(

@@ -245,7 +245,7 @@ def read_sites(path: str | Path) -> list[str]:
             '`model.adapter.sites` takes a list of patterns or such a file'
         )
     try:
-        names = json.loads(Path(path).read_text())['sites']
+        names = json.loads(Path(path).read_text(encoding='utf-8'))['sites']
         if not isinstance(names, list):
             raise TypeError(f'{names!r} is no list')
         return [exactly(name) for name in names]

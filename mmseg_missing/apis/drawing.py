@@ -23,6 +23,7 @@ from ..reporting.pictures import (
     WORST,
     Gallery,
     Picture,
+    file_stem,
 )
 from ..visualization.panels import panel
 from ..visualization.pictures import GAP, write_picture
@@ -66,7 +67,7 @@ def draw_repairs(
         for number, case in enumerate(chosen, 1):
             drawn = _draw(network, dataset, case, palette)
             if drawn is not None:
-                start = f'{kind.replace(" ", "-")}-{number}'
+                start = f'{file_stem(kind)}-{number}'
                 files = [f'{start}-{what}.png' for what in PARTS]
                 for file, part in zip(files, drawn, strict=True):
                     write_picture(folder / file, part)

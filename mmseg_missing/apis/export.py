@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,8 @@ from mmengine.config import Config
 from torch import nn
 
 from ..datasets.pipeline import complete_pipeline
+from ..datasets.transforms.file_format import nodata_in_unit, scale_by_dtype
+from ..engine.atomic import write_atomically
 from ..exporting import (
     FORMATS,
     MANIFEST,
@@ -23,6 +26,7 @@ from ..exporting import (
 from ..startup.checks import require
 from .arrays import one_dataset
 from .fold import folded_network
+from .frames import FrameReader
 from .model import AdapterFiles, init_model
 
 SIZE = (64, 96)
@@ -74,16 +78,19 @@ def export(
         )
     model = init_model(config, checkpoint, adapter)
     require(model.cfg, 'model.stack')
+    _check_padding(model)
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     files: dict[str, Exported] = {}
     for name in chosen(model, combinations):
         network = model if name == PRESENT else folded_network(model, name)
-        path = out / f'{name}{FORMATS[kind]}'
+        part = out / f'part.{name}{FORMATS[kind]}'
         graph = Graph(network, argmax).eval()
-        files[name] = write_graph(
-            graph, path, size or SIZE, kind, size is not None
-        )
+        found = write_graph(graph, part, size or SIZE, kind, size is not None)
+        # One of before may name graphs of other weights.
+        (out / MANIFEST).unlink(missing_ok=True)
+        path = part.replace(out / f'{name}{FORMATS[kind]}')
+        files[name] = replace(found, path=path)
         advance(name, files[name])
     facts = manifest_of(
         model.stack,
@@ -94,8 +101,20 @@ def export(
         _rules(model),
         model.fill,
     )
-    (out / MANIFEST).write_text(json.dumps(facts, indent=1) + '\n')
+    write_atomically(out / MANIFEST, json.dumps(facts, indent=1) + '\n')
     return facts
+
+
+def _check_padding(model: nn.Module) -> None:
+    """Refuse padding that a network sees and a graph would not."""
+    padded = (model.data_preprocessor.test_cfg or {}).get('size')
+    if padded:
+        raise ValueError(
+            'this network pads images in its test '
+            f'(`model.data_preprocessor.test_cfg.size={tuple(padded)}`), '
+            'which a graph does not; set it to None (--cfg-options) and pad '
+            'outside, or take `size_divisor`, which the manifest says'
+        )
 
 
 def chosen(model: nn.Module, combinations: str | Sequence[str]) -> list[str]:
@@ -132,20 +151,50 @@ def _rules(model: nn.Module) -> dict[str, Any]:
     if model.cfg.get('test_dataloader') is None:
         return rules
     dataset = one_dataset(model.cfg.test_dataloader)
-    formats = dataset.get('formats') or {}
+    formats = FrameReader(model.cfg).formats
     rules['units'] = {
         m.name: unit_of(m.name, formats.get(m.name) or {}) for m in model.stack
     }
+    # What an encoder takes for holes lies before what the graph sees.
+    rules['nodata'] = {
+        name: nodata_in_unit(form)
+        for name, form in formats.items()
+        if form and form.get('nodata') is not None and not form.get('encode')
+    }
     steps = complete_pipeline(dataset.get('pipeline') or [], model.stack.names)
-    rules['pipeline'] = [str(step['type']) for step in steps]
+    rules['pipeline'] = list(map(_step_in_words, steps))
     return rules
 
 
-def unit_of(name: str, form: dict[str, Any]) -> str:
-    """Return in which unit a modality comes, in words."""
-    if form.get('encoding'):
-        return f'{form["encoding"]}, as the data set encodes it'
+def _step_in_words(step: Mapping[str, Any]) -> str:
+    """Return a step and its settings: a graph does none of it."""
+    settings = ', '.join(
+        f'{key}={value!r}'
+        for key, value in step.items()
+        if key not in ('type', 'modalities')
+    )
+    return f'{step["type"]}({settings})' if settings else str(step['type'])
+
+
+def unit_of(name: str, form: Mapping[str, Any]) -> str:
+    """Return in which unit a modality comes, in words.
+
+    Args:
+        name: Name of the modality.
+        form: How its files are stored; empty: not known.
+    """
+    if form.get('encode'):
+        encoding = form['encode']['encoding']
+        return f'{encoding}, as the data set encodes it'
+    order = ', in the order red, green, blue' if name == 'rgb' else ''
+    offset = form.get('offset', 0)
+    scales = scale_by_dtype(form)
+    if offset or set(scales.values()) != {1.0}:
+        times = ' or '.join(
+            f'{scale:g} ({dtype})' for dtype, scale in scales.items()
+        )
+        plus = f' plus {offset:g}' if offset else ''
+        return f'value of the file times {times}{plus}{order}'
     if name == 'rgb':
-        return '0 to 255, in the order red, green, blue'
-    scale = form.get('scale')
-    return f'value of the file times {scale}' if scale else 'as in the file'
+        return f'0 to 255{order}'
+    return 'as in the file' if form else 'as in training'

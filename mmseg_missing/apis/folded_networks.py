@@ -14,6 +14,8 @@ from mmengine.logging import print_log
 from torch import nn
 
 from ..adapters import adapted, fold_network
+from ..adapters.bank import version_of
+from ..context import told_to
 from ..evaluation.batches import masks_of, restrict
 from ..present import of_samples
 
@@ -43,6 +45,8 @@ class FoldedNetworks:
         self._last = ''
         self._lock = threading.Lock()
         self._is_adapted = any(True for _ in adapted(network))
+        self._modules = list(network.modules())
+        self._state = self._weights()
 
     @property
     def combinations(self) -> list[str]:
@@ -57,14 +61,30 @@ class FoldedNetworks:
             batch: Normalised ``inputs`` and ``data_samples``.
             combination: Such as ``rgb+depth``.
         """
+        if told_to(self.network, False):  # the bare base is asked
+            return predict(self.network, batch)
         network, is_due = self._find(combination)
         if is_due:
             return self._fold(batch, combination)
         return predict(network or self.network, batch)
 
+    def _weights(self) -> list[tuple[int, ...]]:
+        """Return what changes when weights do."""
+        return [
+            (id(tensor), *version_of(tensor))
+            for module in self._modules
+            for tensors in (module._parameters, module._buffers)
+            for tensor in tensors.values()
+            if tensor is not None
+        ]
+
     def _find(self, combination: str) -> tuple[nn.Module | None, bool]:
         """Return the network, and whether it is to be made."""
+        state = self._weights()
         with self._lock:
+            if state != self._state:
+                self._kept.clear()
+                self._state, self._last = state, ''
             is_again, self._last = self._last == combination, combination
             if combination in self._kept:
                 self._kept.move_to_end(combination)
@@ -82,6 +102,7 @@ class FoldedNetworks:
             del self._kept[name]
 
     def _fold(self, batch: Mapping[str, Any], combination: str) -> list:
+        state = self._weights()
         expected = predict(self.network, batch)
         try:
             network = folded(self.network, combination)
@@ -93,7 +114,8 @@ class FoldedNetworks:
             self._say(combination, f'its logits are {apart:.2g} apart')
             return expected
         with self._lock:
-            self._keep(combination, network)
+            if state == self._state == self._weights():
+                self._keep(combination, network)
         return expected
 
     def _say(self, combination: str, why: str) -> None:

@@ -73,7 +73,7 @@ def _peak_kib() -> int:
     if status.is_file():
         [line] = [
             line
-            for line in status.read_text().splitlines()
+            for line in status.read_text(encoding='utf-8').splitlines()
             if line.startswith('VmHWM')
         ]
         return int(line.split()[1])

@@ -306,6 +306,7 @@ class _Study:
                 found[kind],
                 miou=scores.miou['mmseg'],
                 agreement=equal[kind] / pixels,
+                images=number,
             )
 
     @torch.no_grad()

@@ -32,6 +32,7 @@ class FrameReader:
 
     Attributes:
         names: The modalities that a frame may have.
+        formats: How the files of each are stored, where that is known.
     """
 
     def __init__(self, cfg: Config) -> None:
@@ -39,7 +40,7 @@ class FrameReader:
         self._stack = Stack(require(cfg, 'model.stack'))
         given = dataset.get('modalities') or list(self._stack.names)
         self.names = tuple(modality_names(given))
-        self._formats, self._columns = _formats(cfg, dataset)
+        self.formats, self._columns = _formats(cfg, dataset)
 
     def __call__(self, given: Mapping[str, Any]) -> dict[str, Any]:
         """Return an array per modality.
@@ -91,7 +92,7 @@ class FrameReader:
         return Modality(name, channels=1)
 
     def _form(self, name: str) -> dict[str, Any]:
-        return dict(self._formats.get(name) or {})
+        return dict(self.formats.get(name) or {})
 
 
 def _are_paths(value: Any) -> bool:

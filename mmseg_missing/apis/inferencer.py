@@ -21,7 +21,7 @@ from ..evaluation.batches import restrict
 from ..monitoring import Stream
 from ..present import flags_of, keys, of_samples
 from ..startup.sentences import last_line
-from ..values import whole
+from ..values import MOST_CLASSES, whole
 from .arrays import check_keys
 from .assembling import Assembler
 from .folded_networks import MOST, FoldedNetworks, predict
@@ -30,7 +30,7 @@ from .inputs import Frame, frames_of
 from .model import AdapterFiles, init_model, load_config, watch_of
 from .result import Result, mask_of, with_channels
 from .rig import Rig
-from .saving import overlay_of, save
+from .saving import check_names, overlay_of, save
 from .zoo import from_zoo
 
 # What a user's frame may raise; the next one is not concerned.
@@ -84,6 +84,11 @@ class MultiModalInferencer(BaseInferencer):
         self._adapter, self._trust = adapter, trust
         super().__init__(cfg, checkpoint, device, 'mmseg', show_progress)
         self.cfg = self.model.cfg
+        if self.model.num_classes > MOST_CLASSES:
+            raise ValueError(
+                f'a mask of uint8 does not hold {self.model.num_classes} '
+                'classes; call the network that init_model returns'
+            )
         self.watch = watch_of(self.model, monitor or adapter, policy)
         self.folded = FoldedNetworks(self.model, folds)
 
@@ -161,6 +166,8 @@ class MultiModalInferencer(BaseInferencer):
                 frame that cannot be used.
         """
         frames = frames_of(inputs, self.names)
+        if out_dir:
+            check_names([frame.name for frame in frames], panel)
         results, failed = [], {}
         for result in self._progress(frames, batch_size, panel):
             if result.failure is None:

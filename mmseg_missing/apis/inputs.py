@@ -190,7 +190,13 @@ def _of_folders(given: Mapping[str, Path]) -> list[Frame]:
         files = sorted(f for f in folder.iterdir() if f.is_file())
         for file in files:
             if not file.name.startswith('.'):
-                frames.setdefault(file.stem, {})[modality] = file
+                found = frames.setdefault(file.stem, {})
+                other = found.setdefault(modality, file)
+                if other is not file:
+                    raise ValueError(
+                        f'{other.name!r} and {file.name!r} of the folder '
+                        f'{str(folder)!r} are frames of one name; keep one'
+                    )
     if not frames:
         raise FileNotFoundError(f'no files in {str(folder)!r}')
     if len(given) > 1 and all(len(files) == 1 for files in frames.values()):

@@ -84,7 +84,7 @@ def _run(
 ) -> None:
     """Run a verb; its output goes to the log."""
     log = folder / LOG_FILE
-    with log.open('a') as file:
+    with log.open('a', encoding='utf-8') as file:
         start = file.tell()
         process = subprocess.Popen(
             list(map(str, command)),
@@ -100,7 +100,7 @@ def _run(
             process.wait()
             raise
     if process.returncode:
-        with log.open() as file:
+        with log.open(encoding='utf-8', errors='replace') as file:
             file.seek(start)
             raise ValueError(f'{_last_words(file.read())}; see {str(log)!r}')
 

@@ -298,7 +298,8 @@ class Plan:
         shutil.copy(folder / 'train' / ADAPTER, folder / ADAPTER)
         self.config_file.write_text(
             f'# Adapters of {self.config}, written by its repair.\n'
-            f'{self.cfg.pretty_text}'
+            f'{self.cfg.pretty_text}',
+            encoding='utf-8',
         )
         after = score_stage(
             plain,

@@ -42,7 +42,7 @@ class Rig:
                 )
         self.memory = Stream() if memory is None else memory
         self._last: dict[str, np.ndarray] = {}
-        self._ages: dict[str, int] = {}
+        self._since: dict[str, int] = {}
         self._why: dict[str, str] = {}
         self._held: list[str] = []
         self._used: dict[str, bool] = {}
@@ -71,12 +71,12 @@ class Rig:
         last = self._last.get(name)
         if image is not None and not _is_same(image, last):
             self._last[name] = np.array(image)  # buffers are used again
-            self._ages[name] = 0
+            self._since[name] = self._index
             return image
         if last is None:
             return None
-        self._ages[name] += 1
-        age, limit = self._ages[name], self.max_age[name]
+        # Frames that failed count as well.
+        age, limit = self._index - self._since[name], self.max_age[name]
         if age > limit:
             why = f'nothing new for {age} frames, max_age {limit}'
             self._why.setdefault(name, why)

@@ -29,6 +29,27 @@ def panel_path(mask: Path) -> Path:
     return mask.with_name(f'{mask.stem}_panel.png')
 
 
+def check_names(names: Sequence[str], panel: bool = False) -> None:
+    """Refuse frames one of which is called as a picture of another.
+
+    Args:
+        names: Names of all frames of a folder.
+        panel: Whether panels are written, too.
+
+    Raises:
+        ValueError: there is one.
+    """
+    known = set(names)
+    for name in names:
+        for kind in ('overlay', 'panel') if panel else ('overlay',):
+            if f'{name}_{kind}' in known:
+                raise ValueError(
+                    f'the mask of the frame {f"{name}_{kind}"!r} and the '
+                    f'{kind} of the frame {name!r} would be one file; rename '
+                    'one of the two'
+                )
+
+
 def save(
     path: Path,
     result: Result,

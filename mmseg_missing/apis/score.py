@@ -28,6 +28,7 @@ from ..evaluation.protocols import EMM, Protocol
 from ..evaluation.setting import Setting
 from ..fill import is_predicted, parse_fill
 from ..modality import Stack
+from ..reporting.pictures import Gallery
 from ..startup.checks import require
 from ..startup.classes import check_classes
 from ..values import data_sets
@@ -131,6 +132,7 @@ def score(
         return None
     if out and is_main_process():
         _describe(cfg, checkpoint, adapter).write(out)
+        Gallery.forget(Path(out))
         if metric.base and not tta:
             before = metric_of(cfg).base
             draw_repairs(network, loader.dataset, before, metric.images, out)

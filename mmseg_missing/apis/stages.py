@@ -189,7 +189,7 @@ class Stamp:
 
     def _read(self) -> dict[str, Any]:
         try:
-            return dict(json.loads(self.path.read_text()))
+            return dict(json.loads(self.path.read_text(encoding='utf-8')))
         except (OSError, ValueError, TypeError):
             return {}
 

@@ -18,8 +18,12 @@ def write_results(folder: Path, before: Report, after: Report) -> None:
     settings = replace(before, fill=fills(before, after)).settings
     note = f'{settings}, {before.combinations[0].images} images'
     text, page, chart = (folder / name for name in FILES)
-    text.write_text(f'{note}\n{repair_table(before, after)}\n')
-    page.write_text(f'{note}.\n\n{repair_table(before, after, True)}\n')
+    text.write_text(
+        f'{note}\n{repair_table(before, after)}\n', encoding='utf-8'
+    )
+    page.write_text(
+        f'{note}.\n\n{repair_table(before, after, True)}\n', encoding='utf-8'
+    )
     series = {'base': before.miou, 'repaired': after.miou}
     figure = bar_chart(series, 'Before and after the repair', note)
     figure.savefig(chart, dpi=150)

@@ -36,6 +36,8 @@ class FormatResult:
         peak_mib: See :data:`PEAK_MEASURED_BY`.
         libraries_mib: How much of it was there before the format was loaded.
         size: (h, w) of the images.
+        images: How many were scored: fewer than asked for where the split
+            has no more that have the combination and this size.
     """
 
     combination: str
@@ -49,6 +51,7 @@ class FormatResult:
     peak_mib: float | None = None
     libraries_mib: float | None = None
     size: tuple[int, int] | None = None
+    images: int | None = None
 
 
 def format_table(results: Sequence[FormatResult]) -> str:

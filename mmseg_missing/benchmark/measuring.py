@@ -142,7 +142,7 @@ def _peak_on_cpu(step: Callable[[], None]) -> int:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, 'trace.json')
         trace.export_chrome_trace(str(path))
-        events = json.loads(path.read_text())['traceEvents']
+        events = json.loads(path.read_text(encoding='utf-8'))['traceEvents']
     changes = [event for event in events if event.get('name') == '[memory]']
     now = peak = 0
     for event in sorted(changes, key=lambda event: event['ts']):

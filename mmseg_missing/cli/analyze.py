@@ -160,7 +160,10 @@ def main(argv: Sequence[str] | None = None) -> None:
         found = measure_imputer(cfg, args)
         print(imputation_tables(found))
         path = out / 'imputer.json'
-        path.write_text(json.dumps(found, indent=1, allow_nan=False) + '\n')
+        path.write_text(
+            json.dumps(found, indent=1, allow_nan=False) + '\n',
+            encoding='utf-8',
+        )
         print(path)
         return
     analyzer, setting = measure(cfg, args)

@@ -198,6 +198,8 @@ def compare(args: argparse.Namespace) -> None:
         )
     )
     height, width = results[0].size
+    counts = sorted({r.images for r in results if r.images is not None})
+    images = ' to '.join(map(str, dict.fromkeys([counts[0], counts[-1]])))
     setting = describe(args) | {
         'shape': [height, width],
         'batch_size': 1,
@@ -207,10 +209,11 @@ def compare(args: argparse.Namespace) -> None:
         'seconds': time.perf_counter() - start,
     }
     print(
-        f'{title(setting)}; {args.images} images of the {args.split} split'
+        f'{title(setting)}; {images} images of the {args.split} split'
         f'\n\n{format_table(results)}\n\n'
-        'ms: median, image to classes; ratio: to folded, in the same round; '
-        'agrees: pixels, with eager; peak MiB: of a process of its own'
+        'ms: median, image to classes; ratio: to folded (else to eager), in '
+        'the same round; agrees: pixels, with eager; peak MiB: of a process '
+        'of its own'
     )
     if args.out:
         write_json(args.out, setting, results)
@@ -219,7 +222,7 @@ def compare(args: argparse.Namespace) -> None:
 def write_json(out: str, setting: Mapping, results: Sequence) -> None:
     """Write measurements and how they came about."""
     report = {'setting': setting, 'results': [asdict(r) for r in results]}
-    Path(out).write_text(json.dumps(report, indent=2) + '\n')
+    Path(out).write_text(json.dumps(report, indent=2) + '\n', encoding='utf-8')
     print(f'{out}: {len(results)} measurements')
 
 

@@ -135,7 +135,7 @@ def write_results(
         f'{before.rule}, fill {fills(before, after)}\n{table}\n'
     )
     print(f'\n{text}')
-    (folder / 'table.txt').write_text(text)
+    (folder / 'table.txt').write_text(text, encoding='utf-8')
     networks = {
         'base, zero-filled': before.miou,
         'adapted': after.miou,

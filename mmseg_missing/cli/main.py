@@ -76,7 +76,7 @@ def dispatch(
     if verb in ('-h', '--help', 'help'):
         print(f'{head}{_listed(groups, files)}{tail}', end='')
     elif verb == '--version':
-        text = (HERE.parent / 'version.py').read_text()
+        text = (HERE.parent / 'version.py').read_text(encoding='utf-8')
         print(re.search(r"__version__ = '(.+)'", text).group(1))
     elif verb in files:
         module = '.'.join(

@@ -123,7 +123,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     with saying('what is finished is kept, and the same command goes on'):
         repaired = plan.run(args.fresh, quiet=sys.stdout.isatty())
     folder, worst = repaired.folder, repaired.before.worst
-    print(f'\n{(folder / "table.txt").read_text()}')
+    table = (folder / 'table.txt').read_text(encoding='utf-8')
+    print(f'\n{table}')
     print(
         f'{repaired.summary}\n{folder} has the adapter file, its config, the '
         f'table, the chart and {PAGE_FILE}, which shows everything.'

@@ -131,9 +131,11 @@ def write_comparison(
         OSError: the folder cannot be written.
     """
     folder = check_writable(folder)
-    (folder / 'comparison.json').write_text(comparison.to_json() + '\n')
+    (folder / 'comparison.json').write_text(
+        comparison.to_json() + '\n', encoding='utf-8'
+    )
     page = comparison_markdown(comparison, command)
-    (folder / 'comparison.md').write_text(page)
+    (folder / 'comparison.md').write_text(page, encoding='utf-8')
     tradeoff_chart(comparison).savefig(folder / 'comparison.png', dpi=150)
 
 

@@ -282,8 +282,12 @@ def _part(path: Path, folder: Path) -> Part:
     places = (path.parent, path.parent.parent, folder)
     files = [p / COST_FILE for p in places if (p / COST_FILE).is_file()]
     try:
-        report = Report.from_json(path.read_text())
-        cost = Cost.from_json(files[0].read_text()) if files else None
+        report = Report.from_json(path.read_text(encoding='utf-8'))
+        cost = (
+            Cost.from_json(files[0].read_text(encoding='utf-8'))
+            if files
+            else None
+        )
     except ValueError as error:
         raise ValueError(f"'{path.parent}': {error}") from error
     return Part(str(path.parent), report, cost, _combination(report, cost))

@@ -20,12 +20,16 @@ def write_atomically(path: str | Path, data: bytes | str) -> None:
         OSError: the file cannot be written.
     """
     part = f'{path}.part'
-    with open(part, 'wb') as file:
-        file.write(data.encode() if isinstance(data, str) else data)
-        file.flush()
-        # A crash of the machine must not leave a new name for no content.
-        os.fsync(file.fileno())
-    os.replace(part, path)
+    try:
+        with open(part, 'wb') as file:
+            file.write(data.encode() if isinstance(data, str) else data)
+            file.flush()
+            # A crash of the machine must not leave a new name for no content.
+            os.fsync(file.fileno())
+        os.replace(part, path)
+    except OSError:
+        Path(part).unlink(missing_ok=True)
+        raise
 
 
 @register_backend(ATOMIC, force=True)

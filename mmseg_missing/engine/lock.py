@@ -99,7 +99,7 @@ def _end(number: int, frame: object) -> NoReturn:
 def _opened(path: Path) -> Iterator[IO[str]]:
     """Give the file while nobody else on this host looks at it."""
     while True:
-        with path.open('a+') as file:
+        with path.open('a+', encoding='utf-8') as file:
             with suppress(OSError):  # some network folders have no flock
                 fcntl.flock(file, fcntl.LOCK_EX)
             if _is_at(path, file):
@@ -149,7 +149,7 @@ def _may_live(holder: dict) -> bool:
 def _start(pid: int) -> str:
     """Return when a process began, where the system tells."""
     try:
-        text = Path(f'/proc/{pid}/stat').read_text()
+        text = Path(f'/proc/{pid}/stat').read_text(encoding='utf-8')
     except OSError:
         return ''
     return text.rpartition(')')[-1].split()[19]

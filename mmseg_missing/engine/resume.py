@@ -81,7 +81,7 @@ def _named(folder: Path) -> Path | None:
     pointer = folder / POINTER
     if not pointer.is_file():
         return None
-    text = pointer.read_text(errors='replace').strip()
+    text = pointer.read_text(errors='replace', encoding='utf-8').strip()
     if not text or not text.isprintable():
         return None
     # A folder may have moved with its files; others lie in `out_dir`.

@@ -95,8 +95,8 @@ class ConditionTable:
         folder = check_writable(folder)
         text = json.dumps(asdict(self), indent=2)
         stem = self.protocol.lower()
-        (folder / f'{stem}.json').write_text(text + '\n')
-        (folder / f'{stem}.csv').write_text(self.to_csv())
+        (folder / f'{stem}.json').write_text(text + '\n', encoding='utf-8')
+        (folder / f'{stem}.csv').write_text(self.to_csv(), encoding='utf-8')
 
 
 def _scores(report: Report) -> dict[str, float]:

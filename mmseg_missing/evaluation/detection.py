@@ -189,8 +189,8 @@ class Detection:
             row['break_even'] = self.break_even(row['fault'], row['modality'])
         means = {p: self.mean(p) for p in self.policies if self.faults}
         text = json.dumps({**content, 'means': means}, indent=2)
-        (folder / 'monitor.json').write_text(text + '\n')
-        (folder / 'monitor.csv').write_text(self.to_csv())
+        (folder / 'monitor.json').write_text(text + '\n', encoding='utf-8')
+        (folder / 'monitor.csv').write_text(self.to_csv(), encoding='utf-8')
 
 
 @torch.no_grad()

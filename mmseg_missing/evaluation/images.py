@@ -104,7 +104,9 @@ class ImageScores:
             f'{IMAGES_FILE} of an evaluation in {str(path.parent)!r}',
             'write it again with mmseg-missing test',
         ):
-            header, *lines = csv.reader(path.read_text().splitlines())
+            # Not by `splitlines`, which takes more for the end of a line.
+            text = io.StringIO(path.read_text(encoding='utf-8'))
+            header, *lines = csv.reader(text)
             for index, image, *cells in lines:
                 for name, cell in zip(header[2:], cells, strict=True):
                     if cell and math.isfinite(float(cell)):

@@ -358,7 +358,7 @@ class CombinationIoUMetric(BaseMetric):
         if self.out_dir:
             write_report(report, self.out_dir)
             table = self.images.to_csv()
-            (self.out_dir / IMAGES_FILE).write_text(table)
+            (self.out_dir / IMAGES_FILE).write_text(table, encoding='utf-8')
 
 
 def _warn(message: str) -> None:

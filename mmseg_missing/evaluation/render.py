@@ -230,8 +230,10 @@ def write_report(report: Report, folder: str | Path) -> None:
     ['report.csv', 'report.json', 'report.png']
     """
     folder = check_writable(folder)
-    (folder / 'report.json').write_text(report.to_json() + '\n')
-    (folder / 'report.csv').write_text(csv_table(report))
+    (folder / 'report.json').write_text(
+        report.to_json() + '\n', encoding='utf-8'
+    )
+    (folder / 'report.csv').write_text(csv_table(report), encoding='utf-8')
     chart = bar_chart(
         {'mIoU': report.miou}, 'mIoU per combination', report.settings
     )

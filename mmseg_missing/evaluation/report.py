@@ -289,7 +289,7 @@ class Report:
                 f"no report '{file}'; `mmseg-missing test CONFIG CHECKPOINT "
                 '--out DIR` writes one'
             )
-        return cls.from_json(file.read_text())
+        return cls.from_json(file.read_text(encoding='utf-8'))
 
     @classmethod
     def from_json(cls, text: str) -> Report:

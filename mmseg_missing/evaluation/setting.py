@@ -58,7 +58,7 @@ class Setting:
             OSError: it cannot be written.
         """
         text = json.dumps(asdict(self), indent=2)
-        (Path(folder) / SETTING_FILE).write_text(text + '\n')
+        (Path(folder) / SETTING_FILE).write_text(text + '\n', encoding='utf-8')
 
     @classmethod
     def read(cls, folder: str | Path) -> Setting | None:
@@ -74,7 +74,7 @@ class Setting:
             f'{SETTING_FILE} in {str(path.parent)!r}',
             'remove it, or run the command again that writes there',
         ):
-            fields = json.loads(path.read_text())
+            fields = json.loads(path.read_text(encoding='utf-8'))
             command, *parts = (
                 fields.pop(key) for key in ('command', 'facts', 'versions')
             )

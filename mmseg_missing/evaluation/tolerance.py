@@ -94,7 +94,9 @@ class ToleranceChoice:
         """
         content = {**asdict(self), 'chosen': self.chosen}
         text = json.dumps(content, indent=2)
-        (check_writable(folder) / 'tolerance.json').write_text(text + '\n')
+        (check_writable(folder) / 'tolerance.json').write_text(
+            text + '\n', encoding='utf-8'
+        )
 
 
 @torch.no_grad()

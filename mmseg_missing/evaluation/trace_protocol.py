@@ -185,9 +185,13 @@ class TraceTable:
             OSError: the folder cannot be written.
         """
         folder = check_writable(folder)
-        (folder / 'trace.json').write_text(self.to_json() + '\n')
-        (folder / 'trace.csv').write_text(self.to_csv())
-        (folder / 'trace_frames.csv').write_text(self.trace.to_csv())
+        (folder / 'trace.json').write_text(
+            self.to_json() + '\n', encoding='utf-8'
+        )
+        (folder / 'trace.csv').write_text(self.to_csv(), encoding='utf-8')
+        (folder / 'trace_frames.csv').write_text(
+            self.trace.to_csv(), encoding='utf-8'
+        )
 
 
 @dataclass(frozen=True)

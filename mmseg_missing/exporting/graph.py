@@ -15,6 +15,7 @@ from ..fill import fill_absent, usual
 from ..models.segmentors.missing_modality_segmentor import SHAPES
 from ..models.segmentors.mixin import MissingModalityMixin
 from ..models.segmentors.predicting import Imputing
+from ..values import MOST_CLASSES
 
 PRESENT = 'present'  # name of the input that says what is there
 
@@ -36,7 +37,7 @@ class Graph(nn.Module):
 
     def __init__(self, network: nn.Module, argmax: bool = False) -> None:
         super().__init__()
-        _check(network)
+        _check(network, argmax)
         self.network, self.argmax = network, argmax
         stack = self.stack = network.stack
         only = network.folded
@@ -161,7 +162,7 @@ def _all_numbers(bank: nn.Module) -> Tensor:
     return torch.cat([torch.zeros_like(numbers[:1]), numbers])
 
 
-def _check(network: nn.Module) -> None:
+def _check(network: nn.Module, argmax: bool) -> None:
     """Refuse what cannot be a function of images alone."""
     mode = network.test_cfg.get('mode', 'whole')
     if mode != 'whole':
@@ -169,6 +170,11 @@ def _check(network: nn.Module) -> None:
             f'a graph sees whole images, and `model.test_cfg.mode` is '
             f"{mode!r}; set it to 'whole' (--cfg-options "
             'model.test_cfg.mode=whole), and cut windows outside'
+        )
+    if argmax and network.out_channels > MOST_CLASSES:
+        raise ValueError(
+            f'a mask of uint8 does not hold {network.out_channels} classes; '
+            'export logits, without --argmax'
         )
     noisy = [n for n, f in network.fill.items() if usual(f) == 'noise']
     if noisy:

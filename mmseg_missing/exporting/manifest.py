@@ -34,11 +34,12 @@ def manifest_of(
         argmax: Whether they return masks.
         classes: ``classes`` and ``palette``.
         rules: What else images have to be: ``multiple_of``, ``units``,
-            ``pipeline``.
+            ``pipeline``, and by modality what marks pixels without a value,
+            ``nodata``, which become the mean before the graph.
         fill: What stands in for each absent modality, inside.
     """
     rules, classes = dict(rules or {}), classes or {}
-    units = rules.pop('units', {})
+    units, nodata = rules.pop('units', {}), rules.pop('nodata', {})
     return {
         'format_version': FORMAT_VERSION,
         'mmseg_missing': __version__,
@@ -55,6 +56,7 @@ def manifest_of(
                 'std': list(m.std),
                 'sensor': m.sensor,
                 'fill': (fill or {}).get(m.name, 'zero'),
+                **_holes(nodata.get(m.name)),
             }
             for m in stack
         ],
@@ -64,6 +66,12 @@ def manifest_of(
         **rules,
         'files': {name: _entry(one) for name, one in files.items()},
     }
+
+
+def _holes(values: Sequence[float] | None) -> dict[str, Any]:
+    """Return what marks pixels without a value; JSON has no NaN."""
+    found = ['nan' if value != value else value for value in values or ()]
+    return {'nodata': found} if found else {}
 
 
 def _entry(one: Exported) -> dict[str, Any]:

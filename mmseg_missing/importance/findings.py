@@ -133,7 +133,10 @@ class Findings:
             },
             'sites': self.rows,
         }
-        path.write_text(json.dumps(found, indent=1, allow_nan=False) + '\n')
+        path.write_text(
+            json.dumps(found, indent=1, allow_nan=False) + '\n',
+            encoding='utf-8',
+        )
         return path
 
     def _charts(self) -> Iterator[tuple[str, Any]]:

@@ -182,4 +182,4 @@ def write_sites(path: str | Path, names: Sequence[str], **about: Any) -> None:
         **about: How they were chosen.
     """
     text = json.dumps({'sites': list(names), **about}, indent=2)
-    Path(path).write_text(text + '\n')
+    Path(path).write_text(text + '\n', encoding='utf-8')

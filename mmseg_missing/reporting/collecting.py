@@ -22,11 +22,13 @@ from ..evaluation.report import REPORT_FILE
 from ..evaluation.setting import Setting
 from ..values import expecting
 from .pictures import Gallery
-from .training import Curves, curves_of
+from .training import LOSS, SCORE, STEPS, Curves, axis_of, curves_of
 
 ANALYSIS_FILE = 'analysis.json'
 # Folders of a repair.
 BEFORE, AFTER, TRAIN = 'before', 'after', 'train'
+# Points of mIoU by which one network may differ on two machines.
+SAME = 0.1
 # Folders that say what was done in them, not what they are of.
 STAGES = (AFTER, 'test', 'report')
 
@@ -43,6 +45,7 @@ class Scored:
         settings: How it was made, by what was done.
         losses: Losses of the training, by combination.
         scores: MIoU at each validation, by combination.
+        axis: What the validations are counted in.
         gallery: Pictures; None: none were drawn.
     """
 
@@ -53,6 +56,7 @@ class Scored:
     settings: Mapping[str, Setting] = field(default_factory=dict)
     losses: Curves = field(default_factory=dict)
     scores: Curves = field(default_factory=dict)
+    axis: str = STEPS
     gallery: Gallery | None = None
 
     @property
@@ -202,8 +206,9 @@ def _plain(path: Path, part: Part) -> Scored:
 def _recorded(folder: Path, report: Report) -> dict[str, Any]:
     names = report.stack.subsets() if report.modalities else report.miou
     return {
-        'losses': curves_of(folder, 'loss', names),
-        'scores': curves_of(folder, 'mIoU', names),
+        'losses': curves_of(folder, LOSS, names),
+        'scores': curves_of(folder, SCORE, names),
+        'axis': axis_of(folder),
     }
 
 
@@ -217,7 +222,7 @@ def _cost(folder: Path) -> Cost | None:
     if not path.is_file():
         return None
     try:
-        return Cost.from_json(path.read_text())
+        return Cost.from_json(path.read_text(encoding='utf-8'))
     except ValueError as error:
         raise ValueError(f'{str(folder)!r}: {error}') from error
 
@@ -230,7 +235,7 @@ def _analyses(folder: Path) -> dict[str, Mapping[str, Any]]:
             f'an {ANALYSIS_FILE} in {str(path.parent)!r}',
             'write it again with mmseg-missing analyze',
         ):
-            fields = json.loads(path.read_text())
+            fields = json.loads(path.read_text(encoding='utf-8'))
             _check_analysis(fields)
         found[str(path.parent)] = fields
     return found
@@ -260,10 +265,10 @@ def _named(runs: Sequence[Scored]) -> list[Scored]:
 
 
 def _split_base(runs: Sequence[Scored]) -> tuple[list[Scored], Part | None]:
-    """Return the runs, and what they are measured against, if it is known.
+    """Return the runs, and what they are measured against, if it is one.
 
-    That is a run that adds nothing, beside others that do, or what a repair
-    scored before it began.
+    That is a run that adds nothing, beside others that do, or what repairs
+    scored before they began. Repairs of different networks have none.
     """
     plain = [
         run
@@ -275,14 +280,26 @@ def _split_base(runs: Sequence[Scored]) -> tuple[list[Scored], Part | None]:
     if len(plain) == 1 and len(runs) > 1:
         [base] = plain
         others = [run for run in runs if run is not base]
-        return [
-            run if run.base else replace(run, before=base.report)
-            for run in others
-        ], base.part
+        if all(_is_base(base.report, run) for run in others):
+            return [
+                run if run.base else replace(run, before=base.report)
+                for run in others
+            ], base.part
     for run in runs:
         if run.before is not None:
+            if not all(_is_base(run.before, other) for other in runs):
+                break
             return list(runs), Part(str(run.folder), run.before, None, None)
     return list(runs), None
+
+
+def _is_base(report: Report, run: Scored) -> bool:
+    """Say whether a run may have begun with what was scored here."""
+    return all(
+        abs(value - report.miou[name]) < SAME
+        for name, value in run.base.items()
+        if name in report.miou
+    )
 
 
 def _run(name: str, part: Part) -> Run:

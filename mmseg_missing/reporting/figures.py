@@ -26,7 +26,7 @@ from ..visualization.bar_chart import (
 )
 from ..visualization.line_chart import line_chart
 from .collecting import Scored
-from .training import Curves
+from .training import STEPS, Curves
 
 # Colours of our charts and matplotlib's own, as the page calls them.
 VARIABLES = {
@@ -159,13 +159,13 @@ def reliability(run: Scored) -> Figure:
     return figure
 
 
-def curves(found: Curves, unit: str) -> Figure:
-    """Draw a line per combination over the steps of training."""
+def curves(found: Curves, unit: str, axis: str = STEPS) -> Figure:
+    """Draw a line per combination over the training."""
     series = {
         name: {float(step): (y, None) for step, y in points.items()}
         for name, points in found.items()
     }
-    figure = line_chart(series, '', '', 'training steps', unit)
+    figure = line_chart(series, '', '', axis, unit)
     [axes] = figure.axes
     axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
     figure.set_figwidth(WIDTH)

@@ -12,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from ..comparison.render import tradeoff_chart
+from ..engine.atomic import write_atomically
 from ..evaluation.measures import mean_miou, recovered_fraction, won_back
 from ..importance.render import shapley_chart, site_chart
 from ..version import __version__
@@ -108,7 +109,7 @@ def write_page(
     text = page_of(collect(folders))
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding='utf-8')
+        write_atomically(path, text)
     except OSError as error:
         raise OSError(
             f"report '{path}' cannot be written ({error.strerror}); choose "
@@ -299,9 +300,10 @@ def _training(run: Scored) -> Section:
             )
         )
     if run.scores:
+        chart = figures.curves(run.scores, 'mIoU (%)', run.axis)
         charts.append(
             _drawn(
-                *(figures.curves(run.scores, 'mIoU (%)'), f'{run.name} val'),
+                *(chart, f'{run.name} val'),
                 'mIoU of each combination at every validation',
             )
         )
@@ -366,9 +368,16 @@ def _calibration(run: Scored) -> Section:
 
 def _side_by_side(found: Found) -> Section:
     comparison = found.comparison
+    words = []
+    if comparison.base is None and any(run.base for run in found.runs):
+        words.append(
+            'The runs did not begin with one network, so that nothing here is '
+            'measured against a base; each run below is, against its own.'
+        )
     return Section(
         'side-by-side',
         'Runs side by side',
+        words,
         tables=[method_table(comparison), methods_by_combination(comparison)],
         charts=[
             _drawn(

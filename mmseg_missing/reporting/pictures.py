@@ -63,7 +63,16 @@ class Gallery:
     def write(self, folder: Path) -> None:
         """Write the list into a folder of pictures."""
         text = json.dumps(asdict(self), indent=2, allow_nan=False)
-        (folder / LIST_FILE).write_text(text + '\n')
+        (folder / LIST_FILE).write_text(text + '\n', encoding='utf-8')
+
+    @staticmethod
+    def forget(folder: Path) -> None:
+        """Remove what lies below the folder of a report that is replaced."""
+        place = folder / FOLDER
+        (place / LIST_FILE).unlink(missing_ok=True)
+        for kind in (BEST, WORST):
+            for path in place.glob(f'{file_stem(kind)}-*.png'):
+                path.unlink()
 
     @classmethod
     def read(cls, folder: Path) -> Gallery | None:
@@ -79,7 +88,7 @@ class Gallery:
             f'{LIST_FILE} in {str(path.parent)!r}',
             'write it again with mmseg-missing repair or test --base',
         ):
-            fields = json.loads(path.read_text())
+            fields = json.loads(path.read_text(encoding='utf-8'))
             pictures = [Picture(**part) for part in fields['pictures']]
             for one in pictures:
                 _check(one, path.parent)
@@ -88,6 +97,15 @@ class Gallery:
                 for name, rgb in fields['colours'].items()
             }
             return cls(tuple(pictures), colours)
+
+
+def file_stem(kind: str) -> str:
+    """Return how the files of a kind of cases begin.
+
+    >>> file_stem(BEST)
+    'largest-repairs'
+    """
+    return kind.replace(' ', '-')
 
 
 def _check(picture: Picture, folder: Path) -> None:

@@ -113,7 +113,7 @@ def check_folder(cfg: Config) -> None:
     path = Path(cfg.work_dir) / NETWORK_FILE
     ours = json.loads(json.dumps(describe_network(cfg), default=str))
     try:
-        theirs = json.loads(path.read_text())
+        theirs = json.loads(path.read_text(encoding='utf-8'))
     except (OSError, ValueError):
         theirs = ours
     if isinstance(theirs, dict):
@@ -126,7 +126,7 @@ def check_folder(cfg: Config) -> None:
                     'remove that folder'
                 )
     if is_main_process():
-        path.write_text(json.dumps(ours, indent=2) + '\n')
+        path.write_text(json.dumps(ours, indent=2) + '\n', encoding='utf-8')
 
 
 def describe_network(cfg: Config) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 """One network in several formats: what they score, weigh and say."""
 
+import json
 import logging
 from importlib.util import find_spec
 
@@ -106,6 +107,22 @@ def test_every_format(compared):
         assert found[name].agreement > 0.999
     assert 0.8 < found['bf16'].agreement < 1
     assert found['bf16'].file_mib < 0.6 * found['folded'].file_mib
+
+
+def test_it_says_how_many_images_were_scored(
+    load, files, capsys, forgetting, monkeypatch, tmp_path
+):
+    """The split has three."""
+    monkeypatch.setattr(formats, '_memory', lambda files: (1.0, 2.0))
+    given = [load('tiny-ssf').filename, '--formats', 'eager', '--repeats=1']
+    given += ['--checkpoint', str(files.base), '--images', '50']
+    given += ['--adapter', str(files.adapter)]
+    out = tmp_path / 'formats.json'
+    with forgetting():
+        main([*given, '--present', 'rgb', '--out', str(out)])
+    assert '; 3 images of the test split' in capsys.readouterr().out
+    found = json.loads(out.read_text())['results']
+    assert [result['images'] for result in found] == [3, 3]
 
 
 def test_the_table():

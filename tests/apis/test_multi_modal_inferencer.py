@@ -14,6 +14,7 @@ from mmseg.registry import DATASETS
 from mmseg_missing.apis import MultiModalInferencer, read_array
 from mmseg_missing.apis.folded_networks import FoldedNetworks, folded
 from mmseg_missing.apis.inputs import Frame, dropped, frames_of
+from mmseg_missing.apis.saving import check_names
 from mmseg_missing.monitoring import Stream
 
 NAMES = ('rgb', 'depth', 'thermal')
@@ -200,6 +201,38 @@ def test_folds_are_made_when_needed_and_bounded(load, files, scenes):
     assert infer.folded.combinations == ['depth', 'thermal']
 
 
+def test_folds_do_not_outlive_their_weights(infer, scenes, load, files):
+    frame = some(scenes[0], 'rgb')
+    for _ in range(3):
+        infer.segment(frame)
+    assert infer.folded.combinations == ['rgb']
+    state = infer.model.state_dict()
+    changed = {
+        name: torch.randn_like(x) if x.is_floating_point() else x
+        for name, x in state.items()
+    }
+    infer.model.load_state_dict(changed)
+    other = MultiModalInferencer(
+        load('tiny-ssf'), files.base, files.adapter, folds=0
+    )
+    other.model.load_state_dict(changed)
+    expected = other.segment(frame)
+    for _ in range(3):
+        np.testing.assert_array_equal(infer.segment(frame), expected)
+
+
+def test_the_bare_base_is_asked_whatever_is_folded(infer, scenes):
+    frame = some(scenes[0], 'rgb')
+    bare = infer.unrepaired(frame)
+    repaired = infer.segment(frame)
+    assert (bare != repaired).any()
+    for _ in range(3):
+        with infer.model.unrepaired():
+            np.testing.assert_array_equal(infer.segment(frame), bare)
+        np.testing.assert_array_equal(infer.segment(frame), repaired)
+    assert infer.folded.combinations == ['rgb']
+
+
 def test_what_does_not_fold_says_so(infer, scenes, monkeypatch):
     said = []
     module = 'mmseg_missing.apis.folded_networks'
@@ -279,6 +312,37 @@ def test_two_frames_of_one_name(tmp_path):
         frames_of(frames, NAMES)
 
 
+def test_two_files_of_one_frame(tmp_path):
+    """Which of them is meant nobody knows."""
+    (tmp_path / 'rgb').mkdir()
+    for name in ('1.jpg', '1.png', '2.png', '.3.png', '3.png'):
+        (tmp_path / 'rgb' / name).touch()
+    with pytest.raises(ValueError, match=r"'1.jpg' and '1.png'.* one name"):
+        frames_of(tmp_path, NAMES)
+    (tmp_path / 'rgb/1.jpg').unlink()
+    assert [f.name for f in frames_of(tmp_path, NAMES)] == ['1', '2', '3']
+
+
+def test_masks_and_overlays_do_not_replace_each_other(infer, tmp_path, scenes):
+    frames = [
+        Frame(name, some(scenes[0], 'rgb')) for name in ('1', '1_overlay')
+    ]
+    with pytest.raises(ValueError, match=r"'1_overlay' .* overlay of .*'1'"):
+        check_names([frame.name for frame in frames])
+    check_names(['1', '2_overlay', '1_panel'])
+    with pytest.raises(ValueError, match=r"'1_panel' .* panel of .*'1'"):
+        check_names(['1', '1_panel'], panel=True)
+    (tmp_path / 'rgb').mkdir()
+    for frame in frames:
+        cv2.imwrite(
+            str(tmp_path / 'rgb' / f'{frame.name}.png'), scenes[0]['rgb']
+        )
+    with pytest.raises(ValueError, match='1_overlay'):
+        infer(tmp_path, out_dir=tmp_path / 'out')
+    assert not (tmp_path / 'out').exists()
+    assert len(infer(tmp_path)['names']) == 2
+
+
 @pytest.fixture
 def said(monkeypatch):
     lines = []
@@ -319,6 +383,15 @@ def test_a_sensor_that_stalls_is_used_up_to_its_age(infer, scenes, said):
         f'frame 3: depth is taken out: {why}',
         'frame 10: depth is back',
     ]
+
+
+def test_images_age_in_frames_that_fail_too(infer, scenes, said):
+    whole, alone = some(scenes[0], 'rgb', 'depth'), some(scenes[0], 'rgb')
+    bad = [7, {'lidar': 1}]
+    results = infer.stream([whole, *bad, alone], {'depth': 2})
+    assert used(results) == '+---'
+    results = infer.stream([whole, bad[0], alone, alone], {'depth': 2})
+    assert used(results) == '+-+-'
 
 
 def test_a_stream_lives_on(infer, scenes, said):

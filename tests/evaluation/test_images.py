@@ -21,6 +21,17 @@ def test_a_table_that_is_read_again(tmp_path):
     assert ImageScores.read(tmp_path / 'nowhere') is None
 
 
+def test_names_that_hold_ends_of_lines(tmp_path):
+    found = ImageScores()
+    for index, name in enumerate(
+        ('stra\u00dfe', 'a\x85b', 'a\u2028b', 'a\nb')
+    ):
+        found.add('rgb', index, name, 50.0)
+    text = found.to_csv()
+    (tmp_path / 'images.csv').write_text(text, encoding='utf-8')
+    assert ImageScores.read(tmp_path) == found
+
+
 @pytest.mark.parametrize('text', ['', 'index,image,rgb\nx,y,z', 'a\n1,2,3'])
 def test_another_table_is_refused(tmp_path, text):
     (tmp_path / 'images.csv').write_text(text)

@@ -1,13 +1,17 @@
 """Files that run without the package do what the network does."""
 
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
-from mmseg_missing.apis import init_model
-from mmseg_missing.apis.export import export
+from mmseg_missing.apis import MultiModalInferencer, init_model
+from mmseg_missing.apis import export as export_module
+from mmseg_missing.apis.export import _rules, export, unit_of
+from mmseg_missing.exporting import Graph, manifest_of
+from mmseg_missing.modality import Stack
 
 onnxruntime = pytest.importorskip(
     'onnxruntime', reason='pip install "mmseg-missing[export]"'
@@ -99,3 +103,122 @@ def test_what_cannot_be_exported_says_why(exported, load, files, tmp_path):
     cfg = load('tiny-ssf')
     with pytest.raises(ValueError, match='a format is one of onnx'):
         export(cfg, files.base, tmp_path, 'rgb', files.adapter, 'tflite')
+
+
+def test_an_export_that_fails_leaves_no_mixture(
+    exported, load, files, monkeypatch
+):
+    """What was there, or no manifest; never old graphs beside new ones."""
+    _, folder = exported(['rgb', 'depth'], kind='torchscript')
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert len(before) == 3
+    write, left = export_module.write_graph, []
+
+    def failing(graph, path, *args):
+        if not left:
+            path.write_text('half')
+            path.unlink()
+            raise ValueError('no such operator')
+        left.pop()
+        return write(graph, path, *args)
+
+    monkeypatch.setattr(export_module, 'write_graph', failing)
+    with pytest.raises(ValueError, match='no such operator'):
+        exported(['rgb', 'depth'], kind='torchscript')
+    after = {path.name: path.read_bytes() for path in folder.iterdir()}
+    assert after == before
+    left.append(1)
+    with pytest.raises(ValueError, match='no such operator'):
+        exported(['rgb', 'depth'], kind='torchscript')
+    assert sorted(path.name for path in folder.iterdir()) == [
+        'depth.ts',
+        'rgb.ts',
+    ]
+
+
+def test_more_classes_than_a_mask_holds(load, files, monkeypatch):
+    model = init_model(load('tiny-ssf'), files.base, files.adapter)
+    model.out_channels = model.num_classes = 257
+    with pytest.raises(ValueError, match='hold 257 classes; export logits'):
+        Graph(model, argmax=True)
+    Graph(model)
+    monkeypatch.setattr(
+        MultiModalInferencer, '_init_model', lambda *args: model
+    )
+    with pytest.raises(ValueError, match='hold 257 classes; call the'):
+        MultiModalInferencer(load('tiny-ssf'), files.base)
+
+
+def test_padding_to_one_size_is_said(load, files, tmp_path):
+    """Padding is seen by the network, and no part of a graph."""
+    cfg = load('tiny-ssf')
+    cfg.model.data_preprocessor = {
+        'type': 'ModalityDataPreprocessor',
+        'stack': cfg.model.stack,
+        'test_cfg': {'size': (64, 64)},
+    }
+    with pytest.raises(ValueError, match=r'pads .*test_cfg.*64'):
+        export(cfg, files.base, tmp_path, 'rgb', files.adapter)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ('name', 'form', 'words'),
+    [
+        ('depth', {}, 'as in training'),
+        ('depth', {'folder': 'depth'}, 'as in the file'),
+        (
+            'depth',
+            {'dtype': 'uint16', 'scale': 0.001},
+            'value of the file times 0.001 (uint16)',
+        ),
+        (
+            'thermal',
+            {'scale': {'uint8': 1, 'uint16': 0.01}, 'offset': -273.15},
+            'value of the file times 1 (uint8) or 0.01 (uint16) plus -273.15',
+        ),
+        (
+            'hha',
+            {'scale': 0.001, 'encode': {'encoding': 'hha'}},
+            'hha, as the data set encodes it',
+        ),
+        ('rgb', {}, '0 to 255, in the order red, green, blue'),
+        (
+            'rgb',
+            {'scale': 0.5},
+            'value of the file times 0.5 (uint8), in the order red, green, '
+            'blue',
+        ),
+    ],
+)
+def test_units_in_words(name, form, words):
+    assert unit_of(name, form) == words
+
+
+def test_units_are_those_of_the_data_set(load, tmp_path, monkeypatch):
+    """Not of the config alone, which may leave them to the class."""
+    root = tmp_path / 'frames'
+    for folder in ('RGB', 'Depth', 'Label'):
+        (root / folder).mkdir(parents=True)
+        (root / folder / '1.png').touch()
+    (root / 'test.txt').write_text('1\n')
+    monkeypatch.chdir(tmp_path)
+    cfg = load('tiny-files')
+    data = cfg.test_dataloader.dataset
+    data.pipeline[1:1] = [{'type': 'ResizeModalities', 'scale': (48, 32)}]
+    data.formats = {'rgb': {'suffix': '.png', 'nodata': [0]}}
+    model = SimpleNamespace(
+        cfg=cfg,
+        stack=Stack(cfg.model.stack),
+        data_preprocessor=SimpleNamespace(test_cfg=None),
+    )
+    rules = _rules(model)
+    assert rules['units']['depth'] == 'value of the file times 0.001 (uint16)'
+    assert rules['pipeline'][:2] == [
+        'LoadModalities',
+        'ResizeModalities(scale=(48, 32))',
+    ]
+    assert rules['nodata'] == {'rgb': [0.0]}
+    facts = manifest_of(model.stack, {}, 'onnx', False, rules=rules)
+    assert facts['modalities'][0]['nodata'] == [0.0]
+    assert 'nodata' not in facts['modalities'][1]

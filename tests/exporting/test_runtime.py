@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 import mmseg_missing
-from mmseg_missing.runtime import PRESENT, Runtime
+from mmseg_missing.runtime import PRESENT, Runtime, classes_of
 
 FILE = Path(mmseg_missing.__file__).parent / 'runtime.py'
 RGB = np.zeros((5, 7, 3))
@@ -31,7 +31,7 @@ class Sums:
 def write(tmp_path):
     """Return a function that writes a manifest and gives its Runtime."""
 
-    def write(files=('rgb', 'rgb+depth'), **changes):
+    def write(files=('rgb', 'rgb+depth'), graphs=None, **changes):
         manifest = {
             'format_version': 1,
             'format': 'onnx',
@@ -40,7 +40,8 @@ def write(tmp_path):
                 {'name': 'rgb', 'channels': 3},
                 {'name': 'depth', 'channels': 1},
             ],
-            'files': {name: {'file': f'{name}.onnx'} for name in files},
+            'files': graphs
+            or {name: {'file': f'{name}.onnx'} for name in files},
             **changes,
         }
         (tmp_path / 'manifest.json').write_text(json.dumps(manifest))
@@ -108,6 +109,17 @@ def test_bad_images_get_a_sentence_and_the_next_one_runs(
     assert runtime({'rgb': RGB}).shape == (5, 7)
 
 
+def test_pixels_without_a_value_become_the_mean(write):
+    depth = {'name': 'depth', 'channels': 1, 'mean': [2.5]}
+    runtime = write(['depth'], modalities=[{**depth, 'nodata': [0, 'nan']}])
+    runtime({'depth': np.float32([[0, 1, np.nan]])})
+    assert runtime._sessions['depth'].arrays['depth'].tolist() == [
+        [[[2.5, 1.0, 2.5]]]
+    ]
+    with pytest.raises(ValueError, match='NaN or infinity'):
+        runtime({'depth': np.float32([[np.inf]])})
+
+
 def test_a_graph_says_which_sizes_it_takes(write):
     entry = {'file': 'rgb.onnx', 'batch': 1, 'size': [4, 6]}
     runtime = write(files=(), multiple_of=2)
@@ -117,7 +129,7 @@ def test_a_graph_says_which_sizes_it_takes(write):
     with pytest.raises(ValueError, match='1 image per call, got 2'):
         runtime({'rgb': np.zeros((2, 4, 6, 3))})
     entry['size'] = None
-    with pytest.raises(ValueError, match='multiples of 2, got 5x7'):
+    with pytest.raises(ValueError, match='got 5x7; pad them with the mean'):
         runtime({'rgb': RGB})
 
 
@@ -134,6 +146,22 @@ def test_a_file_that_is_no_manifest(tmp_path, text, words):
     path.write_text(text)
     with pytest.raises(ValueError, match=words):
         Runtime(path)
+
+
+@pytest.mark.parametrize(
+    'file', ['../rgb.onnx', '/tmp/rgb.onnx', 'a\\rgb.onnx', '..', '', 3]
+)
+def test_graphs_lie_beside_their_manifest(write, file):
+    with pytest.raises(ValueError, match=r'is no manifest .*name of a file'):
+        write(graphs={'rgb': {'file': file}})
+
+
+def test_more_classes_than_a_mask_holds():
+    logits = np.zeros((1, 257, 2, 3))
+    logits[:, 256] = 1
+    with pytest.raises(ValueError, match=r'hold 257 classes; .*mask=False'):
+        classes_of(logits)
+    assert (classes_of(logits[:, 1:]) == 255).all()
 
 
 def test_other_manifests(write, tmp_path):

@@ -7,8 +7,8 @@ import pytest
 from mmseg_missing.cli import report as verb
 from mmseg_missing.cli.ending import run_tool
 from mmseg_missing.evaluation import write_report
-from mmseg_missing.reporting import collect
-from mmseg_missing.reporting.training import curves_of
+from mmseg_missing.reporting import collect, page_of
+from mmseg_missing.reporting.training import axis_of, curves_of
 
 from .conftest import analysis_of, cost_of, report_of, scalars_of
 
@@ -44,6 +44,40 @@ def test_a_run_that_adds_nothing_is_the_base(tmp_path):
     assert found.comparison.base.miou['rgb'].mean == pytest.approx(100 / 3)
 
 
+def repaired(folder, before, after):
+    for part, right in {'before': before, 'after': after}.items():
+        write_report(report_of(right), folder / part)
+    cost_of(folder / 'train', added=50)
+    return folder
+
+
+def test_repairs_of_different_bases_are_measured_against_none(tmp_path):
+    folders = [
+        repaired(tmp_path / 'one', (9, 5, 2), (9, 7, 6)),
+        repaired(tmp_path / 'two', (10, 8, 8), (10, 9, 8)),
+    ]
+    found = collect(folders)
+    assert found.comparison.base is None
+    assert all(row.won_back is None for row in found.comparison.methods)
+    assert [run.base['rgb'] for run in found.runs] == pytest.approx(
+        [100 / 3, 200 / 3]
+    )
+    assert 'did not begin with one network' in page_of(found)
+    # Each alone knows its own.
+    assert collect(folders[1:]).comparison.base is not None
+
+
+def test_a_network_that_adds_nothing_is_not_the_base_of_others(tmp_path):
+    """Such as one that was trained with sensors missing, from scratch."""
+    folder = repaired(tmp_path / 'ssf', (9, 5, 2), (9, 7, 6))
+    write_report(report_of((8, 7, 7)), tmp_path / 'dropout' / 'test')
+    cost_of(tmp_path / 'dropout')
+    found = collect([folder, tmp_path / 'dropout'])
+    assert [run.name for run in found.runs] == ['ssf', 'dropout']
+    assert found.comparison.base.miou['rgb'].mean == pytest.approx(100 / 3)
+    assert not found.runs[1].base
+
+
 def test_seeds_and_equal_names(repair):
     folders = [repair(f'{n}/ssf-seed{k}') for n in 'ab' for k in (0, 1)]
     found = collect(folders)
@@ -71,6 +105,55 @@ def test_curves_go_on_where_a_training_was_stopped(tmp_path):
     (later / 'scalars.json').write_text('{"loss/rgb": 1.5, "step": 2}')
     found = curves_of(tmp_path, 'loss', ('rgb', 'depth'))
     assert found == {'rgb': {1: 3.0, 2: 1.5}}
+
+
+def start_of(folder, name, *records):
+    """Write what one start of a training recorded."""
+    path = folder / name / 'vis_data' / 'scalars.json'
+    path.parent.mkdir(parents=True)
+    path.write_text('\n'.join(map(json.dumps, records)))
+
+
+def test_a_training_that_began_anew_replaces_what_was(tmp_path):
+    """A shorter one has no tail of another's."""
+    first = ({'loss/rgb': 9.0, 'step': k} for k in range(1, 9))
+    start_of(tmp_path, '1', *first, {'mIoU/rgb': 1.0, 'step': 8})
+    start_of(
+        tmp_path,
+        '2',
+        {'loss': 1.0, 'epoch': 1, 'iter': 3, 'step': 3},
+        {'loss/rgb': 5.0, 'step': 4},
+    )
+    assert curves_of(tmp_path, 'loss', ('rgb',)) == {'rgb': {4: 5.0}}
+    assert curves_of(tmp_path, 'mIoU', ('rgb',)) == {}
+
+
+def trained(epoch, steps=50):
+    step = epoch * steps
+    return {'loss': 1.0, 'epoch': epoch, 'iter': step, 'step': step}
+
+
+def test_validations_are_counted_as_they_were_recorded(tmp_path):
+    """MMEngine counts them in epochs unless it is told else."""
+    assert axis_of(tmp_path) == 'training steps'
+    rows = [
+        row
+        for epoch in (1, 2, 3)
+        for row in (
+            trained(epoch),
+            {'mIoU/rgb': 10.0 * epoch, 'step': epoch},
+        )
+    ]
+    start_of(tmp_path, '1', *rows)
+    assert axis_of(tmp_path) == 'epochs'
+    # Resumed after the second epoch.
+    start_of(tmp_path, '2', trained(3), {'mIoU/rgb': 31.0, 'step': 3})
+    found = curves_of(tmp_path, 'mIoU', ('rgb',))
+    assert found == {'rgb': {1: 10.0, 2: 20.0, 3: 31.0}}
+    # And once more, in steps: the two do not mix.
+    start_of(tmp_path, '3', trained(4), {'mIoU/rgb': 40.0, 'step': 200})
+    assert axis_of(tmp_path) == 'training steps'
+    assert curves_of(tmp_path, 'mIoU', ('rgb',)) == {'rgb': {200: 40.0}}
 
 
 def refused(capsys, *arguments):

@@ -69,6 +69,17 @@ def test_every_section_appears(whole, read):
     assert 'takes several runs' in said
 
 
+def test_the_axis_says_what_validations_are_counted_in(repair):
+    folder = repair()
+    scalars_of(
+        folder / 'train',
+        {'loss': 1.0, 'epoch': 1, 'iter': 70, 'step': 70},
+        {'mIoU/rgb': 40.0, 'step': 1},
+    )
+    text = page_of(collect([folder]))
+    assert '>epochs</text>' in text and '>training steps</text>' not in text
+
+
 @pytest.mark.parametrize(
     ('name', 'command'),
     [
@@ -211,6 +222,10 @@ def test_the_file(whole, tmp_path):
     assert path == whole[0] / 'report.html'
     other = write_page(whole, tmp_path / 'new' / 'page.html')
     assert other.read_text() == path.read_text()
+    (tmp_path / 'folder').mkdir()
+    with pytest.raises(OSError, match=r'cannot be written .*--out'):
+        write_page(whole, tmp_path / 'folder')
+    assert not list(tmp_path.rglob('*.part'))
     (tmp_path / 'file').write_text('')
     with pytest.raises(OSError, match=r'cannot be written .*--out'):
         write_page(whole, tmp_path / 'file' / 'page.html')

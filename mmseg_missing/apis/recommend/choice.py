@@ -86,7 +86,9 @@ def _choose_length(
     """Choose epochs and row mode: the longest measured run in that time."""
     cost = None
     if folder is not None:
-        cost = Cost.from_json((Path(folder) / COST_FILE).read_text())
+        cost = Cost.from_json(
+            (Path(folder) / COST_FILE).read_text(encoding='utf-8')
+        )
 
     def seconds(run: Run) -> float:
         if cost is None:
@@ -266,7 +268,7 @@ def _read_analysis(
         raise FileNotFoundError(
             f'no {str(path)!r}; write it with mmseg-missing analyze'
         )
-    sites = json.loads(path.read_text())['sites']
+    sites = json.loads(path.read_text(encoding='utf-8'))['sites']
     if cfg is None:
         raise ValueError(
             f'the sites in {str(path)!r} need the size of their network; '

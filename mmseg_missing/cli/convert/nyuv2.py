@@ -189,7 +189,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     # Last, so that a folder that was not finished has no lists.
     for split, numbers in splits.items():
         names = ''.join(f'{number:04d}\n' for number in np.sort(numbers))
-        (out / f'{split}.txt').write_text(names)
+        (out / f'{split}.txt').write_text(names, encoding='utf-8')
     counts = ', '.join(f'{len(n)} {s}' for s, n in splits.items())
     print(f'{frames} frames written to {out} ({counts})')
     say_check(EXAMPLE, out, 'data/nyuv2')

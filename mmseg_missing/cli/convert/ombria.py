@@ -153,7 +153,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     # Last, so that a folder that was not finished has no lists.
     for name, part in lists.items():
         text = ''.join(f'{tile}\n' for tile, _ in part)
-        (out / f'{name}.txt').write_text(text)
+        (out / f'{name}.txt').write_text(text, encoding='utf-8')
     counts = ', '.join(f'{len(part)} {name}' for name, part in lists.items())
     print(f'{len(tiles)} tiles written to {out} ({counts})')
     say_check(EXAMPLE, out, 'data/ombria_128')

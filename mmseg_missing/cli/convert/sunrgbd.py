@@ -200,7 +200,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     # Last, so that a folder that was not finished has no lists.
     for split, indices in splits.items():
         text = ''.join(f'{frame_name(index)}\n' for index in indices)
-        (out / f'{split}.txt').write_text(text)
+        (out / f'{split}.txt').write_text(text, encoding='utf-8')
     counts = ', '.join(f'{len(i)} {s}' for s, i in splits.items())
     print(f'{len(frames)} frames written to {out} ({counts})')
     say_check(EXAMPLE, out, 'data/sunrgbd')
