@@ -42,7 +42,7 @@ COSTS = (
     ('sampler', 'sampler', '{}'),
     ('trained_parameters', 'numbers that learnt', '{:,}'),
     ('added_parameters', 'numbers added for one combination', '{:,}'),
-    ('total_parameters', 'numbers of the network', '{:,}'),
+    ('total_parameters', 'numbers of the adapted network', '{:,}'),
     ('memory_mib', 'peak memory (MiB)', '{:,.0f}'),
     ('device', 'device', '{}'),
 )
@@ -393,7 +393,7 @@ def _sensors(number: int, folder: str, analysis: Mapping[str, Any]) -> Section:
     chosen = [row for row in rows if row['chosen']]
     best = sorted(chosen, key=lambda row: -row['score'])[:12]
     facts = {
-        key: str(value)
+        key.replace('_', ' '): str(value)
         for key, value in analysis['setting'].items()
         if value is not None
     }
@@ -445,7 +445,7 @@ def _sensors(number: int, folder: str, analysis: Mapping[str, Any]) -> Section:
             ),
             _drawn(
                 *(site_chart(rows, ''), f'sites {number}'),
-                'Score of every site along the network; those chosen are dark',
+                'Score of every site along the network; those chosen are blue',
             ),
         ],
     )
