@@ -130,12 +130,14 @@ def _is_predictors(value: Any) -> bool:
 def _is_monitor(value: Any) -> bool:
     return (
         isinstance(value, dict)
-        and set(value) - {'tolerance'} == {'quantile', 'images', 'stems'}
+        and set(value) - {'tolerance', 'seed'}
+        == {'quantile', 'images', 'stems'}
         and _is_numbers([value.get('tolerance', 1.0)])
         and value.get('tolerance', 1.0) > 0
         and isinstance(value['quantile'], float)
         and 0 < value['quantile'] < 1
         and _is_count(value['images'])
+        and _is_count(value.get('seed', 1))
         and isinstance(value['stems'], dict)
         and all(map(_is_text, value['stems'].values()))
     )

@@ -23,6 +23,7 @@ from ..exporting import (
     manifest_of,
     write_graph,
 )
+from ..exporting.formats import check_graph
 from ..startup.checks import require
 from .arrays import one_dataset
 from .fold import folded_network
@@ -45,8 +46,9 @@ def export(
 ) -> dict[str, Any]:
     """Write a graph per combination, or one for all, and a manifest.
 
-    Normalisation, fill and all that is predicted are inside. Each file is
-    run and compared with PyTorch before the manifest names it.
+    Normalisation, fill and all that is predicted are inside. Each graph is
+    compared with what the network does in a test, and each file is run and
+    compared with its graph, before the manifest names it.
 
     Args:
         config: As :func:`~mmseg_missing.apis.init_model` takes it, like
@@ -85,6 +87,7 @@ def export(
     for name in chosen(model, combinations):
         network = model if name == PRESENT else folded_network(model, name)
         part = out / f'part.{name}{FORMATS[kind]}'
+        check_graph(Graph(network).eval(), size or SIZE)
         graph = Graph(network, argmax).eval()
         found = write_graph(graph, part, size or SIZE, kind, size is not None)
         # One of before may name graphs of other weights.

@@ -30,7 +30,7 @@ from .inputs import Frame, frames_of
 from .model import AdapterFiles, init_model, load_config, watch_of
 from .result import Result, mask_of, with_channels
 from .rig import Rig
-from .saving import check_names, overlay_of, save
+from .saving import check_places, overlay_of, save
 from .zoo import from_zoo
 
 # What a user's frame may raise; the next one is not concerned.
@@ -166,14 +166,14 @@ class MultiModalInferencer(BaseInferencer):
                 frame that cannot be used.
         """
         frames = frames_of(inputs, self.names)
+        masks = {f.name: Path(out_dir, f'{f.name}.png') for f in frames}
         if out_dir:
-            check_names([frame.name for frame in frames], panel)
+            check_places(frames, masks, panel)
         results, failed = [], {}
         for result in self._progress(frames, batch_size, panel):
             if result.failure is None:
                 if out_dir:
-                    path = Path(out_dir) / f'{result.name}.png'
-                    save(path, result, self.palette, panel)
+                    save(masks[result.name], result, self.palette, panel)
                 results.append(result)
             elif len(frames) == 1 and isinstance(inputs, Mapping):
                 raise result.failure

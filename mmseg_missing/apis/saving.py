@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from ..visualization.pictures import (
     overlay,
     png_bytes,
 )
+from .inputs import Frame
 from .result import Result
 
 
@@ -29,25 +31,44 @@ def panel_path(mask: Path) -> Path:
     return mask.with_name(f'{mask.stem}_panel.png')
 
 
-def check_names(names: Sequence[str], panel: bool = False) -> None:
-    """Refuse frames one of which is called as a picture of another.
+def check_places(
+    frames: Sequence[Frame], masks: Mapping[str, Path], panel: bool = False
+) -> None:
+    """Refuse what would replace an input, or a picture of another frame.
 
     Args:
-        names: Names of all frames of a folder.
+        frames: Frames that are going to be segmented.
+        masks: Path of the mask by name of the frame.
         panel: Whether panels are written, too.
 
     Raises:
-        ValueError: there is one.
+        ValueError: there is such a file.
     """
-    known = set(names)
-    for name in names:
-        for kind in ('overlay', 'panel') if panel else ('overlay',):
-            if f'{name}_{kind}' in known:
+    places: dict[str, str] = {}
+    for frame in frames:
+        mask = masks[frame.name]
+        drawn = {'mask': mask, 'overlay': overlay_path(mask)}
+        if panel:
+            drawn['panel'] = panel_path(mask)
+        for kind, place in drawn.items():
+            what = f'the {kind} of the frame {frame.name!r}'
+            other = places.setdefault(os.path.realpath(place), what)
+            if other != what:
                 raise ValueError(
-                    f'the mask of the frame {f"{name}_{kind}"!r} and the '
-                    f'{kind} of the frame {name!r} would be one file; rename '
-                    'one of the two'
+                    f'{other} and {what} would be one file; rename one of '
+                    'these frames'
                 )
+    for frame in frames:
+        for value in frame.given.values():
+            for file in value if isinstance(value, list) else [value]:
+                if not isinstance(file, (str, Path)):
+                    continue
+                what = places.get(os.path.realpath(file), '')
+                if what:
+                    raise ValueError(
+                        f'{what} would replace the input {str(file)!r}; '
+                        'write to another folder'
+                    )
 
 
 def save(

@@ -121,7 +121,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     check_device(args.device, MEASURED_BY)
     if args.threads:
         torch.set_num_threads(args.threads)
-    if args.out:
+    if args.out and not args.dry_run:
         check_writable(Path(args.out).parent)
     if args.formats is not None:
         compare(args)

@@ -89,7 +89,6 @@ def main(argv: Sequence[str] | None = None) -> None:
     args = parser().parse_args(argv)
     cfg, out = load_config(args.config, args.cfg_options), Path(args.out)
     require(cfg, 'model.stack')
-    check_writable(out)
     if args.dry_run:
         network = init_model(cfg, args.checkpoint, args.adapter)
         names = chosen(network, args.combination)
@@ -102,6 +101,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         ]
         print(plan_text(facts))
         return
+    check_writable(out)
     export(
         cfg,
         args.checkpoint,

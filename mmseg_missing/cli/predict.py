@@ -34,7 +34,7 @@ from ..apis.frames import FrameReader
 from ..apis.inferencer import MultiModalInferencer
 from ..apis.inputs import Frame, dropped, find_frames, frames_of
 from ..apis.model import load_config
-from ..apis.saving import check_names, is_saved, overlay_path, save
+from ..apis.saving import check_places, is_saved, overlay_path, save
 from ..apis.videos import VideoFrame
 from ..evaluation import check_writable
 from ..monitoring import POLICIES
@@ -131,9 +131,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     names = FrameReader(cfg).names
     args = parser(names).parse_args(argv)
     frames = given_frames(args, names)
-    names_of_frames = [frame.name for frame in frames]
-    check_names(names_of_frames, args.panel)
-    masks = mask_paths(Path(args.out), names_of_frames)
+    masks = mask_paths(Path(args.out), [frame.name for frame in frames])
+    check_places(frames, masks, args.panel)
     start_processes(args.launcher)
     if args.monitor:
         check_order(args, frames)

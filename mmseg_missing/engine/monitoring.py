@@ -44,13 +44,17 @@ def fit_monitor(
         for batch in CompleteImages(dataset, indices, size):
             yield model.data_preprocessor(batch, False)['inputs']
 
-    stems = {}
-    for x in batches(chosen[:1], 1):
-        stems = find_stems(
-            root, lambda x=x: model(x, None, mode='tensor'), x, model.stack
+    # The first one that has everything.
+    first = next(batches(chosen, 1), None)
+    stems = (
+        {}
+        if first is None
+        else find_stems(
+            root, lambda: model(first, None, mode='tensor'), first, model.stack
         )
+    )
     found = SensorMonitor.learn(
-        model.stack, stems, batches(chosen, batch_size)
+        model.stack, stems, batches(chosen, batch_size), seed=seed
     )
     model.train(was_training)
     return found

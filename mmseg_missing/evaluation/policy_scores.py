@@ -64,8 +64,9 @@ class PolicyScorer:
         policies: By name, as :data:`~mmseg_missing.monitoring.POLICIES`;
             ``trust`` is scored anyway.
         batch_size: Images of a batch.
-        images: How many are scored, in an order of a fixed seed.
+        images: How many are scored, in the order of a seed.
         skip: How many of that order are left out.
+        seed: Seed of the order.
     """
 
     def __init__(
@@ -76,16 +77,18 @@ class PolicyScorer:
         batch_size: int,
         images: int,
         skip: int = 0,
+        seed: int = 0,
     ) -> None:
         self.network, self.monitor = network, monitor
         self.policies = dict(policies)
-        self.batch_size, self.images, self.skip = batch_size, images, skip
+        self.batch_size, self.images = batch_size, images
+        self.skip, self.seed = skip, seed
         self.lacking = ~torch.eye(len(network.stack), dtype=torch.bool)
         self._clean: dict[tuple[int, int], Tensor] = {}
 
     def look(self, dataset: Dataset, modality: str | None) -> Found:
         """Return what is found on a data set; None: it is the clean one."""
-        order = image_order(len(dataset), 0)[self.skip :]
+        order = image_order(len(dataset), self.seed)[self.skip :]
         m = len(self.network.stack)
         sums = dict.fromkeys(('trust', *self.policies), torch.zeros(()))
         lost = {name: torch.zeros(m) for name in self.policies}

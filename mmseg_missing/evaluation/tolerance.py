@@ -11,9 +11,11 @@ from typing import Any
 import torch
 from mmseg.registry import DATASETS
 from torch import Tensor, nn
+from torch.utils.data import Dataset
 
 from ..monitoring import SensorMonitor, Verdict
 from ..monitoring.policies import drop
+from .batches import image_order, is_complete
 from .failures import Faulty
 from .policy_scores import PolicyScorer, check_droppable
 from .render import check_writable, plain_table
@@ -123,17 +125,18 @@ def choose_tolerance(
     """
     check_droppable(network.stack)
     clean = DATASETS.build(dataloader['dataset'])
-    left = len(clean) - monitor.images
+    taken = _taken(clean, monitor)
+    left = len(clean) - taken
     if left < images:
         raise ValueError(
             f'{max(left, 0)} of {len(clean)} training images are held out '
-            f'from the {monitor.images} of the fit, and {images} are asked '
+            f'from the {taken} of the fit, and {images} are asked '
             'for; take fewer `--images`, or fit with fewer `--batches`'
         )
     policies = {f'{t:g}': _dropping(t) for t in tolerances}
     size = dataloader['batch_size']
     scorer = PolicyScorer(
-        network, monitor, policies, size, images, monitor.images
+        network, monitor, policies, size, images, taken, monitor.seed
     )
     found = scorer.look(clean, None)
     sums = dict.fromkeys(found.miou, 0.0)
@@ -151,6 +154,19 @@ def choose_tolerance(
             for t in tolerances
         ),
     )
+
+
+def _taken(dataset: Dataset, monitor: SensorMonitor) -> int:
+    """Return how many images the fit went through for those it learnt from.
+
+    It left out those that lack something.
+    """
+    learnt = 0
+    for place, index in enumerate(image_order(len(dataset), monitor.seed)):
+        if learnt == monitor.images:
+            return place
+        learnt += is_complete(dataset[index]['data_samples'])
+    return len(dataset)
 
 
 def _dropping(tolerance: float) -> Any:

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from torch.onnx import symbolic_helper
 
 from ..models.imputers.feature_imputer import pooling_matrix
+from ..models.segmentors.missing_modality_segmentor import SHAPES
 from ..values import first_line
 from .graph import PRESENT, Graph
 
@@ -386,6 +387,47 @@ def difference(found: np.ndarray, expected: np.ndarray) -> float:
     largest = max(1.0, float(np.abs(expected).max()))
     gap = np.abs(found - expected).max() / largest
     return float(gap) if np.isfinite(gap) else float('inf')
+
+
+@torch.no_grad()
+def check_graph(graph: Graph, size: tuple[int, int]) -> None:
+    """Refuse a graph that is not what its network does in a test.
+
+    Files are compared with the graph, and this is compared with the network,
+    given all that the graph takes, then each modality alone.
+
+    Args:
+        graph: Graph of logits, in evaluation mode.
+        size: (h, w) of the images to look at.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    network, stack = graph.network, graph.stack
+    names = ['+'.join(graph.names)]
+    if graph.takes_present:
+        names += stack.names
+    for seed, name in enumerate(dict.fromkeys(names)):
+        inputs = example(graph, (1, *size), seed)
+        given = dict(zip(graph.names, inputs))
+        parts = [
+            given.get(m.name, torch.zeros(1, m.channels, *size)) for m in stack
+        ]
+        present = stack.present(name)
+        batch = network.data_preprocessor(
+            {'inputs': list(torch.cat(parts, 1))}, False
+        )
+        x = batch['inputs'][..., : size[0], : size[1]]  # without padding
+        meta = {**dict.fromkeys(SHAPES, tuple(size)), 'present': present[0]}
+        expected = network.encode_decode(x, [meta])
+        if graph.takes_present:
+            inputs = (*inputs[:-1], present)
+        gap = difference(graph(*inputs).numpy(), expected.numpy())
+        if gap > TOLERANCE:
+            raise ValueError(
+                f'the graph for {name} is not what the network does (it '
+                f'differs by {gap:.2g}); this network cannot be exported'
+            )
 
 
 def _reason(error: Exception) -> str:

@@ -66,6 +66,7 @@ def load_monitor(root: nn.Module, path: str | Path) -> SensorMonitor:
             given['quantile'],
             given['images'],
             given.get('tolerance', TOLERANCE),
+            given.get('seed', 0),
         )
     except ValueError as error:
         raise ValueError(

@@ -48,6 +48,7 @@ class SensorMonitor:
         quantile: Quantile of clean images below each limit.
         images: How many of them there were.
         tolerance: From how many limits on a sensor is harmful.
+        seed: Seed of the order in which images of training were taken.
 
     Raises:
         ValueError: numbers of other modalities or layers.
@@ -64,11 +65,12 @@ class SensorMonitor:
         quantile: float = QUANTILE,
         images: int = 0,
         tolerance: float = TOLERANCE,
+        seed: int = 0,
     ) -> None:
         self.tolerance = real('tolerance', tolerance, above=0)
         self.stack, self.stems = stack, dict(stems)
         self.clean = {key: value.cpu() for key, value in clean.items()}
-        self.quantile, self.images = quantile, images
+        self.quantile, self.images, self.seed = quantile, images, seed
         kinds = [f'{n}.{k}' for n in stack.names for k in CAUSES[:2]]
         self._keys = [k for k in kinds if f'{k}.mean' in clean]
         ours = clean_shapes(stack, stems)
@@ -117,6 +119,7 @@ class SensorMonitor:
         stems: Mapping[str, Stem],
         batches: Iterable[Tensor],
         quantile: float = QUANTILE,
+        seed: int = 0,
     ) -> SensorMonitor:
         """Return a monitor that knows these images as clean ones.
 
@@ -126,6 +129,7 @@ class SensorMonitor:
             batches: (n, sum C, h, w) each, normalised, nothing missing.
             quantile: See :func:`~mmseg_missing.monitoring.clean.
                 clean_statistics`.
+            seed: Seed of the order of the images.
 
         Raises:
             ValueError: fewer than 10 images.
@@ -133,7 +137,7 @@ class SensorMonitor:
         seen = [_look(x, stack, stems) for x in batches]
         clean = clean_statistics(seen, stack, quantile)
         count = sum(len(each['low']) for each in seen)
-        return cls(stack, stems, clean, quantile, count)
+        return cls(stack, stems, clean, quantile, count, seed=seed)
 
     @torch.no_grad()
     def __call__(
@@ -212,6 +216,7 @@ class SensorMonitor:
             'stems': stems,
             # Where it was not chosen, files are as they always were.
             **({} if is_usual else {'tolerance': self.tolerance}),
+            **({'seed': self.seed} if self.seed else {}),
         }
 
 

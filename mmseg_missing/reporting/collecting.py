@@ -19,8 +19,9 @@ from ..comparison.runs import (
 )
 from ..evaluation import COST_FILE, Cost, Report
 from ..evaluation.report import REPORT_FILE
+from ..evaluation.scores import check_text
 from ..evaluation.setting import Setting
-from ..values import expecting
+from ..values import expecting, flag, real
 from .pictures import Gallery
 from .training import LOSS, SCORE, STEPS, Curves, axis_of, curves_of
 
@@ -243,12 +244,21 @@ def _analyses(folder: Path) -> dict[str, Mapping[str, Any]]:
 
 def _check_analysis(fields: Mapping[str, Any]) -> None:
     """Read once what is drawn, so that a mistake is found here."""
-    for scores in fields['importance'].values():
+    names = set()
+    for network, scores in fields['importance'].items():
         for key in ('mIoU', '-NLL'):
             for part in ('shapley', 'interactions'):
-                [float(x) for x in scores[key][part].values()]
+                names.add((part, *scores[key][part]))
+                for name, value in scores[key][part].items():
+                    real(f'{key} of {name} of {network}', value)
+    if len(names) != 2:
+        raise ValueError('an analysis is of the same sensors throughout')
+    if not fields['sites']:
+        raise ValueError('an analysis has sites')
     for row in fields['sites']:
-        str(row['name']), float(row['score']), bool(row['chosen'])
+        check_text(row['name'])
+        real(f'the score of {row["name"]}', row['score'])
+        flag(f'chosen of {row["name"]}', row['chosen'])
     dict(fields['setting'])
 
 

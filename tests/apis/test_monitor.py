@@ -19,6 +19,8 @@ from mmseg_missing.apis.monitor import choose_for
 from mmseg_missing.apis.score import score
 from mmseg_missing.cli import predict as predict_verb
 from mmseg_missing.corruptions import FAULTS, levels
+from mmseg_missing.datasets.absence import Absence
+from mmseg_missing.evaluation.batches import image_order
 from mmseg_missing.evaluation.protocols import Protocol
 from mmseg_missing.monitoring import Stream, add_monitor, load_monitor
 
@@ -71,6 +73,26 @@ def test_statistics_lie_beside_what_was_there(files, monitored):
     for key, row in rows.items():
         assert torch.equal(numbers[key], row)
     assert all(k.startswith('monitor.') for k in numbers.keys() - rows.keys())
+
+
+def test_the_first_image_may_lack_a_sensor(load, files, tmp_path):
+    """Layers are found by the first one that has everything."""
+    path = tmp_path / 'adapter.safetensors'
+    shutil.copy(files.adapter, path)
+    cfg = load('tiny-ssf', train_dataloader__dataset__num_scenes=40)
+    data = cfg.train_dataloader.dataset
+    first = image_order(40, 3)[0]
+    data.absence = next(
+        given
+        for seed in range(99)
+        if Absence(given := {'depth': 0.4, 'seed': seed}, data.modalities).of(
+            data.get('start', 0) + first
+        )
+    )
+    fitted = fit(cfg, files.base, path, 'monitor', batches=20, seed=3)
+    assert 10 <= fitted.seen < 40
+    assert list(read_adapter(path)[0]['monitor']['stems']) == list(NAMES)
+    assert load_monitor(init_model(cfg, files.base, path), path).seed == 3
 
 
 def test_clean_frames_are_as_before(load, files, segment, frames):

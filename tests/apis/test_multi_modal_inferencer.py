@@ -14,7 +14,7 @@ from mmseg.registry import DATASETS
 from mmseg_missing.apis import MultiModalInferencer, read_array
 from mmseg_missing.apis.folded_networks import FoldedNetworks, folded
 from mmseg_missing.apis.inputs import Frame, dropped, frames_of
-from mmseg_missing.apis.saving import check_names
+from mmseg_missing.apis.saving import check_places
 from mmseg_missing.monitoring import Stream
 
 NAMES = ('rgb', 'depth', 'thermal')
@@ -323,24 +323,29 @@ def test_two_files_of_one_frame(tmp_path):
     assert [f.name for f in frames_of(tmp_path, NAMES)] == ['1', '2', '3']
 
 
-def test_masks_and_overlays_do_not_replace_each_other(infer, tmp_path, scenes):
-    frames = [
-        Frame(name, some(scenes[0], 'rgb')) for name in ('1', '1_overlay')
-    ]
-    with pytest.raises(ValueError, match=r"'1_overlay' .* overlay of .*'1'"):
-        check_names([frame.name for frame in frames])
-    check_names(['1', '2_overlay', '1_panel'])
-    with pytest.raises(ValueError, match=r"'1_panel' .* panel of .*'1'"):
-        check_names(['1', '1_panel'], panel=True)
-    (tmp_path / 'rgb').mkdir()
-    for frame in frames:
-        cv2.imwrite(
-            str(tmp_path / 'rgb' / f'{frame.name}.png'), scenes[0]['rgb']
-        )
-    with pytest.raises(ValueError, match='1_overlay'):
-        infer(tmp_path, out_dir=tmp_path / 'out')
-    assert not (tmp_path / 'out').exists()
-    assert len(infer(tmp_path)['names']) == 2
+def test_what_is_written_replaces_nothing(infer, tmp_path, scenes):
+    def check(*names, panel=False):
+        frames = [Frame(name, {}) for name in names]
+        masks = {name: tmp_path / f'{name}.png' for name in names}
+        check_places(frames, masks, panel)
+
+    check('1', '2_overlay', '1_panel')
+    with pytest.raises(ValueError, match=r"overlay .*'1' and .*'1_overlay'"):
+        check('1', '1_overlay')
+    with pytest.raises(ValueError, match=r"mask .*'1_panel' and .*panel"):
+        check('1_panel', '1', panel=True)
+    folder = tmp_path / 'rgb'
+    folder.mkdir()
+    bgr = np.ascontiguousarray(scenes[0]['rgb'][..., ::-1])
+    cv2.imwrite(str(folder / '1.png'), bgr)
+    (tmp_path / 'link').symlink_to(folder)
+    before = (folder / '1.png').read_bytes()
+    for out in (folder, tmp_path / 'link'):
+        with pytest.raises(ValueError, match=r"'1' would replace the input"):
+            infer(tmp_path, out_dir=out)
+    assert (folder / '1.png').read_bytes() == before
+    assert infer(tmp_path, out_dir=tmp_path)['names'] == ['1']
+    assert (tmp_path / '1.png').is_file()
 
 
 @pytest.fixture

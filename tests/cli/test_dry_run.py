@@ -124,6 +124,15 @@ def test_benchmark(plan):
     assert facts['measures'].startswith('7 combinations, ')
 
 
+def test_export_and_formats_make_no_folder(plan, files):
+    facts = plan('export', 'tiny', files.base, '--all', '--out', 'new/files')
+    assert facts['exports'].endswith('as onnx')
+    given = ('--checkpoint', files.base, '--out', 'new/formats.json')
+    facts = plan('benchmark', 'tiny', *given, '--formats', 'eager')
+    assert facts['formats'] == 'eager'
+    plan('benchmark', 'tiny', *given)
+
+
 def test_files_are_checked(files, configs, capsys):
     with pytest.raises(SystemExit):
         main(['test', str(configs / 'tiny.py'), 'no.pth', '--dry-run'])

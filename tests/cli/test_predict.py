@@ -106,6 +106,8 @@ MISTAKES = {
     'no file': (['--rgb', 'nowhere'], "no file or folder 'nowhere'"),
     'mixed': (['--rgb', 'rgb.png', '--depth', 'depth'], 'not both'),
     'one for many': (['--rgb', 'rgb', '--out', 'x.png'], 'for 2 frames'),
+    'onto inputs': (['--rgb', 'rgb', '--out', 'rgb'], 'replace the input'),
+    'onto itself': (['--rgb', 'rgb.png', '--out', 'rgb.png'], 'the input'),
     'empty': (['--rgb', 'empty'], "no files in 'empty'"),
     'no name in common': (['--rgb', 'rgb', '--depth', 'c'], 'in common'),
     'channels': (['--rgb', 'depth.npy'], "'rgb' has shape (32, 48, 1)"),

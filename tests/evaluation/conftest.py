@@ -14,8 +14,9 @@ class Halves(Dataset):
     Samples know the number of their image.
     """
 
-    def __init__(self, pipeline, length=6):
+    def __init__(self, pipeline, length=6, lacking=()):
         self.is_spoilt, self.length = len(pipeline) > 1, length
+        self.lacking = lacking
 
     def __len__(self):
         return self.length
@@ -27,6 +28,10 @@ class Halves(Dataset):
         if self.is_spoilt:
             inputs[3] = 1 - inputs[3]
         sample = SegDataSample(
-            gt_sem_seg=PixelData(data=label), metainfo={'number': index}
+            gt_sem_seg=PixelData(data=label),
+            metainfo={
+                'number': index,
+                'present': (True, index not in self.lacking),
+            },
         )
         return {'inputs': inputs, 'data_samples': sample}

@@ -7,6 +7,7 @@ import torch
 from mmengine.structures import PixelData
 from torch import nn
 
+from mmseg_missing.evaluation.batches import image_order
 from mmseg_missing.evaluation.protocols import Faulty
 from mmseg_missing.evaluation.tolerance import (
     ToleranceChoice,
@@ -66,7 +67,7 @@ class Network(nn.Module):
 class Monitor:
     """Depth lies 2.5 limits away where it is spoilt."""
 
-    images = 7
+    images, seed = 7, 0
 
     def __call__(self, inputs, present):
         far = 2.5 * (inputs[:, 3:4, 0, 0] > 0)
@@ -77,15 +78,19 @@ class Monitor:
         return Verdict(STACK.names, states, distances, causes, bad, distances)
 
 
-def choose(network, images):
+def choose(network, images, monitor=None, **options):
     pipeline = [{'type': 'Pack'}]
     loader = {
-        'dataset': {'type': 'Halves', 'pipeline': pipeline, 'length': 12},
+        'dataset': {
+            **{'type': 'Halves', 'pipeline': pipeline, 'length': 12},
+            **options,
+        },
         'batch_size': 2,
     }
     faults = [Faulty('fog', 'depth', 2)]
     return choose_tolerance(
-        network, Monitor(), loader, faults, images, (1.0, 2.0, 3.0)
+        *(network, monitor or Monitor(), loader, faults, images),
+        (1.0, 2.0, 3.0),
     )
 
 
@@ -102,6 +107,18 @@ def test_on_images_that_the_fit_has_not_seen(tmp_path):
     assert found.chosen == 2
     found.write(tmp_path)
     assert json.loads((tmp_path / 'tolerance.json').read_text())['chosen'] == 2
+
+
+def test_what_the_fit_left_out_is_not_held_out():
+    """It took the first images of an order that have everything."""
+    monitor = Monitor()
+    monitor.seed = 5
+    order = image_order(12, monitor.seed)
+    lacking, learnt = order[1:3], {order[0], *order[3:9]}
+    network = Network()
+    found = choose(network, 3, monitor, lacking=lacking)
+    assert found.images == 3
+    assert network.seen == set(order[9:]) and not network.seen & learnt
 
 
 def test_too_few_are_left():

@@ -136,6 +136,21 @@ def test_an_export_that_fails_leaves_no_mixture(
     ]
 
 
+@pytest.mark.parametrize('which', ['rgb', 'present'])
+def test_a_graph_that_is_not_the_network_is_refused(
+    exported, monkeypatch, which
+):
+    """However well its file agrees with it."""
+    logits = Graph._logits
+
+    def otherwise(self, inputs, present):
+        return logits(self, inputs.roll(1, 3), present)
+
+    monkeypatch.setattr(Graph, '_logits', otherwise)
+    with pytest.raises(ValueError, match='is not what the network does'):
+        exported(which, kind='torchscript')
+
+
 def test_more_classes_than_a_mask_holds(load, files, monkeypatch):
     model = init_model(load('tiny-ssf'), files.base, files.adapter)
     model.out_channels = model.num_classes = 257

@@ -193,6 +193,36 @@ def test_foreign_files(repair, capsys, file, text):
     assert 'expected' in said and path.parent.name in said
 
 
+@pytest.mark.parametrize(
+    'change',
+    [
+        {'importance': {}},
+        {'sites': []},
+        {'sites': [{'name': 3, 'score': 0.5, 'chosen': True}]},
+        {'sites': [{'name': 'a', 'score': '0.5', 'chosen': True}]},
+        {'importance': dict(zip('ab', [{'rgb': 1.0}, {'depth': 1.0}]))},
+        {'importance': {'base': {'rgb': '1.0'}}},
+        {'importance': {'base': {'rgb': float('nan')}}},
+    ],
+)
+def test_analyses_that_cannot_be_drawn(tmp_path, capsys, change):
+    analysis_of(tmp_path / 'analysis')
+    path = tmp_path / 'analysis' / 'analysis.json'
+    if 'importance' in change:
+        change = {
+            'importance': {
+                network: {
+                    key: {'shapley': values, 'interactions': {}}
+                    for key in ('mIoU', '-NLL')
+                }
+                for network, values in change['importance'].items()
+            }
+        }
+    path.write_text(json.dumps({**json.loads(path.read_text()), **change}))
+    said = refused(capsys, tmp_path)
+    assert 'mmseg-missing analyze' in said
+
+
 def test_a_picture_that_leads_elsewhere(repair, capsys):
     folder = repair()
     place = folder / 'after/pictures'
