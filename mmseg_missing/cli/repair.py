@@ -30,7 +30,7 @@ from .arguments import (
     shown,
     verb_parser,
 )
-from .ending import say_next, saying
+from .ending import say, say_next, saying
 
 
 def share(text: str) -> float:
@@ -124,7 +124,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         repaired = plan.run(args.fresh, quiet=sys.stdout.isatty())
     folder, worst = repaired.folder, repaired.before.worst
     print(f'\n{(folder / "table.txt").read_text()}')
-    print(
+    say(
         f'{repaired.summary}\n{folder} has the adapter file, its config, the '
         f'table, the chart and {PAGE_FILE}, which shows everything.'
     )
