@@ -35,7 +35,7 @@ from ..visualization.pictures import (
     write_picture,
 )
 from .arguments import verb_parser
-from .ending import say_next, saying
+from .ending import say, say_next, saying
 
 BASE = 'cmnext_small_1xb8-12e_scenes-rgbdt-64x96'
 DEDICATED = {
@@ -102,7 +102,7 @@ def run(folder: Path) -> None:
     page = write_page([folder])
     before, after = repaired.before, repaired.after
     fraction = recovered_fraction(after.miou, before.miou, dedicated)
-    print(
+    say(
         f'{repaired.summary}\nOf what networks trained for one sensor alone '
         f'have over the base ({seconds:.0f} s of training) it recovers the '
         f'fraction {fraction:.2f}. Table, chart, pictures and a frame to '
