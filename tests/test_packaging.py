@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tarfile
 from importlib import metadata
 from pathlib import Path
 from zipfile import ZipFile
@@ -31,6 +32,7 @@ SOURCES = (
     'mmseg_missing_command.py',
     'configs',
     'tools',
+    'tests',
 )
 
 
@@ -162,6 +164,14 @@ def test_wheel_carries_configs_and_tools_for_mim(wheel):
 def test_wheel_is_typed_and_small(built, wheel):
     assert 'mmseg_missing/py.typed' in wheel
     assert built.stat().st_size < 10e6
+
+
+def test_source_distribution_has_all_tests_or_none(built):
+    [path] = built.parent.glob('*.tar.gz')
+    with tarfile.open(path) as archive:
+        names = archive.getnames()
+    assert [name for name in names if name.endswith('/setup.py')]
+    assert not [name for name in names if '/tests' in name]
 
 
 def test_citation_names_this_version():
