@@ -251,7 +251,8 @@ def run(
     shown = track(
         results, 'frames', len(frames), disable=not is_main_process()
     )
-    for frame, result in zip(frames, shown if frames else ()):
+    # The bar first: it is full only where it is asked for more than there is.
+    for result, frame in zip(shown if frames else (), frames):
         if result.failure is not None:
             failed[frame.name] = result.error
             continue
@@ -365,7 +366,7 @@ def what_next(args: argparse.Namespace, frames: Sequence[Frame]) -> None:
         why = 'how good it is with each combination'
         say_next('test', *given, *files, why=why)
         return
-    out = Path(args.out).with_suffix('.pth')
+    out = Path(args.out).with_name(f'{name}.pth')
     kept = ('--combination', name)
     why = f'faster where nothing but {name} is there'
     say_next('fold', *given, out, *files, *kept, why=why)

@@ -69,7 +69,9 @@ def test_one_frame(predict, segment, scene, capsys):
     picture = read_array('m_overlay.png')
     assert picture.shape == (H, W, 3)
     out = capsys.readouterr().out
+    assert '100%' in out
     assert '1 frame (1 of rgb+thermal): m.png, m_overlay.png' in out
+    assert ' rgb+thermal.pth ' in out.splitlines()[-1]
     assert '--combination rgb+thermal' in out.splitlines()[-1]
 
 
