@@ -375,7 +375,7 @@ def what_next(args: argparse.Namespace, frames: Sequence[Frame]) -> None:
         why = 'how good it is with each combination'
         say_next('test', *given, *files, why=why)
         return
-    out = Path(args.out).with_suffix('.pth')
+    out = Path(args.out).with_name(f'{name}.pth')
     kept = ('--combination', name)
     why = f'faster where nothing but {name} is there'
     say_next('fold', *given, out, *files, *kept, why=why)

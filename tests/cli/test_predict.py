@@ -71,6 +71,7 @@ def test_one_frame(predict, segment, scene, capsys):
     out = capsys.readouterr().out
     assert '1 frame (1 of rgb+thermal): m.png, m_overlay.png' in out
     assert '100%' in out and ' 0%' not in out  # the bar comes to its end
+    assert ' rgb+thermal.pth ' in out.splitlines()[-1]
     assert '--combination rgb+thermal' in out.splitlines()[-1]
 
 
