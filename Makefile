@@ -23,8 +23,8 @@ PIP := bin/python -m pip install -qq --no-input --disable-pip-version-check
 SITE := import sysconfig; print(sysconfig.get_path("purelib"))
 BUILD := setup.py pyproject.toml mmseg_missing/version.py
 
-.PHONY: help demo test test-slow test-reliability test-openmmlab test-oldest \
-	test-peft test-page test-docs docs lint results release \
+.PHONY: help demo test test-slow test-reliability test-gpu test-openmmlab \
+	test-oldest test-peft test-page test-docs docs lint results release \
 	clean again
 .PRECIOUS: %/pyvenv.cfg %/.torch
 .NOTPARALLEL:
@@ -34,6 +34,7 @@ help:
 	@echo 'make test              the tests on the maintained stack'
 	@echo 'make test-slow         the tests that take minutes'
 	@echo 'make test-reliability  bad input, kills, threads, memory: counted'
+	@echo 'make test-gpu          what only a GPU can say, on one'
 	@echo 'make test-openmmlab    the tests on the official stack'
 	@echo 'make test-oldest       the tests with the lowest torch that works'
 	@echo 'make test-peft         LoRA against peft, which it installs'
@@ -56,6 +57,9 @@ test-slow: $(ONEDL)/.ready
 
 test-reliability: $(ONEDL)/.ready
 	@$(ONEDL)/bin/python -m pytest -m 'slow and not gpu' tests/reliability -s
+
+test-gpu: $(ONEDL)/.ready
+	@$(ONEDL)/bin/python -m pytest -m gpu tests/models tests/engine
 
 test-openmmlab: $(OPENMMLAB)/.ready
 	@OMP_NUM_THREADS=1 $(OPENMMLAB)/$(PYTEST)

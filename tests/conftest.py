@@ -58,6 +58,19 @@ def weights_dir():
 
 
 @pytest.fixture(scope='session')
+def accelerator():
+    """What tests marked `gpu` run on.
+
+    The environment variable ``MMSEG_MISSING_ACCELERATOR`` names another; with
+    ``cpu`` it tries the tests themselves.
+    """
+    device = torch.device(os.environ.get('MMSEG_MISSING_ACCELERATOR', 'cuda'))
+    if device.type == 'cuda' and not torch.cuda.is_available():
+        pytest.skip('no GPU that torch sees')
+    return device
+
+
+@pytest.fixture(scope='session')
 def forgetting():
     """Return a context that leaves no global state of MMEngine behind.
 

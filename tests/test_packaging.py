@@ -5,6 +5,7 @@ import re
 import shutil
 import subprocess
 import sys
+import tarfile
 from importlib import metadata
 from pathlib import Path
 from zipfile import ZipFile
@@ -12,6 +13,7 @@ from zipfile import ZipFile
 import pytest
 import yaml
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 
 import mmseg_missing
 
@@ -30,6 +32,7 @@ SOURCES = (
     'mmseg_missing_command.py',
     'configs',
     'tools',
+    'tests',
 )
 
 
@@ -41,19 +44,23 @@ def declared(extra):
             yield requirement
 
 
+def lines_of(name):
+    """Requirements of a file in requirements/, those it includes too."""
+    text = (ROOT / 'requirements' / f'{name}.txt').read_text()
+    for line in text.splitlines():
+        if line.startswith('-r '):
+            yield from lines_of(line[3:].removesuffix('.txt'))
+        elif line and not line.startswith('#'):
+            yield Requirement(line)
+
+
 def pinned(name):
     """{package: version} of a file in requirements/, those it includes too."""
     pins = {}
-    for line in (
-        (ROOT / 'requirements' / f'{name}.txt').read_text().split('\n')
-    ):
-        if line.startswith('-r '):
-            pins |= pinned(line[3:].removesuffix('.txt'))
-        elif line and not line.startswith('#'):
-            requirement = Requirement(line)
-            (specifier,) = requirement.specifier
-            assert specifier.operator == '=='
-            pins[requirement.name] = specifier.version
+    for requirement in lines_of(name):
+        (specifier,) = requirement.specifier
+        assert specifier.operator == '=='
+        pins[requirement.name] = specifier.version
     return pins
 
 
@@ -86,6 +93,25 @@ def test_lowest_versions_are_those_that_are_tested():
         version = oldest[requirement.name]
         assert version.startswith(lowest) or lowest == '0'
         assert requirement.specifier.contains(version)
+
+
+@pytest.mark.parametrize('name', ['onedl', 'openmmlab', 'test'])
+def test_pins_are_for_the_lowest_python_too(name):
+    """What is pinned for Python 3.10 can be installed there."""
+    lowest = {'python_version': '3.10', 'python_full_version': '3.10.0'}
+    looked = 0
+    for requirement in lines_of(name):
+        if requirement.marker and not requirement.marker.evaluate(lowest):
+            continue
+        try:
+            there = metadata.metadata(requirement.name)
+        except metadata.PackageNotFoundError:
+            continue
+        if requirement.specifier.contains(there['Version']):
+            pythons = SpecifierSet(there['Requires-Python'] or '')
+            assert pythons.contains('3.10.0'), requirement
+            looked += 1
+    assert looked
 
 
 @pytest.fixture(scope='module')
@@ -138,6 +164,14 @@ def test_wheel_carries_configs_and_tools_for_mim(wheel):
 def test_wheel_is_typed_and_small(built, wheel):
     assert 'mmseg_missing/py.typed' in wheel
     assert built.stat().st_size < 10e6
+
+
+def test_source_distribution_has_all_tests_or_none(built):
+    [path] = built.parent.glob('*.tar.gz')
+    with tarfile.open(path) as archive:
+        names = archive.getnames()
+    assert [name for name in names if name.endswith('/setup.py')]
+    assert not [name for name in names if '/tests' in name]
 
 
 def test_citation_names_this_version():

@@ -1,5 +1,5 @@
 # mmseg-missing train configs/multi_stream/two-stream_efficientnet-lite0-ssf_1xb8-20e_nyuv2-13-rgbd-96x128.py
-# Result: mIoU 45.96 (RGB + depth), 34.23 (RGB), 37.16 (depth), recovered 0.90; docs/results/predicted.md
+# Result: mIoU 45.96 (RGB + depth), 34.07 (RGB), 37.42 (depth), recovered 0.90; docs/results/predicted.md
 _base_ = [
     'two-stream_efficientnet-lite0_1xb8-30e_nyuv2-13-rgbd-96x128.py',
     '../_base_/adapt.py',

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from logging import LogRecord
 from pathlib import Path
 
 from mmengine.config import Config
@@ -76,6 +77,7 @@ def look_at(runner: Runner) -> None:
     check_folder(runner.cfg)
     base, is_adapted = base_of(runner.cfg), has_adapter(runner.cfg)
     if is_adapted:
+        runner.logger.addFilter(_is_news)
         runner.logger.info(adapter_share(network))
     elif may_lack(dataset):
         network.learns_gaps = True
@@ -90,6 +92,11 @@ def look_at(runner: Runner) -> None:
     if is_adapted:
         load_weights(network, found, base)
         warn_of_unpredicted(runner, network, dataset)
+
+
+def _is_news(record: LogRecord) -> bool:
+    """Say no to MMEngine's line for each parameter that is meant to freeze."""
+    return 'is skipped since its requires_grad' not in record.getMessage()
 
 
 def warn_of_unpredicted(

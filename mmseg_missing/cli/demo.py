@@ -35,7 +35,7 @@ from ..visualization.pictures import (
     write_picture,
 )
 from .arguments import verb_parser
-from .ending import say_next, saying
+from .ending import say, say_next, saying
 
 BASE = 'cmnext_small_1xb8-12e_scenes-rgbdt-64x96'
 DEDICATED = {
@@ -98,14 +98,16 @@ def run(folder: Path) -> None:
         seconds += alone.seconds
     write_results(folder, repaired, dedicated)
     draw_grid(folder / 'pictures.png', config, base.checkpoint, repaired)
+    write_frame(folder / 'frame.png', config)
     page = write_page([folder])
     before, after = repaired.before, repaired.after
     fraction = recovered_fraction(after.miou, before.miou, dedicated)
-    print(
+    say(
         f'{repaired.summary}\nOf what networks trained for one sensor alone '
         f'have over the base ({seconds:.0f} s of training) it recovers the '
-        f'fraction {fraction:.2f}. Table, chart and pictures are in {folder}, '
-        f'all of it in {page}; this took {time.time() - start:.0f} s.'
+        f'fraction {fraction:.2f}. Table, chart, pictures and a frame to '
+        f'try are in {folder}, all of it in {page}; '
+        f'this took {time.time() - start:.0f} s.'
     )
     say_next(
         'test',
@@ -176,6 +178,17 @@ def draw_grid(
         rows.append([_zoomed(cell) for cell in (*inputs, *pictures)])
     titles = [*stack.names, 'base', 'adapted', 'truth']
     write_picture(path, contact_sheet(rows, titles))
+
+
+def write_frame(path: Path, config: Path) -> None:
+    """Write the colours of an unseen scene to a PNG, to try a network on.
+
+    Args:
+        path: Path of the picture.
+        config: Config of the base.
+    """
+    scenes = DATASETS.build(load_config(config).test_dataloader.dataset)
+    write_picture(path, scenes.get_data_info(0)['modalities']['rgb'])
 
 
 def _zoomed(picture: np.ndarray | None) -> np.ndarray | None:

@@ -6,6 +6,7 @@ import os
 import shlex
 import shutil
 import sys
+import textwrap
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import copy_context
@@ -53,6 +54,16 @@ def saying(left: str | Callable[[], str]) -> Iterator[None]:
     except KeyboardInterrupt:
         said = left if isinstance(left, str) else left()
         raise KeyboardInterrupt(said) from None
+
+
+def say(text: str) -> None:
+    """Print sentences in lines that fit a terminal; paths stay whole."""
+    for line in text.splitlines():
+        print(
+            textwrap.fill(
+                line, 79, break_long_words=False, break_on_hyphens=False
+            )
+        )
 
 
 def say_next(*arguments: object, why: str = '') -> None:

@@ -34,7 +34,13 @@ from ..apis.frames import FrameReader
 from ..apis.inferencer import MultiModalInferencer
 from ..apis.inputs import Frame, dropped, find_frames, frames_of
 from ..apis.model import load_config
-from ..apis.saving import check_places, is_saved, overlay_path, save
+from ..apis.saving import (
+    check_places,
+    is_saved,
+    overlay_path,
+    panel_path,
+    save,
+)
 from ..apis.videos import VideoFrame
 from ..evaluation import check_writable
 from ..monitoring import POLICIES
@@ -252,7 +258,8 @@ def run(
     shown = track(
         results, 'frames', len(frames), disable=not is_main_process()
     )
-    for frame, result in zip(frames, shown if frames else ()):
+    # The bar asks first: it ends with its last frame.
+    for result, frame in zip(shown if frames else (), frames):
         if result.failure is not None:
             failed[frame.name] = result.error
             continue
@@ -312,8 +319,10 @@ def finish(
         print(f'{skipped} of {len(frames)} frames were there already')
     if good:
         first = masks[good[0].name]
+        written = [first, overlay_path(first)]
+        written += [panel_path(first)] if args.panel else []
         more = ' and so on' if len(good) > 1 else ''
-        print(f'\n{told(good)}: {first}, {overlay_path(first)}{more}')
+        print(f'\n{told(good)}: {", ".join(map(str, written))}{more}')
         what_next(args, good)
 
 
@@ -366,7 +375,7 @@ def what_next(args: argparse.Namespace, frames: Sequence[Frame]) -> None:
         why = 'how good it is with each combination'
         say_next('test', *given, *files, why=why)
         return
-    out = Path(args.out).with_suffix('.pth')
+    out = Path(args.out).with_name(f'{name}.pth')
     kept = ('--combination', name)
     why = f'faster where nothing but {name} is there'
     say_next('fold', *given, out, *files, *kept, why=why)

@@ -30,7 +30,7 @@ from .arguments import (
     shown,
     verb_parser,
 )
-from .ending import say_next, saying
+from .ending import say, say_next, saying
 
 
 def share(text: str) -> float:
@@ -125,7 +125,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     folder, worst = repaired.folder, repaired.before.worst
     table = (folder / 'table.txt').read_text(encoding='utf-8')
     print(f'\n{table}')
-    print(
+    say(
         f'{repaired.summary}\n{folder} has the adapter file, its config, the '
         f'table, the chart and {PAGE_FILE}, which shows everything.'
     )

@@ -17,6 +17,8 @@ from .shapley import EMPTY
 
 UNITS = {'mIoU': 'mIoU (points)', '-NLL': '-NLL (nats)'}
 LOWEST_R2 = -1.0
+# Bars of what was not chosen.
+REST = '#c9ced6'
 
 
 def value_table(found: Mapping[str, Mapping[str, Any]]) -> str:
@@ -182,7 +184,7 @@ def site_chart(rows: Sequence[Mapping[str, Any]], title: str) -> Figure:
     """
     figure = Figure(figsize=(9, 3.2), layout='constrained')
     ax = figure.add_subplot()
-    colours = [COLOURS[0] if row['chosen'] else '#c9ced6' for row in rows]
+    colours = [COLOURS[0] if row['chosen'] else REST for row in rows]
     ax.bar(range(len(rows)), [row['score'] for row in rows], color=colours)
     ax.set_yscale('log')
     ax.set_ylabel('score', color=INK)

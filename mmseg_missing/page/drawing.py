@@ -54,6 +54,8 @@ CSS = """
 .dark .mm-off {color: #ff9a8a}
 .mm-message {border-left: 5px solid #b03030; padding: 8px 12px; margin: 0;
   background: #b030301f; overflow-wrap: anywhere}
+input[type=range]::-webkit-slider-thumb {border: 1px solid #71717a}
+input[type=range]::-moz-range-thumb {border: 1px solid #71717a}
 .mm-note {border-left-color: #b07800; background: #b078001f}
 """
 

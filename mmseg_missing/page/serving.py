@@ -96,6 +96,10 @@ def served(studio: Studio, title: str, host: str, port: int) -> Iterator[str]:
 
         page = build_page(studio, title)
         fonts = {'font': ['system-ui', 'sans-serif'], 'font_mono': 'monospace'}
+        theme = gr.themes.Default(**fonts).set(
+            body_text_color_subdued='*neutral_500',  # 4.5 to 1 on white
+            checkbox_border_color='*neutral_500',
+        )
         page.launch(
             server_name=host,
             server_port=port,
@@ -109,7 +113,7 @@ def served(studio: Studio, title: str, host: str, port: int) -> Iterator[str]:
             run_history=False,
             footer_links=[],
             max_file_size=MOST_BYTES,
-            theme=gr.themes.Default(**fonts),
+            theme=theme,
             css=CSS,
             app_kwargs={'middleware': [_with_headers()]},
         )

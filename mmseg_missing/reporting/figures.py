@@ -10,10 +10,11 @@ from collections.abc import Mapping
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.text import Text
-from matplotlib.ticker import MaxNLocator
+from matplotlib.ticker import LogFormatter, MaxNLocator
 
 from ..evaluation import Report
 from ..evaluation.calibration import Calibration
+from ..importance.render import REST
 from ..visualization.bar_chart import (
     BAND,
     COLOURS,
@@ -36,6 +37,7 @@ VARIABLES = {
     GRID: '--grid',
     BAND: '--band',
     PAPER: '--paper',
+    REST: '--rest',
 }
 PANELS = 3
 # Inches that a small screen still shows, and the least share of the size at
@@ -51,11 +53,14 @@ def svg(figure: Figure, name: str, label: str) -> str:
         name: Unique in the page; identifiers begin with it.
         label: What it shows, for those who do not see it.
     """
+    for axes in figure.axes:
+        axes.patch.set_alpha(0)
+        if axes.get_yscale() == 'log':  # else its powers are formulas
+            axes.yaxis.set_major_formatter(LogFormatter())
+            axes.yaxis.set_minor_formatter(LogFormatter(labelOnlyBase=False))
     for words in figure.findobj(Text):
         words.set_parse_math(False)  # a name may hold a dollar sign
     figure.patch.set_alpha(0)
-    for axes in figure.axes:
-        axes.patch.set_alpha(0)
     settings = {'svg.fonttype': 'none', 'svg.hashsalt': name}
     file = io.StringIO()
     with rc_context(settings):

@@ -141,7 +141,7 @@ def _side_by_side(found: Found) -> Section:
 def _sensors(number: int, folder: str, analysis: Mapping[str, Any]) -> Section:
     rows, worth = analysis['sites'], analysis['importance']
     facts = {
-        key: str(value)
+        key.replace('_', ' '): str(value)
         for key, value in analysis['setting'].items()
         if value is not None
     }
@@ -161,7 +161,7 @@ def _sensors(number: int, folder: str, analysis: Mapping[str, Any]) -> Section:
             ),
             drawn(
                 *(site_chart(rows, ''), f'sites {number}'),
-                'Score of every site along the network; those chosen are dark',
+                'Score of every site along the network; those chosen are blue',
             ),
         ],
     )

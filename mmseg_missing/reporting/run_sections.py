@@ -21,7 +21,7 @@ COSTS = (
     ('sampler', 'sampler', '{}'),
     ('trained_parameters', 'numbers that learnt', '{:,}'),
     ('added_parameters', 'numbers added for one combination', '{:,}'),
-    ('total_parameters', 'numbers of the network', '{:,}'),
+    ('total_parameters', 'numbers of the adapted network', '{:,}'),
     ('memory_mib', 'peak memory (MiB)', '{:,.0f}'),
     ('device', 'device', '{}'),
 )

@@ -14,6 +14,7 @@ from torch import nn
 from torch.utils.data import Dataset
 
 from ..adapters import adapted
+from ..engine.hooks.cost_hook import count_parameters
 from ..modality import Stack
 from .checks import require
 from .sentences import naming_section
@@ -56,8 +57,8 @@ def build_data(cfg: Config, split: str) -> Dataset:
 
 def network_facts(network: nn.Module) -> Iterator[tuple[str, str]]:
     """Say what a network is and how much of it learns."""
-    total = sum(p.numel() for p in network.parameters())
-    learns = sum(p.numel() for p in network.parameters() if p.requires_grad)
+    total = count_parameters(network)
+    learns = count_parameters(network, trained_only=True)
     yield (
         'network',
         f'{type(network).__name__} of {network.stack.full}: {total:,} '

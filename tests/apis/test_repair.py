@@ -69,6 +69,13 @@ def test_files_and_scores(repaired, files, tmp_path):
     assert repaired.before.ece.keys() == repaired.after.ece.keys() != set()
 
 
+def test_the_log_has_no_line_per_frozen_parameter(files, tmp_path):
+    repair(TINY, files.base, tmp_path / 'work', quiet=False, epochs=1)
+    [path] = (tmp_path / 'work/train').glob('*/*.log')
+    log = path.read_text()
+    assert 'adapters: ' in log and 'requires_grad=False' not in log
+
+
 def test_what_is_finished_is_kept(repaired, files, tmp_path, monkeypatch):
     def never(*args, **options):
         raise AssertionError('it ran again')

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mmseg_missing.apis import stages
+from mmseg_missing.apis import read_array, stages
 from mmseg_missing.cli import demo
 from mmseg_missing.startup import deriving
 
@@ -55,6 +55,9 @@ def test_once_and_again(capsys, monkeypatch):
     assert 'as before' in said and 'it recovers the fraction' in said
     for name in ('pictures.png', 'chart.png'):
         assert (Path('work') / name).stat().st_size > 0
+    frame = read_array(Path('work') / 'frame.png')
+    scenes = demo.load_config(demo.find_config(demo.BASE)).test_dataloader
+    assert frame.shape == (*scenes.dataset.size, 3) and frame.std() > 1
     page = (Path('work') / 'report.html').read_text()
     for words in ('Worst failures left', 'ECE after', '>dedicated</th>'):
         assert words in page

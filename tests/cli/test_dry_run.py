@@ -1,5 +1,7 @@
 """What verbs say that they would do, and that they do nothing."""
 
+import re
+
 import pytest
 
 from mmseg_missing.cli.main import main
@@ -48,6 +50,14 @@ def test_train(plan):
 def test_train_adapters(plan, files, tmp_path):
     facts = plan('train', 'tiny-ssf', '--base', files.base)
     assert 'numbers for a combination' in facts['adapters']
+    row, learns = (
+        int(re.search(words, facts[fact])[1].replace(',', ''))
+        for fact, words in (
+            ('adapters', r'([\d,]+) numbers for'),
+            ('network', r'([\d,]+) of them learn'),
+        )
+    )
+    assert learns % row == 0  # vectors, and no constant of the bank
     assert facts['learnt'].startswith('6 combinations: ')
     assert str(files.base) in facts['reads']
     assert 'missing!' not in facts['reads']

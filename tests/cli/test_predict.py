@@ -70,6 +70,8 @@ def test_one_frame(predict, segment, scene, capsys):
     assert picture.shape == (H, W, 3)
     out = capsys.readouterr().out
     assert '1 frame (1 of rgb+thermal): m.png, m_overlay.png' in out
+    assert '100%' in out and ' 0%' not in out  # the bar comes to its end
+    assert ' rgb+thermal.pth ' in out.splitlines()[-1]
     assert '--combination rgb+thermal' in out.splitlines()[-1]
 
 
@@ -136,7 +138,8 @@ def test_a_broken_file_is_left_out(predict, place, segment, scene, capsys):
     assert end.value.code == 1
     told = capsys.readouterr()
     assert "left out b: file 'depth/b.npy'" in told.err
-    assert '1 frame (1 of rgb+depth): o/a.png' in told.out
+    written = 'o/a.png, o/a_overlay.png, o/a_panel.png\n'
+    assert f'1 frame (1 of rgb+depth): {written}' in told.out
     names = ('a.png', 'a_overlay.png', 'a_panel.png')
     assert sorted(p.name for p in (place / 'o').iterdir()) == sorted(names)
     np.save(place / 'depth' / 'b.npy', scene['depth'])

@@ -46,6 +46,8 @@ def test_the_whole_path(base, capsys):
     said = capsys.readouterr().out
     assert Path('out/table.txt').read_text() in said
     assert 'as before' in said
+    sentences = said[said.index('With every sensor') : said.index('next, ')]
+    assert max(map(len, sentences.splitlines())) < 80
     assert f'predict {TINY} {base} --adapter out/adapter.safe' in said
     assert '--combination rgb+depth' in said
 

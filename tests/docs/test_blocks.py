@@ -223,6 +223,9 @@ def stage(tmp_path_factory, forgetting):
         reader.type(f'mmseg-missing repair {DEMO} {base}')
         for name in (DEMO, f'{DEMO}-repaired'):
             shutil.copytree(f'work_dirs/{name}', f'work_dirs/demo/{name}')
+    draw(folder / 'seen', 0, size=(64, 96))
+    seen = folder / 'seen/rgb/0000.png'
+    shutil.copy(seen, folder / 'work_dirs/demo/frame.png')
     return visits
 
 

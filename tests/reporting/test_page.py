@@ -219,6 +219,20 @@ def test_charts_take_the_colours_of_the_page(whole):
         assert '#222222' not in chart and '#000000' not in chart
 
 
+def test_no_tick_of_a_chart_is_a_formula(whole):
+    text = page_of(collect(whole))
+    assert '>score<' in text and 'mathdefault' not in text
+
+
+def test_what_is_read_aloud_does_not_widen_the_page(whole, read):
+    """Words out of sight scroll with their table, not with the page."""
+    text = page_of(collect(whole))
+    assert any(a.get('class') == 'spoken' for _, a in read(text).tags)
+    [hidden] = re.findall(r'\.spoken \{(.*?)\}', text, flags=re.DOTALL)
+    [box] = re.findall(r'\n\.box \{(.*?)\}', text, flags=re.DOTALL)
+    assert 'position: absolute' in hidden and 'position: relative' in box
+
+
 @pytest.mark.parametrize('percent', range(0, 101, 5))
 def test_numbers_can_be_read_on_their_colour(percent):
     def luminance(text):

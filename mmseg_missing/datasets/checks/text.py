@@ -33,7 +33,8 @@ def summary_tables(
     shown = ', '.join(f'{h} x {w} ({n})' for (h, w), n in sizes)
     more = len(summary.sizes) - len(sizes)
     lines = [
-        f'{title}: {summary.samples} samples, {summary.labels} labels, '
+        f'{title}: {_counted(summary.samples, "sample")}, '
+        f'{_counted(summary.labels, "label")}, '
         f'height x width {shown or "unknown"}'
         + (f' and {more} more sizes' if more else ''),
         _modality_table(summary, formats),
@@ -48,7 +49,7 @@ def problem_lines(problems: Sequence[str], first: int = 10) -> str:
     if not problems:
         return 'no problems'
     count = len(problems)
-    lines = [f'{count} problem{"s" if count > 1 else ""}:']
+    lines = [f'{_counted(count, "problem")}:']
     lines += [f'- {problem}' for problem in problems[:first]]
     if count > first:
         lines.append(f'... and {count - first} more')
@@ -123,3 +124,7 @@ def _modality_dict(modality: Modality, found: ChannelStatistics) -> str:
 
 def _rounded(values: Any) -> list[float]:
     return [float(f'{value:.4g}') for value in values]
+
+
+def _counted(count: int, noun: str) -> str:
+    return f'{count} {noun}{"" if count == 1 else "s"}'

@@ -129,10 +129,10 @@ class CostHook(Hook):
             config=Path(runner.cfg.filename or '').stem,
             seed=runner.seed,
             modalities=stack.names if stack else (),
-            trained_parameters=_count(network, trained_only=True),
-            total_parameters=_count(network),
+            trained_parameters=count_parameters(network, trained_only=True),
+            total_parameters=count_parameters(network),
             added_parameters=sum(bank.num_parameters for bank in banks),
-            stored_parameters=sum(map(_count, banks)),
+            stored_parameters=sum(map(count_parameters, banks)),
             iterations=len(self._seconds),
             seconds=sum(self._seconds),
             seconds_per_iteration=statistics.median(self._seconds or [0.0]),
@@ -147,7 +147,7 @@ class CostHook(Hook):
         )
 
 
-def _count(module: nn.Module, trained_only: bool = False) -> int:
+def count_parameters(module: nn.Module, trained_only: bool = False) -> int:
     """Count parameters; a bank's anchor is a constant, not a number."""
     return sum(
         p.numel()

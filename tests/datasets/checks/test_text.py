@@ -53,6 +53,13 @@ def test_tables(summary, checks):
     assert rows[-1] == ['255', '(ignored)', '20.00 of all', '4']
 
 
+def test_one_is_no_plural(summary, checks):
+    summary.samples = summary.labels = 1
+    text = summary_tables(summary, 'val', checks.classes, checks.formats)
+    assert text.startswith('val: 1 sample, 1 label, height x width')
+    assert problem_lines(['no file']).startswith('1 problem:')
+
+
 def test_how_encoded_depth_is_stored(summary):
     form = {'dtype': 'uint16', 'scale': 0.001, 'encode': {'encoding': 'hha'}}
     text = summary_tables(summary, 'train', (), {'ir': form})
