@@ -47,7 +47,7 @@ def read_checkpoint(path: str | Path | Remote, trust: bool = False) -> dict:
             that holds more than data.
     """
     if not may_be_there(path):
-        raise FileNotFoundError(f'no checkpoint {str(path)!r}')
+        raise FileNotFoundError(f'no checkpoint {str(path)!r}{_instead(path)}')
     if Path(str(path)).suffix == '.safetensors':
         return _of_weights(path)
     with trusting(trust):
@@ -77,6 +77,14 @@ def _of_weights(path: str | Path | Remote) -> dict:
             'and this file as `--adapter`'
         )
     return found
+
+
+def _instead(path: str | Path) -> str:
+    """Name what lies beside a file that is not there, the newest first."""
+    beside = [p for p in Path(path).parent.glob('*.pth') if p.is_file()]
+    beside.sort(key=lambda file: file.stat().st_mtime, reverse=True)
+    names = ', '.join(file.name for file in beside[:3])
+    return f'; its folder has {names}' if names else ''
 
 
 def _loaded(path: str | Path | Remote) -> Any:

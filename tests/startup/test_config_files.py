@@ -1,5 +1,6 @@
 """Configs by name, from any folder."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,16 @@ def test_name_of_the_sources(name):
 def test_python_functions_take_names():
     with pytest.raises(FileNotFoundError, match=r"no checkpoint 'no\.pth'"):
         init_model(SMALL, 'no.pth')
+
+
+def test_a_checkpoint_of_another_epoch_is_told(tmp_path):
+    for epoch in (20, 200):
+        path = tmp_path / f'epoch_{epoch}.pth'
+        path.touch()
+        os.utime(path, (epoch, epoch))
+    said = r"no checkpoint '.*30\.pth'; its folder has epoch_200.pth, epoch_20"
+    with pytest.raises(FileNotFoundError, match=said):
+        init_model(SMALL, tmp_path / 'epoch_30.pth')
 
 
 def test_path_as_given_comes_first(installed):
