@@ -26,6 +26,7 @@ CORE = {
     'corruptions',
     'monitoring',
     'adapters',
+    'products',
     'recomputing',
     'torch_versions',
     'values',

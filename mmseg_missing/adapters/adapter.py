@@ -7,20 +7,23 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.module import _global_forward_hooks
 
+from ..products import Conv2d, Linear
 from ..torch_versions import is_compiling
 from .sites import Site
 
 if TYPE_CHECKING:
     from .bank import AdapterBank
 
+# Convolutions that do nothing else.
+CONVS = (nn.Conv1d, nn.Conv2d, nn.Conv3d, Conv2d)
 # Layers whose output is always new memory that nobody else holds.
 FRESH = frozenset(
     {
+        *CONVS,
         nn.Linear,
-        nn.Conv1d,
-        nn.Conv2d,
-        nn.Conv3d,
+        Linear,
         nn.BatchNorm1d,
         nn.BatchNorm2d,
         nn.BatchNorm3d,
@@ -180,10 +183,10 @@ def joined_scales(adapters: Iterable[Adapter]) -> Tensor | None:
 def modulate(module: nn.Module, args: tuple, output: Tensor) -> Tensor:
     """Forward hook of every site; top-level, so that deepcopy works."""
     inputs = args[0] if args else None
-    return module.adapter(output, Call(module, inputs, _is_free(module)))
+    return module.adapter(output, Call(module, inputs, is_free(module)))
 
 
-def _is_free(module: nn.Module) -> bool:
+def is_free(module: nn.Module) -> bool:
     """Say whether the output of ``module`` may be overwritten.
 
     That saves the memory traffic of a copy, but a hook that looks on or a
@@ -191,7 +194,8 @@ def _is_free(module: nn.Module) -> bool:
     layers keep nothing of their output for backward.
     """
     return (
-        type(module) in FRESH
-        and len(module._forward_hooks) == 1
-        and not is_compiling()
+        not is_compiling()
+        and type(module) in FRESH
+        and all(hook is modulate for hook in module._forward_hooks.values())
+        and not _global_forward_hooks
     )

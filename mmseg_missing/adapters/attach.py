@@ -208,12 +208,14 @@ def detach(root: nn.Module) -> None:
     >>> list(network.state_dict())
     ['stem.weight', 'stem.bias']
     """
-    for site in getattr(root, BANK).sites:
+    bank = getattr(root, BANK)
+    for site in bank.sites:
         layer = root.get_submodule(site.name)
         del layer.adapter
         for key, hook in list(layer._forward_hooks.items()):
             if hook is modulate:
                 del layer._forward_hooks[key]
+    bank.frozen = ()  # who holds the bank alone lets the network go
     delattr(root, BANK)
 
 

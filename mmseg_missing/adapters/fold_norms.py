@@ -10,9 +10,8 @@ from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.utils.parametrize import is_parametrized
 
+from .adapter import CONVS
 from .sites import layer_named
-
-CONVS = (nn.Conv1d, nn.Conv2d, nn.Conv3d)
 
 
 def find_foldable_norms(

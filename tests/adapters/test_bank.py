@@ -1,9 +1,11 @@
 """Rows: told for one forward, learnt one by one."""
 
 import copy
+import gc
 import pickle
 import time
 import warnings
+import weakref
 
 import pytest
 import torch
@@ -33,6 +35,20 @@ def test_not_told(network, x, mode):
     network.train(mode)
     with pytest.raises(RuntimeError, match=r'not told.*`with network\.adapte'):
         network(x)
+
+
+def test_a_bank_taken_off_lets_the_network_go(make_network, stack):
+    network = make_network()
+    bank = attach(network, stack)
+    known = weakref.ref(network)
+    detach(network)
+    gc.disable()
+    try:
+        del network
+        assert known() is None
+    finally:
+        gc.enable()
+    bank.train()  # nothing around it to keep from learning
 
 
 def test_nothing_survives_the_forward(network, x, train_rows):

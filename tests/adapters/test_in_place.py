@@ -5,6 +5,7 @@ import torch
 from torch import nn
 
 from mmseg_missing.adapters import attach
+from mmseg_missing.products import Conv2d, Linear
 
 
 class Same(nn.LayerNorm):
@@ -28,6 +29,8 @@ class Host(nn.Module):
 LAYERS = {
     'linear': lambda: nn.Linear(3, 3),
     'conv': lambda: nn.Conv2d(5, 2, 1),
+    'own linear': lambda: Linear(3, 3),
+    'own conv': lambda: Conv2d(5, 2, 1),
     'norm': lambda: nn.LayerNorm(3),
     'same': lambda: Same(3),
 }
@@ -60,8 +63,9 @@ def test_gradients_change_nothing(make, kind):
     assert not torch.equal(y, network.layer.forward(x))
 
 
-def test_memory_of_the_output_is_used(make):
-    network, x = make('linear')
+@pytest.mark.parametrize('kind', ['linear', 'own linear', 'own conv'])
+def test_memory_of_the_output_is_used(make, kind):
+    network, x = make(kind)
     outputs = []
     forward = network.layer.forward
 

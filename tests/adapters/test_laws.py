@@ -20,6 +20,7 @@ from mmseg_missing.adapters import (
     load_adapter,
     save_adapter,
 )
+from mmseg_missing.products import Conv2d, Linear
 
 FULL, RGB, DEPTH = (True, True), (True, False), (False, True)
 PRESENT = [FULL, RGB, DEPTH, RGB, FULL]
@@ -38,6 +39,8 @@ LAYERS = {
     'linear c=l': (lambda: nn.Linear(3, 7), (7, 3)),
     'linear of vectors': (lambda: nn.Linear(3, 5), (3,)),
     'conv': (lambda: nn.Conv2d(3, 11, 3, padding=1), (3, 5, 7)),
+    'own linear': (lambda: Linear(3, 5), (7, 3)),
+    'own conv': (lambda: Conv2d(3, 11, 1), (3, 5, 7)),
     'conv c=w': (lambda: nn.Conv2d(3, 7, 1), (3, 5, 7)),
     'conv of one position': (lambda: nn.Conv2d(3, 7, (5, 7)), (3, 5, 7)),
     'bias-free conv': (lambda: nn.Conv2d(3, 5, 3, bias=False), (3, 5, 7)),

@@ -7,6 +7,10 @@ import torch
 import torch.nn.functional as F
 from torch import nn
 
+from mmseg_missing import products
+from mmseg_missing.models.heads import segformer_mlp_head
+from mmseg_missing.models.utils import in_place
+
 FULL, RGB, DEPTH = (True, True), (True, False), (False, True)
 
 
@@ -16,7 +20,17 @@ def pair(make_pair, network):
     return make_pair(network)
 
 
-@pytest.mark.parametrize('autocast', [False, True], ids=['fp32', 'bf16'])
+@pytest.fixture(params=['fp32', 'bf16', 'as if large'])
+def autocast(request, monkeypatch):
+    """Whether to compute in bf16; in fp32 maybe as large networks are."""
+    if request.param == 'as if large':
+        for name in ('LEAST_ROWS', 'LEAST_PRODUCTS'):
+            monkeypatch.setattr(products, name, 0)
+        monkeypatch.setattr(segformer_mlp_head, 'PART', 3)
+        monkeypatch.setattr(in_place, 'LEAST', 0)
+    return request.param == 'bf16'
+
+
 @torch.no_grad()
 def test_trained_adapters_leave_complete_samples_alone(
     pair, make_samples, inputs, autocast

@@ -10,11 +10,13 @@ for agreement and for the ratio in docs/results/speed.md:
 import copy
 import os
 import time
+from collections import Counter
 
 import pytest
 import torch
 import torch.nn.functional as F
 from torch import nn
+from torch.profiler import ProfilerActivity, profile
 from torch.testing import assert_close
 
 from mmseg_missing.models import CMNeXt, SegFormerMLPHead
@@ -33,6 +35,7 @@ from mmseg_missing.models.fusion.rectify import (
     FeatureFusion,
     FeatureRectification,
 )
+from mmseg_missing.products import IS_X86, Conv2d, Linear
 
 
 def to_tokens(x):
@@ -47,6 +50,14 @@ def heads_of(x, parts, num_heads):
     """(n, l, parts heads d) -> ``parts`` times (n, heads, l, d)."""
     n, length, _ = x.shape
     return x.reshape(n, length, parts, num_heads, -1).permute(2, 0, 3, 1, 4)
+
+
+class PublishedLinear(Linear):
+    forward = nn.Linear.forward
+
+
+class PublishedConv2d(Conv2d):
+    _conv_forward = nn.Conv2d._conv_forward
 
 
 class PublishedAttention(EfficientAttention):
@@ -200,24 +211,27 @@ def test_reference_shares_nothing(tiny):
     reference = published_order(tiny)
     kinds = {type(module) for module in reference.modules()}
     published = {k for k in kinds if k.__name__.startswith('Published')}
-    assert len(published) == 11
+    assert len(published) == 13
     assert not any(
         type(module).__name__.startswith('Published')
         for module in tiny.modules()
     )
 
 
-ONE = pytest.param(
-    1, marks=pytest.mark.xfail(reason='0.52; docs/results/speed.md')
-)
-
-
-@pytest.fixture(params=[ONE, os.cpu_count()])
+@pytest.fixture(params=[1, os.cpu_count()])
 def threads(request):
     """One thread, then as many as PyTorch takes by itself."""
     before = torch.get_num_threads()
     torch.set_num_threads(request.param)
     yield request.param
+    torch.set_num_threads(before)
+
+
+@pytest.fixture
+def one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
     torch.set_num_threads(before)
 
 
@@ -262,3 +276,41 @@ def test_takes_half_the_time(threads, capsys):
     assert middle[1] <= 0.5
     assert middle[2:].max() < middle[1]
     assert apart < 1e-5
+
+
+def part_of(event):
+    """Return what an operator does in a network, in words."""
+    if event.key != 'aten::mkldnn_convolution':
+        return event.key
+    _, channels, *kernel = event.input_shapes[1]
+    if kernel == [1, 1]:
+        return 'products by oneDNN'
+    return 'depth-wise' if channels == 1 else 'other convolutions'
+
+
+@pytest.mark.slow
+@torch.no_grad()
+def test_where_the_time_goes(one_thread, capsys):
+    """Shares of CMNeXt-B2, RGB and depth, 480x640."""
+    network = network_of(
+        {'variant': 'b2', 'in_channels': [3, 3]},
+        {'in_channels': [64, 128, 320, 512], 'num_classes': 40},
+    )
+    x = torch.randn(1, 6, 480, 640)
+    network(x)
+    with profile(
+        activities=[ProfilerActivity.CPU], record_shapes=True
+    ) as seen:
+        for _ in range(3):
+            network(x)
+    times = Counter()
+    for event in seen.key_averages(group_by_input_shape=True):
+        times[part_of(event)] += event.self_cpu_time_total
+    shares = {part: t / times.total() for part, t in times.items()}
+    with capsys.disabled():
+        print()
+        for part, _ in times.most_common(16):
+            print(f'{shares[part]:7.1%} {part}')
+    if IS_X86:
+        assert shares['products by oneDNN'] > 0.25
+        assert shares['aten::gelu_'] < 0.1

@@ -3,7 +3,9 @@
 python -m pytest -m slow tests/reliability/test_memory.py -s
 """
 
+import gc
 import os
+import weakref
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +17,12 @@ from mmengine.registry import DefaultScope
 from mmengine.runner import Runner
 from mmseg.registry import MODELS
 
-from mmseg_missing.apis import Inferencer
+from mmseg_missing.apis import (
+    Inferencer,
+    MultiModalInferencer,
+    folded_networks,
+)
+from mmseg_missing.apis.folded_networks import MOST
 
 pytestmark = [
     pytest.mark.slow,
@@ -54,12 +61,27 @@ def cfg(tmp_path):
 
 @pytest.fixture
 def checkpoint(cfg, tmp_path):
+    return write_joined(cfg, tmp_path / 'joined.pth')
+
+
+def write_joined(cfg, path):
+    """Write base and adapters as if they were trained."""
     torch.manual_seed(0)
     with DefaultScope.overwrite_default_scope('mmseg'):
         model = MODELS.build(cfg.model)
     model.adapters.samples_seen += 1
-    torch.save({'state_dict': model.state_dict()}, tmp_path / 'joined.pth')
-    return tmp_path / 'joined.pth'
+    torch.save({'state_dict': model.state_dict()}, path)
+    return path
+
+
+def frame_of(generator, shape):
+    """Return one array per modality."""
+    return {
+        'rgb': generator.integers(0, 256, (*shape, 3), np.uint8),
+        'depth': generator.uniform(1, 6, shape).astype(np.float32),
+        'thermal': generator.uniform(15, 30, shape).astype(np.float32),
+        'nir': generator.uniform(0, 1, shape).astype(np.float32),
+    }
 
 
 def test_inferencer_calls(cfg, checkpoint, capsys):
@@ -70,13 +92,7 @@ def test_inferencer_calls(cfg, checkpoint, capsys):
     combinations = segment.model.stack.combinations()
 
     def call(index):
-        h, w = shapes[index % len(shapes)]
-        frame = {
-            'rgb': generator.integers(0, 256, (h, w, 3), np.uint8),
-            'depth': generator.uniform(1, 6, (h, w)).astype(np.float32),
-            'thermal': generator.uniform(15, 30, (h, w)).astype(np.float32),
-            'nir': generator.uniform(0, 1, (h, w)).astype(np.float32),
-        }
+        frame = frame_of(generator, shapes[index % len(shapes)])
         names = combinations[index % len(combinations)].split('+')
         return segment({name: frame[name] for name in names})
 
@@ -92,6 +108,52 @@ def test_inferencer_calls(cfg, checkpoint, capsys):
         grown = ', '.join(f'{m:+.1f}' for m in marks)
         print(f'\n2,000 calls: MB after each 500: {grown}')
     assert marks[-1] * MB < SLACK
+
+
+def test_folds_of_15_combinations(cfg, checkpoint, capsys, monkeypatch):
+    """Four are kept, whatever comes; what goes is gone at once."""
+    dims = (32, 64, 160, 256)
+    cfg.model.backbone.update(embed_dims=dims, num_heads=(1, 2, 5, 8))
+    cfg.model.decode_head.in_channels = dims
+    checkpoint = write_joined(cfg, checkpoint)
+    infer = MultiModalInferencer(cfg, checkpoint)
+    fold, folds = folded_networks.folded, []
+
+    def folded(*args):
+        network = fold(*args)
+        folds.append(weakref.ref(network))
+        return network
+
+    monkeypatch.setattr(folded_networks, 'folded', folded)
+    frame = frame_of(np.random.default_rng(0), (64, 96))
+    infer.segment(frame)
+    model = infer.model
+    one = sum(t.nbytes for t in (*model.parameters(), *model.buffers()))
+    start, marks = resident(), []
+    gc.disable()  # what only it would find is found here
+    try:
+        for _ in range(2):
+            most = 0
+            for combination in model.stack.combinations():
+                names = combination.split('+')
+                for _ in range(3):
+                    infer.segment({name: frame[name] for name in names})
+                assert combination in infer.folded.combinations
+                assert sum(known() is not None for known in folds) <= MOST
+                most = max(most, resident() - start)
+            marks.append(most)
+    finally:
+        gc.enable()
+    assert len(folds) == 30
+    with capsys.disabled():
+        first, second = (f'{mark / MB:+.1f}' for mark in marks)
+        print(
+            f'\n15 combinations folded, at most {MOST} kept, a network has '
+            f'{one / MB:.1f} MB: MB at most in pass 1 {first}, 2 {second}'
+        )
+    # One more while it is made, and another at most that the allocator keeps.
+    assert marks[0] < (MOST + 2) * one
+    assert marks[1] < marks[0] + one
 
 
 class Watch(Hook):

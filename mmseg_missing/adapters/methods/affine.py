@@ -23,7 +23,7 @@ from torch.autograd.function import once_differentiable
 from torch.nn.modules.batchnorm import _NormBase
 
 from ...torch_versions import is_compiling
-from ..adapter import FRESH, Call
+from ..adapter import CONVS, FRESH, Call
 
 # A scale nearer to zero counts as this: y must tell x.
 SMALLEST_SCALE = 1e-3
@@ -119,7 +119,7 @@ def is_frozen_conv(call: Call) -> bool:
     """Say whether its graph is nothing but a plain frozen convolution."""
     layer, inputs = call.layer, call.inputs
     return (
-        type(layer) in (nn.Conv1d, nn.Conv2d, nn.Conv3d)
+        type(layer) in CONVS
         and layer.padding_mode == 'zeros'
         and not isinstance(layer.padding, str)
         and not any(p.requires_grad for p in layer.parameters())

@@ -13,8 +13,10 @@ from mmcv.cnn.bricks import DropPath
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
+from ...products import Conv2d
 from ..fusion.rectify import FeatureFusion, FeatureRectification
 from ..utils.constant_streams import ConstantStreams
+from ..utils.in_place import gelu
 from ..utils.split import checked_channels, split_stack
 from .mix_transformer import (
     STRIDES,
@@ -50,7 +52,7 @@ class PoolAttention(nn.Module):
     def __init__(self, dim: int) -> None:
         super().__init__()
         self.local = nn.Conv2d(dim, dim, 7, padding=3, groups=dim)
-        self.mix = nn.Conv2d(dim, dim, 1)
+        self.mix = Conv2d(dim, dim, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the gated map, (n, c, h, w) as given."""
@@ -64,13 +66,13 @@ class ConvFFN(nn.Module):
 
     def __init__(self, dim: int, hidden: int) -> None:
         super().__init__()
-        self.fc1 = nn.Conv2d(dim, hidden, 1)
+        self.fc1 = Conv2d(dim, hidden, 1)
         self.dwconv = nn.Conv2d(hidden, hidden, 3, padding=1, groups=hidden)
-        self.fc2 = nn.Conv2d(hidden, dim, 1)
+        self.fc2 = Conv2d(hidden, dim, 1)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (n, c, h, w) to the same shape."""
-        return self.fc2(F.gelu(self.dwconv(self.fc1(x))))
+        return self.fc2(gelu(self.dwconv(self.fc1(x)), self.dwconv))
 
 
 class MSPABlock(nn.Module):

@@ -9,8 +9,10 @@ from mmengine.model import BaseModule
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
+from ...products import Linear
 from ...recomputing import recompute
 from ...values import choice, flag, real, whole
+from ..utils.in_place import gelu
 from ..utils.split import MOST_CHANNELS, checked_levels
 from ..utils.transformer import init_transformer, map_to_tokens, tokens_to_map
 
@@ -29,9 +31,9 @@ class EfficientAttention(nn.Module):
     def __init__(self, dim: int, num_heads: int, sr_ratio: int) -> None:
         super().__init__()
         self.num_heads = num_heads
-        self.q = nn.Linear(dim, dim)
-        self.kv = nn.Linear(dim, 2 * dim)
-        self.proj = nn.Linear(dim, dim)
+        self.q = Linear(dim, dim)
+        self.kv = Linear(dim, 2 * dim)
+        self.proj = Linear(dim, dim)
         self.sr = None
         if sr_ratio > 1:
             self.sr = nn.Conv2d(dim, dim, sr_ratio, sr_ratio)
@@ -55,14 +57,14 @@ class MixFFN(nn.Module):
 
     def __init__(self, dim: int, hidden: int) -> None:
         super().__init__()
-        self.fc1 = nn.Linear(dim, hidden)
+        self.fc1 = Linear(dim, hidden)
         self.dwconv = nn.Conv2d(hidden, hidden, 3, padding=1, groups=hidden)
-        self.fc2 = nn.Linear(hidden, dim)
+        self.fc2 = Linear(hidden, dim)
 
     def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
         """Map tokens (n, h w, c) of a map of ``size`` (h, w)."""
         x = self.dwconv(tokens_to_map(self.fc1(x), size))
-        return self.fc2(map_to_tokens(F.gelu(x)))
+        return self.fc2(map_to_tokens(gelu(x, self.dwconv)))
 
 
 class MiTBlock(nn.Module):

@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
+from ...products import Conv2d, Linear
 from ...values import listed, whole
 from ..utils.transformer import map_to_tokens, tokens_to_map
 
@@ -25,14 +26,14 @@ class MultiScaleFFN(nn.Module):
 
     def __init__(self, dim: int) -> None:
         super().__init__()
-        self.fc1 = nn.Linear(dim, dim)
+        self.fc1 = Linear(dim, dim)
         self.before = _mix(dim)
         self.scales = nn.ModuleList(
             nn.Conv2d(dim, dim, k, padding=k // 2, groups=dim)
             for k in self.kernels
         )
         self.after = _mix(dim)
-        self.fc2 = nn.Linear(dim, dim)
+        self.fc2 = Linear(dim, dim)
 
     def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
         """Map tokens (n, h w, c) of a map of ``size`` (h, w)."""
@@ -42,7 +43,7 @@ class MultiScaleFFN(nn.Module):
 
 
 def _mix(dim: int) -> nn.Sequential:
-    return nn.Sequential(nn.Conv2d(dim, dim, 1), nn.BatchNorm2d(dim))
+    return nn.Sequential(Conv2d(dim, dim, 1), nn.BatchNorm2d(dim))
 
 
 @MODELS.register_module()
@@ -81,12 +82,12 @@ class MultiScaleFusion(nn.Module):
             in_dims = [dim] * num_streams
         widths = listed(f'{key}.in_dims', in_dims)
         widths = [whole(f'{key}.in_dims', width, 1) for width in widths]
-        self.merge = nn.Linear(sum(widths), dim)
+        self.merge = Linear(sum(widths), dim)
         self.ffn = MultiScaleFFN(dim)
         self.channel = nn.Sequential(
-            nn.Linear(dim, hidden, bias=False),
+            Linear(dim, hidden, bias=False),
             nn.ReLU(),
-            nn.Linear(hidden, dim, bias=False),
+            Linear(hidden, dim, bias=False),
             nn.Sigmoid(),
         )
 

@@ -4,6 +4,7 @@ import torch
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
+from ...products import Conv2d, Linear
 from ...values import whole
 from ..utils.transformer import map_to_tokens, tokens_to_map
 
@@ -28,13 +29,13 @@ class FeatureRectification(nn.Module):
     def __init__(self, dim: int, reduction: int = 1) -> None:
         super().__init__()
         self.channel = nn.Sequential(
-            nn.Linear(4 * dim, 4 * dim // reduction),
+            Linear(4 * dim, 4 * dim // reduction),
             nn.ReLU(),
-            nn.Linear(4 * dim // reduction, 2 * dim),
+            Linear(4 * dim // reduction, 2 * dim),
             nn.Sigmoid(),
         )
         self.spatial = nn.Sequential(
-            nn.Conv2d(2 * dim, dim // reduction, 1),
+            Conv2d(2 * dim, dim // reduction, 1),
             nn.ReLU(),
             nn.Conv2d(dim // reduction, 2, 1),
             nn.Sigmoid(),
@@ -65,8 +66,8 @@ class CrossAttention(nn.Module):
     def __init__(self, dim: int, num_heads: int) -> None:
         super().__init__()
         self.num_heads = num_heads
-        self.kv1 = nn.Linear(dim, 2 * dim, bias=False)
-        self.kv2 = nn.Linear(dim, 2 * dim, bias=False)
+        self.kv1 = Linear(dim, 2 * dim, bias=False)
+        self.kv2 = Linear(dim, 2 * dim, bias=False)
 
     def forward(self, x1: Tensor, x2: Tensor) -> tuple[Tensor, Tensor]:
         """Return what each stream read, shapes (n, l, c) as given."""
@@ -89,11 +90,11 @@ class CrossPath(nn.Module):
 
     def __init__(self, dim: int, num_heads: int) -> None:
         super().__init__()
-        self.in1 = nn.Linear(dim, 2 * dim)
-        self.in2 = nn.Linear(dim, 2 * dim)
+        self.in1 = Linear(dim, 2 * dim)
+        self.in2 = Linear(dim, 2 * dim)
         self.attn = CrossAttention(dim, num_heads)
-        self.out1 = nn.Linear(2 * dim, dim)
-        self.out2 = nn.Linear(2 * dim, dim)
+        self.out1 = Linear(2 * dim, dim)
+        self.out2 = Linear(2 * dim, dim)
         self.norm1 = nn.LayerNorm(dim)
         self.norm2 = nn.LayerNorm(dim)
 
@@ -132,12 +133,12 @@ class FeatureFusion(nn.Module):
                 f'{dim}, got {num_heads}; check `num_heads`'
             )
         self.cross = CrossPath(dim, num_heads)
-        self.residual = nn.Conv2d(2 * dim, dim, 1, bias=False)
+        self.residual = Conv2d(2 * dim, dim, 1, bias=False)
         self.embed = nn.Sequential(
-            nn.Conv2d(2 * dim, dim, 1),
+            Conv2d(2 * dim, dim, 1),
             nn.Conv2d(dim, dim, 3, padding=1, groups=dim),
             nn.ReLU(),
-            nn.Conv2d(dim, dim, 1),
+            Conv2d(dim, dim, 1),
             nn.BatchNorm2d(dim),
         )
         self.norm = nn.BatchNorm2d(dim)

@@ -1,16 +1,22 @@
 """The all-MLP head of SegFormer with plain linear projections."""
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+import torch
 import torch.nn.functional as F
 from mmcv.cnn import build_norm_layer
 from mmseg.models.decode_heads.decode_head import BaseDecodeHead
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
+from ...products import is_plain_inference, linear
 from ...values import flag, listed, naming, part, real, whole
+from ..utils.in_place import relu
 from ..utils.transformer import init_transformer, map_to_tokens, tokens_to_map
+
+PART = 64  # channels
 
 
 @MODELS.register_module()
@@ -85,25 +91,56 @@ class SegFormerMLPHead(BaseDecodeHead):
             inputs: The backbone's outputs, maps (n, c_i, h_i, w_i).
         """
         levels = self._transform_inputs(inputs)
-        size = levels[0].shape[2:]
-        levels = zip(levels, self.project, self.fuse, strict=True)
-        x = sum(self._at_size(*level, size) for level in levels)
-        return self.cls_seg(F.relu(self.norm(x)))
+        layers = [
+            (fuse.weight @ project.weight, fuse.weight @ project.bias)
+            for fuse, project in zip(self.fuse, self.project, strict=True)
+        ]
+        x = _in_parts(levels, layers)
+        return self.cls_seg(relu(self.norm(x), self.norm))
 
-    def _at_size(
-        self,
-        x: Tensor,
-        project: nn.Linear,
-        fuse: nn.Linear,
-        size: tuple[int, int],
-    ) -> Tensor:
-        weight = fuse.weight @ project.weight
-        bias = fuse.weight @ project.bias
-        y = F.linear(map_to_tokens(x), weight, bias)
-        y = tokens_to_map(y, x.shape[2:])
-        if x.shape[2:] == size:
-            return y
-        return F.interpolate(y, size, mode='bilinear')
+
+def _fused(
+    levels: Sequence[Tensor], layers: Sequence[tuple[Tensor, Tensor]]
+) -> Tensor:
+    """Return the sum of all levels at the size of the first.
+
+    Args:
+        levels: Maps (n, c_i, h_i, w_i).
+        layers: Weight (c, c_i) and bias (c,) of each.
+    """
+    size = levels[0].shape[2:]
+    maps = (
+        _at_size(x, *layer, size)
+        for x, layer in zip(levels, layers, strict=True)
+    )
+    return functools.reduce(torch.add, maps)
+
+
+def _in_parts(
+    levels: Sequence[Tensor], layers: Sequence[tuple[Tensor, Tensor]]
+) -> Tensor:
+    """Do the same, on a CPU some channels at a time: caches hold these."""
+    channels = len(layers[0][0])
+    is_on_cpu = levels[0].device.type == 'cpu'
+    if not (channels > PART and is_on_cpu and is_plain_inference()):
+        return _fused(levels, layers)
+    n, _, h, w = levels[0].shape
+    for start in range(0, channels, PART):
+        part = slice(start, start + PART)
+        y = _fused(levels, [(a[part], b[part]) for a, b in layers])
+        if start == 0:
+            out = y.new_empty((n, h, w, channels)).permute(0, 3, 1, 2)
+        out[:, part] = y
+    return out
+
+
+def _at_size(
+    x: Tensor, weight: Tensor, bias: Tensor, size: tuple[int, int]
+) -> Tensor:
+    y = tokens_to_map(linear(map_to_tokens(x), weight, bias), x.shape[2:])
+    if x.shape[2:] == size:
+        return y
+    return F.interpolate(y, size, mode='bilinear')
 
 
 def _check_sizes(
