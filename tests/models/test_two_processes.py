@@ -98,9 +98,10 @@ def test_gradients_of_a_generator(
 ):
     """A process none of whose samples lacks depth uses none, and waits."""
     loss = make_loss(fill=fill, generator='conv')
+    draws = torch.Generator().manual_seed(3)
     with torch.no_grad():
         for parameter in loss.model.generator.parameters():
-            parameter.normal_(0, 0.1)
+            parameter.normal_(0, 0.1, generator=draws)
     samples = make_samples([RGB, RGB, DEPTH, DEPTH])
     expected = check_processes(in_two_processes, loss, samples)
     names = {f'model.{n}' for n, _ in loss.model.named_parameters()}
@@ -108,9 +109,13 @@ def test_gradients_of_a_generator(
 
 
 def check_processes(in_two_processes, loss, samples):
-    """Return the gradients that two processes and one agree on."""
+    """Return the gradients that two processes and one agree on.
+
+    In float64: where a ReLU is at its bend, float32 may take either side.
+    """
     generator = torch.Generator().manual_seed(2)
-    inputs = torch.randn(4, 4, 32, 64, generator=generator)
+    inputs = torch.randn(4, 4, 32, 64, generator=generator).double()
+    loss.double()
     both = in_two_processes(learn, loss, inputs, samples)
     loss(inputs, samples).backward()
     expected = gradients(loss)
