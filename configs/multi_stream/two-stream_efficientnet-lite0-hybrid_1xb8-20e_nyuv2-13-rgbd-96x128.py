@@ -1,5 +1,5 @@
 # mmseg-missing train configs/multi_stream/two-stream_efficientnet-lite0-hybrid_1xb8-20e_nyuv2-13-rgbd-96x128.py
-# Result: mIoU 45.96 (RGB + depth), 35.13 (RGB), 38.61 (depth), recovered 0.96; docs/results/predicted.md
+# Result: mIoU 45.96 (RGB + depth), 35.00 (RGB), 38.50 (depth), recovered 0.96; docs/results/predicted.md
 _base_ = (
     'two-stream_efficientnet-lite0-imputer_1xb8-20e_nyuv2-13-rgbd-96x128.py'
 )
