@@ -185,14 +185,6 @@ def test_holds_a_group_of_classes_at_once(layout):
     assert peaks['groups'] < 0.5 * everything
 
 
-@pytest.fixture
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 def _measured(ways, repeats, capsys, title):
     """Print both ways side by side, return their ratio and their peaks."""
     seconds = interleave(ways, repeats, 1)

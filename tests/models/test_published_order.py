@@ -218,6 +218,14 @@ def test_reference_shares_nothing(tiny):
     )
 
 
+def cmnext_b2():
+    """CMNeXt-B2 for two modalities of three channels and 40 classes."""
+    return network_of(
+        {'variant': 'b2', 'in_channels': [3, 3]},
+        {'in_channels': [64, 128, 320, 512], 'num_classes': 40},
+    )
+
+
 @pytest.fixture(params=[1, os.cpu_count()])
 def threads(request):
     """One thread, then as many as PyTorch takes by itself."""
@@ -227,22 +235,11 @@ def threads(request):
     torch.set_num_threads(before)
 
 
-@pytest.fixture
-def one_thread():
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
 @pytest.mark.slow
 @torch.no_grad()
 def test_takes_half_the_time(threads, capsys):
     """CMNeXt-B2, RGB and depth, 480x640, taking turns in one process."""
-    ours = network_of(
-        {'variant': 'b2', 'in_channels': [3, 3]},
-        {'in_channels': [64, 128, 320, 512], 'num_classes': 40},
-    )
+    ours = cmnext_b2()
     theirs, x = published_order(ours), torch.randn(1, 6, 480, 640)
     reusing, fill = ours[0].constant.reusing, {'rgb': 'zero', 'depth': 'zero'}
 
@@ -292,10 +289,7 @@ def part_of(event):
 @torch.no_grad()
 def test_where_the_time_goes(one_thread, capsys):
     """Shares of CMNeXt-B2, RGB and depth, 480x640."""
-    network = network_of(
-        {'variant': 'b2', 'in_channels': [3, 3]},
-        {'in_channels': [64, 128, 320, 512], 'num_classes': 40},
-    )
+    network = cmnext_b2()
     x = torch.randn(1, 6, 480, 640)
     network(x)
     with profile(
