@@ -76,6 +76,16 @@ class Adapter(nn.Module):
 
     # Why a method cannot be folded, as the end of a sentence.
     unfoldable: str | None = None
+    # Whether what it makes of a position depends on no other, or on those
+    # alone that the layer looks at. Maps may then come in parts.
+    is_local: bool = False
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        own = vars(cls)
+        # What replaces a parent's step need not be like it.
+        if {'modulate', 'forward'} & own.keys() and 'is_local' not in own:
+            cls.is_local = False
 
     def __init__(self, site: Site, layer: nn.Module) -> None:
         super().__init__()

@@ -39,6 +39,8 @@ class Bottleneck(Adapter):
     32
     """
 
+    is_local = True
+
     unfoldable = 'a bottleneck is not linear; run it unfolded'
 
     def __init__(self, site: Site, layer: nn.Module, hidden: int = 8) -> None:

@@ -54,6 +54,7 @@ class Hybrid(Adapter):
         self.shares = [0 if m is None else m.width() for m in members]
         reasons = [member.unfoldable for member in there]
         self.unfoldable = next(filter(None, reasons), None)
+        self.is_local = all(member.is_local for member in there)
 
     @property
     def members(self) -> Iterable[Adapter]:

@@ -55,6 +55,8 @@ class LowRank(Adapter):
     20
     """
 
+    is_local = True
+
     def __init__(
         self,
         site: Site,

@@ -27,6 +27,8 @@ class ScaleShift(Adapter):
     torch.Size([12])
     """
 
+    is_local = True
+
     def identity(self) -> Tensor:
         """Return (2 * C,): ones for the scale, zeros for the shift."""
         c = self.site.num_features
@@ -67,6 +69,8 @@ class Scale(Adapter):
     [1.0, 1.0, 1.0, 1.0, 1.0, 1.0]
     """
 
+    is_local = True
+
     def identity(self) -> Tensor:
         """Return (C,): ones."""
         return torch.ones(self.site.num_features)
@@ -100,6 +104,8 @@ class Shift(Adapter):
     >>> Shift(site, layer).identity().tolist()
     [0.0, 0.0, 0.0, 0.0, 0.0, 0.0]
     """
+
+    is_local = True
 
     def identity(self) -> Tensor:
         """Return (C,): zeros."""

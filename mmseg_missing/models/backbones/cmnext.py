@@ -18,6 +18,7 @@ from ..fusion.rectify import FeatureFusion, FeatureRectification
 from ..utils.constant_streams import ConstantStreams
 from ..utils.in_place import gelu
 from ..utils.split import checked_channels, split_stack
+from ..utils.strips import in_strips
 from .mix_transformer import (
     STRIDES,
     MixTransformer,
@@ -72,6 +73,10 @@ class ConvFFN(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (n, c, h, w) to the same shape."""
+        layers = self.fc1, self.dwconv, self.fc2
+        return in_strips(self._run, x, layers, self.fc1.out_channels, 1)
+
+    def _run(self, x: Tensor) -> Tensor:
         return self.fc2(gelu(self.dwconv(self.fc1(x)), self.dwconv))
 
 

@@ -14,6 +14,7 @@ from ...recomputing import recompute
 from ...values import choice, flag, real, whole
 from ..utils.in_place import gelu
 from ..utils.split import MOST_CHANNELS, checked_levels
+from ..utils.strips import in_strips
 from ..utils.transformer import init_transformer, map_to_tokens, tokens_to_map
 
 
@@ -63,8 +64,15 @@ class MixFFN(nn.Module):
 
     def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
         """Map tokens (n, h w, c) of a map of ``size`` (h, w)."""
-        x = self.dwconv(tokens_to_map(self.fc1(x), size))
-        return self.fc2(map_to_tokens(gelu(x, self.dwconv)))
+        layers = self.fc1, self.dwconv, self.fc2
+        x, width = tokens_to_map(x, size), self.fc1.out_features
+        return map_to_tokens(in_strips(self._on_map, x, layers, width, 1))
+
+    def _on_map(self, x: Tensor) -> Tensor:
+        size = x.shape[2:]
+        x = self.dwconv(tokens_to_map(self.fc1(map_to_tokens(x)), size))
+        x = self.fc2(map_to_tokens(gelu(x, self.dwconv)))
+        return tokens_to_map(x, size)
 
 
 class MiTBlock(nn.Module):

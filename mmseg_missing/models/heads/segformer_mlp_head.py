@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from ...products import is_plain_inference, linear
 from ...values import flag, listed, naming, part, real, whole
 from ..utils.in_place import relu
+from ..utils.strips import in_strips
 from ..utils.transformer import init_transformer, map_to_tokens, tokens_to_map
 
 PART = 64  # channels
@@ -96,6 +97,18 @@ class SegFormerMLPHead(BaseDecodeHead):
             for fuse, project in zip(self.fuse, self.project, strict=True)
         ]
         x = _in_parts(levels, layers)
+        if not self._has_fixed_norm():
+            return self._scores(x)
+        layers = self.norm, self.conv_seg
+        return in_strips(self._scores, x, layers, x.shape[1])
+
+    def _has_fixed_norm(self) -> bool:
+        """Say whether positions do not know of each other."""
+        norm = self.norm
+        is_known = type(norm) is nn.BatchNorm2d and norm.track_running_stats
+        return is_known and not self.training and not norm.training
+
+    def _scores(self, x: Tensor) -> Tensor:
         return self.cls_seg(relu(self.norm(x), self.norm))
 
 

@@ -18,21 +18,24 @@ def gelu(x: Tensor, layer: nn.Module) -> Tensor:
             adapter's, nor a gradient, nor a trace can see that.
         layer: The layer that was called, with no other step after it.
     """
-    if is_plain_inference() and _is_ours(x, layer):
+    if _is_ours(x, layer):
         return torch.ops.aten.gelu_(x)
     return F.gelu(x)
 
 
 def relu(x: Tensor, layer: nn.Module) -> Tensor:
     """Return ReLU of ``x``, with the arguments of :func:`gelu`."""
-    if is_plain_inference() and _is_ours(x, layer):
+    if _is_ours(x, layer):
         return x.relu_()
     return F.relu(x)
 
 
 def _is_ours(x: Tensor, layer: nn.Module) -> bool:
-    if x.numel() < LEAST:
-        return False
+    return x.numel() >= LEAST and is_plain_inference() and is_unseen(layer)
+
+
+def is_unseen(layer: nn.Module) -> bool:
+    """Say whether no hook but an adapter's sees what ``layer`` gives."""
     adapter = getattr(layer, 'adapter', None)
     parts = [] if adapter is None else adapter.modules()
     return is_free(layer) and not any(part._forward_hooks for part in parts)

@@ -1,0 +1,235 @@
+"""Large maps a strip of rows at a time: the same, and nobody notices."""
+
+import pytest
+import torch
+from torch import nn
+from torch.testing import assert_close
+
+from mmseg_missing.adapters import METHODS, Adapter, ScaleShift, attach
+from mmseg_missing.modality import Stack
+from mmseg_missing.models import SegFormerMLPHead
+from mmseg_missing.models.backbones.cmnext import ConvFFN
+from mmseg_missing.models.backbones.mix_transformer import MixFFN
+from mmseg_missing.models.utils import strips
+
+SIZE = 29, 7  # three strips of eight rows, one of five
+PRESENT = [(True, False), (True, True), (False, True)]
+
+
+@pytest.fixture(autouse=True)
+def as_if_large(monkeypatch):
+    monkeypatch.setattr(strips, 'LEAST', 3 * 7 * 11 * 4 * 20)
+    monkeypatch.setattr(strips, 'STRIP', 0)
+
+
+class OnMap(nn.Module):
+    """A feed-forward whose layers are sites."""
+
+    def __init__(self, kind):
+        super().__init__()
+        self.ffn = kind(5, 11)
+
+    def forward(self, x):
+        if isinstance(self.ffn, ConvFFN):
+            return self.ffn(x)
+        return self.ffn(x.permute(0, 2, 3, 1).flatten(1, 2), x.shape[2:])
+
+
+@pytest.fixture(params=[ConvFFN, MixFFN])
+def network(request):
+    torch.manual_seed(0)
+    return OnMap(request.param)
+
+
+@pytest.fixture
+def stack():
+    return Stack([{'name': 'rgb'}, {'name': 'depth', 'channels': 1}])
+
+
+@pytest.fixture
+def maps():
+    torch.manual_seed(1)
+    return torch.randn(3, *SIZE, 5).permute(0, 3, 1, 2)
+
+
+@pytest.fixture
+def calls(monkeypatch):
+    """Rows of all maps that the depth-wise convolutions got."""
+    rows = []
+    plain = nn.Conv2d._conv_forward
+
+    def convolve(self, x, weight, bias):
+        if self.groups > 1:
+            rows.append(x.shape[2])
+        return plain(self, x, weight, bias)
+
+    monkeypatch.setattr(nn.Conv2d, '_conv_forward', convolve)
+    return rows
+
+
+def hang(network, stack, kind, sites, *others):
+    """Attach methods to sites of a network."""
+    if not others:
+        return attach(network, stack, kind, sites=sites, rows='table')
+    several = [{'type': k, 'sites': sites} for k in (kind, *others)]
+    return attach(network, stack, several, rows='table')
+
+
+STRIPS = [9, 10, 10, 6]  # with the neighbours
+
+
+@torch.no_grad()
+@pytest.mark.parametrize('n', [1, 3])
+def test_the_same_rows(network, maps, calls, n):
+    x = maps[:n]
+    with torch.enable_grad():
+        expected = network(x).detach()
+    assert calls == [SIZE[0]]
+    found = network(x)
+    if n == 1:  # small enough
+        assert calls[1:] == [SIZE[0]]
+        strips.LEAST //= 3
+        found = network(x)
+        del calls[1]
+    assert calls[1:] == STRIPS
+    assert_close(found, expected)
+    assert found.stride() == expected.stride()
+
+
+@pytest.mark.parametrize('method', [m for m in METHODS if m != 'NormTuning'])
+@pytest.mark.parametrize('sites', [['fc1', 'dwconv', 'fc2'], ['dwconv']])
+def test_adapters_come_along(network, stack, maps, calls, method, sites):
+    with torch.no_grad():
+        base = network(maps)
+    assert calls == STRIPS
+    bank = hang(network, stack, METHODS[method], sites)
+    torch.manual_seed(2)
+    with torch.no_grad():
+        for row in bank.rows.table.values():
+            row.add_(0.3 * torch.randn(row.shape))
+    with bank.told(PRESENT):
+        expected = network(maps).detach()
+        with torch.no_grad():
+            found = network(maps)
+    assert calls[4:] == [SIZE[0], *STRIPS]
+    assert_close(found, expected)
+    assert torch.equal(found[1], base[1])  # all present: bit for bit
+    assert (found[0] - base[0]).abs().max() > 0.01
+
+
+class Centred(ScaleShift):
+    """Looks at the whole map, and inherits from one that does not."""
+
+    def modulate(self, x, numbers, call):
+        x = super().modulate(x, numbers, call)
+        dims = tuple(range(1, x.ndim))
+        return x - x.mean(dims, keepdim=True)
+
+
+class Own(Adapter):
+    """Says nothing of itself."""
+
+    def identity(self):
+        return torch.zeros(1)
+
+    def modulate(self, x, numbers, call):
+        return x + numbers.view(-1, *[1] * (x.ndim - 1))
+
+
+@pytest.mark.parametrize('kind', [Centred, Own])
+@pytest.mark.parametrize('beside', [False, True])
+def test_an_adapter_that_may_look_around_sees_all(
+    network, stack, maps, calls, kind, beside
+):
+    others = [METHODS['LowRank']] * beside
+    bank = hang(network, stack, kind, ['dwconv'], *others)
+    with bank.told(PRESENT), torch.no_grad():
+        network(maps)
+    assert calls == [SIZE[0]]
+
+
+def test_several_methods_come_along(network, stack, maps, calls):
+    kinds = METHODS['LowRank'], METHODS['Shift']
+    bank = hang(network, stack, kinds[0], ['dwconv'], kinds[1])
+    with bank.told(PRESENT), torch.no_grad():
+        network(maps)
+    assert calls == STRIPS
+
+
+def looks_at(layer, kind):
+    """Hook a layer; return its handle."""
+
+    def look(module, args, output=None):
+        """Look on."""
+
+    if kind == 'output':
+        return layer.register_forward_hook(look)
+    if kind == 'input':
+        return layer.register_forward_pre_hook(look)
+    if kind == 'all outputs':
+        return nn.modules.module.register_module_forward_hook(look)
+    return nn.modules.module.register_module_forward_pre_hook(look)
+
+
+@torch.no_grad()
+@pytest.mark.parametrize('layer', ['fc1', 'dwconv', 'fc2'])
+@pytest.mark.parametrize(
+    'kind', ['output', 'input', 'all outputs', 'all inputs']
+)
+def test_who_looks_on_sees_the_whole_map(network, maps, calls, layer, kind):
+    handle = looks_at(getattr(network.ffn, layer), kind)
+    try:
+        network(maps)
+    finally:
+        handle.remove()
+    assert calls == [SIZE[0]]
+
+
+@torch.no_grad()
+def test_other_layouts_stay(network, maps, calls):
+    if isinstance(network.ffn, MixFFN):
+        pytest.skip('tokens have one layout')
+    y = network(maps.contiguous())
+    assert calls == [SIZE[0]]
+    assert_close(y, network(maps))
+
+
+@torch.no_grad()
+def test_strips_that_would_be_large_as_well(network, maps, calls):
+    """Wide maps, or many: half of each strip would be computed twice."""
+    network(maps[..., None, :].expand(-1, -1, -1, 5, -1).flatten(3)[:, :, :15])
+    assert calls == [15]
+
+
+def head_of(norm_cfg):
+    torch.manual_seed(0)
+    head = SegFormerMLPHead(
+        [4, 6], 11, [0, 1], norm_cfg=norm_cfg, num_classes=5
+    )
+    for parameter in head.parameters():
+        nn.init.normal_(parameter, 0.1)
+    return head
+
+
+@torch.no_grad()
+@pytest.mark.parametrize(
+    ('norm', 'is_training', 'count'),
+    [
+        ({'type': 'BN'}, False, 4),
+        ({'type': 'BN'}, True, 1),
+        ({'type': 'GN', 'num_groups': 1}, False, 1),
+        ({'type': 'BN', 'track_running_stats': False}, False, 1),
+    ],
+)
+def test_the_head_where_rows_do_not_mix(norm, is_training, count):
+    head = head_of(norm).train(is_training)
+    head.dropout = None
+    levels = [torch.randn(3, 4, *SIZE), torch.randn(3, 6, 15, 4)]
+    with torch.enable_grad():
+        expected = head(levels).detach()
+    seen = []
+    plain = head.cls_seg
+    head.cls_seg = lambda x: (seen.append(x.shape[2]), plain(x))[1]
+    found = head(levels)
+    assert len(seen) == count
+    assert_close(found, expected)
