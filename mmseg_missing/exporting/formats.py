@@ -7,7 +7,7 @@ import os
 import re
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, redirect_stdout
+from contextlib import ExitStack, contextmanager, nullcontext, redirect_stdout
 from dataclasses import dataclass
 from importlib.util import find_spec
 from io import StringIO
@@ -87,7 +87,9 @@ def write_graph(
     for any_batch, any_size in trials:
         try:
             with _quiet():
-                WRITERS[kind](graph, path, size, any_batch, any_size)
+                at_size = example(graph, (1, *size))
+                with nullcontext() if any_size else graph.fixed(at_size):
+                    WRITERS[kind](graph, path, size, any_batch, any_size)
                 checked, error = _compare(
                     graph, path, size, kind, any_batch, any_size
                 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -15,6 +15,7 @@ from ..fill import fill_absent, usual
 from ..models.segmentors.missing_modality_segmentor import SHAPES
 from ..models.segmentors.mixin import MissingModalityMixin
 from ..models.segmentors.predicting import Imputing
+from ..models.utils.constant_streams import CONSTANT_FILLS, GraphConstants
 from ..values import MOST_CLASSES
 
 PRESENT = 'present'  # name of the input that says what is there
@@ -53,6 +54,7 @@ class Graph(nn.Module):
         self.register_buffer('constant', torch.tensor([self.flags]))
         self.register_buffer('digits', 1 << torch.arange(len(stack)))
         self._banks = tuple(root.adapters for _, root in adapted(network))
+        self._constants: Mapping[nn.Module, GraphConstants] = {}
         for index, bank in enumerate(self._banks):
             self.register_buffer(f'rows_{index}', _all_numbers(bank))
 
@@ -79,6 +81,31 @@ class Graph(nn.Module):
         ]
         logits = self._logits(torch.cat(parts, 1), present)
         return self._classes(logits) if self.argmax else logits
+
+    @contextmanager
+    def fixed(self, inputs: Sequence[Tensor]) -> Iterator[None]:
+        """Take images of one size alone within this block.
+
+        What the streams of absent modalities give is a constant then, and
+        computed here.
+
+        Args:
+            inputs: Some of that size.
+        """
+        fills = self.network.fill.values()
+        absent = [
+            m
+            for m, (has, fill) in enumerate(zip(self.flags, fills))
+            if not has and fill in CONSTANT_FILLS
+        ]
+        self._constants = {
+            part: GraphConstants(absent) for part in self.network._constant
+        }
+        try:
+            self(*inputs)
+            yield
+        finally:
+            self._constants = {}
 
     def _logits(self, inputs: Tensor, present: Tensor) -> Tensor:
         """Return what :meth:`encode_decode` of the segmentor does."""
@@ -136,6 +163,7 @@ class Graph(nn.Module):
             for index, bank in enumerate(self._banks):
                 rows = self.get_buffer(f'rows_{index}')
                 blocks.enter_context(bank.handing(rows.index_select(0, place)))
+            blocks.enter_context(telling(self._constants))
             imputer = network.imputer
             if imputer is not None and imputer.is_fitted and any(lacking):
                 told = Imputing(imputer, present, flags, lacking)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Hashable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -40,6 +40,34 @@ class _Seen:
     anywhere: Sequence[bool]
     fill: tuple[str, ...]
     banks: Sequence[AdapterBank]
+
+
+class GraphConstants:
+    """The same for a graph of one combination, told to one backbone's part.
+
+    Results are of one sample and there before the graph is recorded, which
+    then holds them and nothing of the streams.
+
+    Args:
+        absent: Positions of the modalities that no image has and that are
+            filled with constants.
+    """
+
+    def __init__(self, absent: Collection[int]) -> None:
+        self.absent = frozenset(absent)
+        self._found: dict[Hashable, Any] = {}
+
+    def run(
+        self, parts: Sequence[nn.Module], streams: Sequence[int], x: Any
+    ) -> Any:
+        """Return what :meth:`ConstantStreams.run` does."""
+        if not self.absent.issuperset(streams):
+            return _chain(parts, x)
+        sizes = [tuple(map(int, y.shape[1:])) for y in _leaves(x)]
+        key = (*streams, *sizes)
+        if key not in self._found:
+            self._found[key] = _chain(parts, _one(x, 0))
+        return _repeated(self._found[key], next(_leaves(x)).shape[0])
 
 
 class ConstantStreams(nn.Module):
@@ -107,8 +135,10 @@ class ConstantStreams(nn.Module):
             streams: Positions of the modalities that ``x`` shows.
             x: A tensor (n, ...), or a list or tuple of such.
         """
-        compiling = is_compiling()
-        seen: _Seen | None = None if compiling else told_to(self)
+        told = told_to(self)
+        if isinstance(told, GraphConstants):
+            return told.run(parts, streams, x)
+        seen: _Seen | None = None if is_compiling() else told
         if seen is None or not all(
             seen.fill[m] in CONSTANT_FILLS for m in streams
         ):
@@ -232,6 +262,13 @@ def _one(x: Any, sample: int) -> Any:
     if isinstance(x, Tensor):
         return x[sample : sample + 1]
     return type(x)(_one(y, sample) for y in x)
+
+
+def _repeated(x: Any, n: int) -> Any:
+    """Return a batch of ``n`` times the same."""
+    if isinstance(x, Tensor):
+        return x.expand(n, *x.shape[1:])
+    return type(x)(_repeated(y, n) for y in x)
 
 
 def _cat(samples: list) -> Any:

@@ -1,0 +1,116 @@
+"""A graph of one size holds what absent streams give, not the streams."""
+
+import copy
+
+import pytest
+import torch
+from mmengine.config import Config
+from mmseg.registry import MODELS
+
+from mmseg_missing.apis.fold import folded_network
+from mmseg_missing.exporting import Graph, load_graph, write_graph
+from mmseg_missing.exporting.formats import example
+
+onnx = pytest.importorskip(
+    'onnx', reason='pip install "mmseg-missing[export]"'
+)
+SIZE = 32, 48
+SIZES = {'embed_dims': (8, 16, 40, 64), 'depths': (1,) * 4}
+MIT = {
+    'type': 'MixVisionTransformer',
+    'embed_dims': 8,
+    'num_layers': [1] * 4,
+    'num_heads': [1, 1, 2, 2],
+}
+# Backbone, and what its file calls the first layers of depth's stream.
+BACKBONES = [
+    ({'type': 'MultiStreamBackbone', 'backbone': MIT}, 'streams.1'),
+    ({'type': 'MMSFormer', **SIZES}, 'streams.1'),
+    ({'type': 'CMX', **SIZES}, 'stages.0/embed_1'),
+    ({'type': 'CMNeXt', **SIZES}, 'extra_stages.0'),
+]
+
+
+@pytest.fixture
+def built():
+    """Return a function that builds and folds a tiny network."""
+
+    def build(backbone, fill='zero', present='rgb'):
+        is_mit = 'backbone' in backbone
+        model = {
+            'type': 'MissingModalitySegmentor',
+            'stack': [
+                {'name': 'rgb', 'mean': [99.0] * 3, 'std': [50.0] * 3},
+                {'name': 'depth', 'channels': 1, 'mean': [3.0]},
+            ],
+            'backbone': {**backbone, 'in_channels': [3, 1]},
+            'decode_head': {
+                'type': 'SegFormerMLPHead',
+                'in_channels': [8, 8, 16, 16] if is_mit else [8, 16, 40, 64],
+                'channels': 8,
+                'num_classes': 5,
+            },
+            'fill': fill,
+            'adapter': {'type': 'ScaleShift'},
+        }
+        torch.manual_seed(0)
+        network = MODELS.build(copy.deepcopy(model))
+        network.cfg = Config({'model': model})
+        with torch.no_grad():
+            for row in network.adapters.rows.table.values():
+                row.add_(0.1 * torch.randn(row.shape))
+        network.adapters.samples_seen += 1
+        return folded_network(network.eval(), present)
+
+    return build
+
+
+@pytest.mark.parametrize(('backbone', 'stream'), BACKBONES)
+@pytest.mark.parametrize('fill', ['zero', 'learned', 'copy:rgb'])
+def test_absent_streams_are_constants(built, backbone, stream, fill, tmp_path):
+    graph = Graph(built(backbone, fill)).eval()
+    path = tmp_path / 'rgb.onnx'
+    found = write_graph(graph, path, SIZE, is_fixed=True)
+    assert found.batch is None
+    assert found.error <= 1e-5
+    names = [node.name for node in onnx.load(path).graph.node]
+    assert any('stages' in n or 'streams.0' in n for n in names)
+    # A copy differs from image to image.
+    assert any(stream in n for n in names) == (fill == 'copy:rgb')
+
+
+@pytest.mark.parametrize('kind', ['onnx', 'torchscript'])
+def test_files_leaves_the_weights_out(built, kind, tmp_path):
+    path, sizes = tmp_path / f'rgb.{kind}', []
+    for fill in ('zero', 'copy:rgb'):
+        graph = Graph(built(BACKBONES[0][0], fill)).eval()
+        assert write_graph(graph, path, SIZE, kind, True).error <= 1e-5
+        sizes.append(path.stat().st_size)
+    [stream] = graph.network.backbone.streams[1:]
+    weights = sum(x.nbytes for x in stream.parameters())
+    assert sizes[1] - sizes[0] > 0.9 * weights
+
+
+def test_programs_leave_the_steps_out(built, tmp_path):
+    path, steps = tmp_path / 'rgb.pt2', []
+    for fill in ('zero', 'copy:rgb'):
+        graph = Graph(built(BACKBONES[0][0], fill)).eval()
+        write_graph(graph, path, SIZE, 'torch-export', is_fixed=True)
+        program = torch.export.load(path)
+        steps.append(str(program.graph).count('layer_norm'))
+    assert steps[1] == 2 * steps[0]
+
+
+def test_a_graph_of_any_size_computes_them(built, tmp_path):
+    """And one that was written before leaves no trace in the network."""
+    graph = Graph(built(BACKBONES[0][0])).eval()
+    path = tmp_path / 'rgb.ts'
+    write_graph(graph, path, SIZE, 'torchscript', is_fixed=True)
+    found = write_graph(graph, path, SIZE, 'torchscript')
+    assert found.size is None
+    inputs = example(graph, (2, 64, 96))
+    run = load_graph(path, 'torchscript')
+    expected = graph(*inputs)
+    torch.testing.assert_close(
+        torch.from_numpy(run(*[x.numpy() for x in inputs])), expected
+    )
