@@ -243,7 +243,13 @@ def open_graph(path: Path, threads: int, providers: list[str]) -> Any:
 
 
 def classes_of(logits: np.ndarray) -> np.ndarray:
-    """Return (n, h, w) uint8 of logits (n, classes, h, w)."""
+    """Return (n, h, w) uint8 of logits (n, classes, h, w).
+
+    The first one of equal ones wins.
+
+    Raises:
+        ValueError: one class, more than 256, or logits that are NaN.
+    """
     count = logits.shape[1]
     if count > 256:
         raise ValueError(
@@ -255,7 +261,19 @@ def classes_of(logits: np.ndarray) -> np.ndarray:
             'one logit says no class without its threshold; export with '
             '--argmax, or call with mask=False'
         )
-    return logits.argmax(1).astype(np.uint8)
+    # numpy's argmax over planes of an image takes 10 times as long.
+    largest = logits[:, 0].copy()
+    classes = np.zeros(largest.shape, np.uint8)
+    for index in range(1, count):
+        wins = (logits[:, index] > largest).view(np.uint8)
+        np.maximum(classes, wins * np.uint8(index), out=classes)
+        np.maximum(largest, logits[:, index], out=largest)
+    if np.isnan(largest).any():
+        raise ValueError(
+            'the graph gives logits that are no numbers; look at its weights '
+            'and at the images with mask=False'
+        )
+    return classes
 
 
 def _is_name(file: Any) -> bool:

@@ -169,6 +169,30 @@ def test_more_classes_than_a_mask_holds():
     assert (classes_of(logits[:, 1:]) == 255).all()
 
 
+@pytest.mark.parametrize('count', [2, 3, 11, 256])
+@pytest.mark.parametrize('dtype', [np.float16, np.float32])
+def test_classes_are_the_first_of_the_largest(count, dtype):
+    generator = np.random.default_rng(0)
+    # Few values, so that many are equal; and infinite ones.
+    logits = generator.integers(-2, 3, (3, count, 7, 9)).astype(dtype)
+    logits[logits == -2] = -np.inf
+    logits[:, -1, 0] = np.inf
+    for given in (logits, logits.transpose(0, 1, 3, 2)):
+        before = given.copy()
+        found = classes_of(given)
+        assert found.dtype == np.uint8
+        assert (found == given.argmax(1)).all()
+        assert (given == before).all()
+
+
+@pytest.mark.parametrize('place', [0, 1, 4])
+def test_logits_that_are_no_numbers_are_no_class(place):
+    logits = np.zeros((1, 5, 4, 6), np.float32)
+    logits[0, place, 2, 3] = np.nan
+    with pytest.raises(ValueError, match='logits that are no numbers'):
+        classes_of(logits)
+
+
 def test_other_manifests(write, tmp_path):
     with pytest.raises(FileNotFoundError, match='mmseg-missing export'):
         Runtime(tmp_path)
