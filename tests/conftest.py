@@ -70,6 +70,15 @@ def accelerator():
     return device
 
 
+@pytest.fixture
+def one_thread():
+    """Figures of one core, whatever PyTorch takes by itself."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
 @pytest.fixture(scope='session')
 def forgetting():
     """Return a context that leaves no global state of MMEngine behind.

@@ -85,7 +85,7 @@ ELSEWHERE = {
         'View ZooFiles'
     ),
     'a verb calls it on files; docs show the verb': (
-        'SampleChecks Summary absence_curves collect compare '
+        'SampleChecks Summary absence_curves collect compare compare_formats '
         'comparison_table find_base find_dedicated findings leaders '
         'modality_lines page_of problem_lines repair shared_samples '
         'summary_tables write_comparison write_curve write_page'

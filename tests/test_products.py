@@ -13,6 +13,8 @@ from mmseg_missing.products import Conv2d, Linear, linear
 BIG = 2, 131, 257  # batch, rows, and channels in: large enough
 C_OUT = 67
 
+# PyTorch gives 1x1 convolutions of several threads to oneDNN anyway.
+pytestmark = pytest.mark.usefixtures('one_thread')
 here = pytest.mark.skipif(
     not (products.IS_X86 and torch.backends.mkldnn.is_available()),
     reason='this build of PyTorch does not take oneDNN here',
@@ -29,15 +31,6 @@ def kernels(run):
         y = run()
     names = {event.key for event in seen.key_averages()}
     return y, 'aten::mkldnn_convolution' in names
-
-
-@pytest.fixture(autouse=True)
-def one_thread():
-    """PyTorch gives 1x1 convolutions of several threads to oneDNN anyway."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture

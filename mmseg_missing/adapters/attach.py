@@ -298,6 +298,16 @@ def adapted(root: nn.Module) -> Iterator[tuple[str, nn.Module]]:
             yield name, module
 
 
+def bank_of(root: nn.Module) -> AdapterBank:
+    """Return the adapters of a network; raises ``ValueError`` without."""
+    bank = getattr(root, BANK, None)
+    if not isinstance(bank, AdapterBank):
+        raise ValueError(
+            f'{type(root).__name__} has no adapters; set `model.adapter`'
+        )
+    return bank
+
+
 def check_hooks(root: nn.Module) -> None:
     """Refuse a network whose sites lost their hook or their adapter.
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import warnings
 from collections.abc import Mapping, Sequence
-from itertools import compress
 from pathlib import Path
 from typing import Any
 
@@ -13,67 +11,15 @@ import torch
 from torch import Tensor, nn
 
 from ..version import __version__
-from .attach import BANK
+from .attach import bank_of
 from .bank import AdapterBank
-from .base_state import fingerprint
 from .file_checks import FILL, PREDICTORS, Unregistered, check_metadata
 from .file_format import MOST_BYTES, SUM, Content, Damaged, encode
-from .file_match import check_fill, check_predictors, check_same
-from .sites import Site, by_name
+from .file_match import check_fill, check_predictors, check_same, describe
 
 # Version 1 has no sum over its content, and patterns where 2 has names.
 FORMAT_VERSION = 2
 READ_VERSIONS = (1, 2)
-
-
-def describe(root: nn.Module) -> dict[str, Any]:
-    """Return what an adapter file says of the network it belongs to."""
-    bank = bank_of(root)
-    return {
-        'format_version': FORMAT_VERSION,
-        'method': bank.method.__name__,
-        'options': _by_name(bank.options, bank.sites),
-        'rows': bank.row_mode,
-        'row_options': bank.row_options,
-        'network': type(root).__name__,
-        'stack': [
-            [m.name, m.channels, list(m.mean), list(m.std)] for m in bank.stack
-        ],
-        'sites': [
-            [s.name, s.kind, width]
-            for s, width in zip(bank.sites, bank.widths)
-        ],
-        'batch_major': [s.name for s in bank.sites if s.is_batch_major],
-        # Where nothing of it is used, files are as they always were.
-        **(_several(bank) if len(bank.methods) > 1 else {}),
-        **({'trainable': list(bank.trainable)} if bank.trainable else {}),
-        **(
-            {'predictors': bank.predictor_configs}
-            if bank.predictor_configs
-            else {}
-        ),
-        'identity': _digest(bank.identity),
-        'base': fingerprint(root),
-    }
-
-
-def _by_name(
-    options: Mapping[str, Any], sites: Sequence[Site]
-) -> dict[str, Any]:
-    """Return options of a method with names in the place of patterns."""
-    return {
-        key: by_name(value, sites) if isinstance(value, Mapping) else value
-        for key, value in options.items()
-    }
-
-
-def _several(bank: AdapterBank) -> dict[str, Any]:
-    """Return the methods of a network that has several, and their shares."""
-    methods = [
-        [kind.__name__, _by_name(options, [*compress(bank.sites, shares)])]
-        for (kind, options), shares in zip(bank.methods, zip(*bank.shares))
-    ]
-    return {'methods': methods, 'shares': bank.shares}
 
 
 def save_adapter(
@@ -119,7 +65,11 @@ def save_adapter(
         raise ValueError(
             'no adapter row was trained; there is nothing to save'
         )
-    metadata = {**describe(root), 'mmseg_missing_version': __version__}
+    metadata = {
+        'format_version': FORMAT_VERSION,
+        **describe(root),
+        'mmseg_missing_version': __version__,
+    }
     if combinations is None:
         state = bank.state_dict() if state is None else state
         tensors = {
@@ -287,8 +237,7 @@ def load_adapter(root: nn.Module, path: str | Path) -> dict[str, Any]:
             f'{str(path)!r} was trained for {strange[0]!r}, this network only '
             f'for {list(bank.rows.names)}; check `model.adapter.combinations`'
         )
-    fills = {k: v for k, v in tensors.items() if k.startswith(FILL)}
-    check_fill(bank, fills, path)
+    check_fill(bank, tensors, path)
     check_predictors(bank, tensors, path)
     put(bank, tensors, seen)
     return metadata
@@ -320,19 +269,3 @@ def put(
             parameter.zero_()
     counts = [seen.get(name, 0) for name in bank.rows.names]
     bank.samples_seen.copy_(torch.tensor(counts))
-
-
-def _digest(numbers: Tensor) -> str:
-    """Return 16 hex digits that tell where rows are counted from."""
-    data = numbers.detach().to('cpu', torch.float32).contiguous()
-    return hashlib.sha256(data.numpy().tobytes()).hexdigest()[:16]
-
-
-def bank_of(root: nn.Module) -> AdapterBank:
-    """Return the adapters of a network; raises ``ValueError`` without."""
-    bank = getattr(root, BANK, None)
-    if not isinstance(bank, AdapterBank):
-        raise ValueError(
-            f'{type(root).__name__} has no adapters; set `model.adapter`'
-        )
-    return bank

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from itertools import compress
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
+import torch
+from torch import Tensor, nn
 
+from .attach import bank_of
 from .bank import AdapterBank
-from .file_checks import ADDED, PREDICTORS
+from .base_state import fingerprint
+from .file_checks import ADDED, FILL, PREDICTORS
+from .sites import Site, by_name
 
 # What must be the same in a file and in the network that takes it.
 _SAME = (
@@ -43,12 +49,42 @@ _WORDS = {
 }
 
 
+def describe(root: nn.Module) -> dict[str, Any]:
+    """Return what an adapter file says of the network it belongs to."""
+    bank = bank_of(root)
+    return {
+        'method': bank.method.__name__,
+        'options': _by_name(bank.options, bank.sites),
+        'rows': bank.row_mode,
+        'row_options': bank.row_options,
+        'network': type(root).__name__,
+        'stack': [
+            [m.name, m.channels, list(m.mean), list(m.std)] for m in bank.stack
+        ],
+        'sites': [
+            [s.name, s.kind, width]
+            for s, width in zip(bank.sites, bank.widths)
+        ],
+        'batch_major': [s.name for s in bank.sites if s.is_batch_major],
+        # Where nothing of it is used, files are as they always were.
+        **(_several(bank) if len(bank.methods) > 1 else {}),
+        **({'trainable': list(bank.trainable)} if bank.trainable else {}),
+        **(
+            {'predictors': bank.predictor_configs}
+            if bank.predictor_configs
+            else {}
+        ),
+        'identity': _digest(bank.identity),
+        'base': fingerprint(root),
+    }
+
+
 def check_fill(
-    bank: AdapterBank, fills: Mapping[str, Tensor], path: str | Path
+    bank: AdapterBank, tensors: Mapping[str, Tensor], path: str | Path
 ) -> None:
     """Refuse a file whose learned fill is not the network's."""
-    ours = {f'fill.{k}': v.shape for k, v in bank.fill_vectors.items()}
-    theirs = {key: vector.shape for key, vector in fills.items()}
+    ours = {f'{FILL}{k}': v.shape for k, v in bank.fill_vectors.items()}
+    theirs = {k: v.shape for k, v in tensors.items() if k.startswith(FILL)}
     if ours != theirs:
         raise ValueError(
             f'{str(path)!r} has a learned fill of {sorted(theirs)}, the '
@@ -105,6 +141,31 @@ def check_same(
                 f'{str(path)!r} is for another {_WORDS.get(key, key)}: '
                 + _difference(key, ours, theirs)
             )
+
+
+def _by_name(
+    options: Mapping[str, Any], sites: Sequence[Site]
+) -> dict[str, Any]:
+    """Return options of a method with names in the place of patterns."""
+    return {
+        key: by_name(value, sites) if isinstance(value, Mapping) else value
+        for key, value in options.items()
+    }
+
+
+def _several(bank: AdapterBank) -> dict[str, Any]:
+    """Return the methods of a network that has several, and their shares."""
+    methods = [
+        [kind.__name__, _by_name(options, [*compress(bank.sites, shares)])]
+        for (kind, options), shares in zip(bank.methods, zip(*bank.shares))
+    ]
+    return {'methods': methods, 'shares': bank.shares}
+
+
+def _digest(numbers: Tensor) -> str:
+    """Return 16 hex digits that tell where rows are counted from."""
+    data = numbers.detach().to('cpu', torch.float32).contiguous()
+    return hashlib.sha256(data.numpy().tobytes()).hexdigest()[:16]
 
 
 def _as_read(value: Any) -> Any:

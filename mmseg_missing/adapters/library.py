@@ -10,11 +10,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from .attach import BANK
+from .attach import BANK, bank_of
 from .bank import AdapterBank
-from .file import bank_of, describe, put, read_adapter
+from .file import put, read_adapter
 from .file_checks import FILL, MONITOR, PREDICTORS, rows_of, stack_of
-from .file_match import check_fill, check_predictors, check_same
+from .file_match import check_fill, check_predictors, check_same, describe
 
 # What a file holds beside its rows.
 BESIDE = (FILL, MONITOR, PREDICTORS)
@@ -145,8 +145,7 @@ def start_from(root: nn.Module, path: str | Path) -> tuple[str, ...]:
     bank, expected = bank_of(root), describe(root)
     ours = {key: expected[key] for key in ('rows', 'row_options')}
     check_same({**metadata, **ours}, expected, path, bank.options)
-    fills = {k: v for k, v in tensors.items() if k.startswith(FILL)}
-    check_fill(bank, fills, path)
+    check_fill(bank, tensors, path)
     check_predictors(bank, tensors, path)
     seen = metadata['samples_seen']
     taken = tuple(name for name in bank.rows.names if name in seen)

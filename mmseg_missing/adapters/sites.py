@@ -152,14 +152,7 @@ def find_sites(
             f'{type(root).__name__} has no layer that this method adapts; '
             'check `model.adapter.type` and `model.adapter.sites`'
         )
-    sites = []
-    for name in names:
-        site = describe_layer(name, layers[name])
-        assert site is not None
-        is_major = any(matches(p, name) for p in batch_major)
-        is_kept = _inside(name, kept) if kept else False
-        sites.append(replace(site, is_batch_major=is_major, is_kept=is_kept))
-    return sites
+    return [_site_at(name, layers[name], batch_major, kept) for name in names]
 
 
 def keeping(root: nn.Module) -> list[str]:
@@ -301,6 +294,22 @@ def _check_batch_major(
                 f'batch-major pattern {pattern!r} matched no layer of '
                 f'{type(root).__name__}; check `model.adapter.batch_major`'
             )
+
+
+def _site_at(
+    name: str,
+    layer: nn.Module,
+    batch_major: Iterable[str],
+    kept: tuple[str, ...],
+) -> Site:
+    """Return the site of a layer, with what the network says of it."""
+    site = describe_layer(name, layer)
+    assert site is not None
+    return replace(
+        site,
+        is_batch_major=any(matches(p, name) for p in batch_major),
+        is_kept=bool(kept) and _inside(name, kept),
+    )
 
 
 def _inside(name: str, within: tuple[str, ...]) -> bool:

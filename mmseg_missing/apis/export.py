@@ -23,7 +23,7 @@ from ..exporting import (
     manifest_of,
     write_graph,
 )
-from ..exporting.formats import check_graph
+from ..exporting.checks import check_graph
 from ..startup.checks import require
 from .arrays import one_dataset
 from .fold import folded_network

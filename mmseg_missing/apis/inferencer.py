@@ -14,12 +14,12 @@ from mmengine.config import Config
 from mmengine.dataset import Compose, pseudo_collate
 from mmengine.infer import BaseInferencer
 from mmengine.structures import BaseDataElement
-from torch import nn
+from torch import Tensor, nn
 
 from ..datasets.classes import voc_palette
 from ..evaluation.batches import restrict
 from ..monitoring import Stream
-from ..present import flags_of, keys, of_samples
+from ..present import Key, flags_of, keys, of_samples
 from ..startup.sentences import last_line
 from ..values import MOST_CLASSES, whole
 from .arrays import check_keys
@@ -319,19 +319,13 @@ class MultiModalInferencer(BaseInferencer):
             bare: Run the base alone, in a block of ``model.unrepaired()``.
         """
         batch = self.model.data_preprocessor(self.collate_fn(inputs), False)
-        present = of_samples(
-            [sample.metainfo for sample in batch['data_samples']],
-            self.model.stack,
-        )
-        degraded = None
-        if rig is not None and isinstance(rig, Rig):
-            present, degraded = rig.tell(self.watch, batch['inputs'], present)
-        elif self.watch is not None:
-            present, degraded = self.watch.tell(batch['inputs'], present, rig)
+        present, degraded = self._judged(batch, rig)
         samples = restrict(batch['data_samples'], present, degraded)
+        groups: dict[Key, list[int]] = defaultdict(list)
+        for index, key in enumerate(keys(present)):
+            groups[key].append(index)
         found: list[Any] = [None] * len(samples)
-        for flags in dict.fromkeys(keys(present)):
-            chosen = [i for i, row in enumerate(keys(present)) if row == flags]
+        for chosen in groups.values():
             part = {
                 'inputs': batch['inputs'][chosen],
                 'data_samples': [samples[i] for i in chosen],
@@ -345,6 +339,18 @@ class MultiModalInferencer(BaseInferencer):
             for index, sample in zip(chosen, predicted, strict=True):
                 found[index] = sample
         return found
+
+    def _judged(
+        self, batch: Mapping[str, Any], rig: Rig | Stream | None
+    ) -> tuple[Tensor, Tensor | None]:
+        """Return what counts as present, and as degraded, (n, M) bool."""
+        metas = [sample.metainfo for sample in batch['data_samples']]
+        present = of_samples(metas, self.model.stack)
+        if isinstance(rig, Rig):
+            return rig.tell(self.watch, batch['inputs'], present)
+        if self.watch is None:
+            return present, None
+        return self.watch.tell(batch['inputs'], present, rig)
 
     def segment(
         self,

@@ -6,6 +6,7 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from ..engine.checkpoints import read_checkpoint
 from ..evaluation import Report, check_writable
 from ..evaluation.render import pair_lines
 from ..evaluation.setting import SETTING_FILE, Setting
+from ..modality import Stack
 from ..reporting import PAGE_FILE, write_page
 from ..startup.checks import check_kinds
 from ..startup.deriving import check_repairable, default_fill, derive
@@ -156,19 +158,38 @@ def plan_repair(
             f'{str(checkpoint)!r} is folded for one combination and cannot '
             'be repaired for others; give the base'
         )
-    names = None
-    if combinations is not None:
-        names = [n for n in stack.choose(combinations) if n != stack.full]
-        if not names:
-            raise ValueError(
-                f'--combinations {" ".join(combinations)} names nothing that '
-                f'misses a part of {stack.full}'
-            )
+    names = _incomplete(stack, combinations)
     cfg = derive(
         *(base, checkpoint, names, epochs, teacher, init, rows),
         fill=fill or default_fill(base),
     )
     cfg.merge_from_dict(dict(options or {}))
+    _check_derived(cfg, budget)
+    if names is not None:
+        cfg.test_cfg.present = [*names, stack.full]
+    folder = work_dir or Path('work_dirs') / f'{Path(config).stem}-repaired'
+    if show is not None:
+        show.apply(deepcopy(cfg))  # what cannot be shown says so early
+    return Plan(config, checkpoint, Path(folder), cfg, found, budget, show)
+
+
+def _incomplete(
+    stack: Stack, combinations: Sequence[str] | None
+) -> list[str] | None:
+    """Return those that miss something; None: all of whole sensors."""
+    if combinations is None:
+        return None
+    names = [n for n in stack.choose(combinations) if n != stack.full]
+    if not names:
+        raise ValueError(
+            f'--combinations {" ".join(combinations)} names nothing that '
+            f'misses a part of {stack.full}'
+        )
+    return names
+
+
+def _check_derived(cfg: Config, budget: float | None) -> None:
+    """Refuse a derived config that cannot be trained or scored."""
     check_kinds(cfg)
     check_training(cfg)
     check_scoring(cfg)
@@ -178,12 +199,6 @@ def plan_repair(
             f'--budget counts the numbers of ScaleShift, not of '
             f'{cfg.model.adapter.type}; leave one of them out'
         )
-    if names is not None:
-        cfg.test_cfg.present = [*names, stack.full]
-    folder = work_dir or Path('work_dirs') / f'{Path(config).stem}-repaired'
-    if show is not None:
-        show.apply(deepcopy(cfg))  # what cannot be shown says so early
-    return Plan(config, checkpoint, Path(folder), cfg, found, budget, show)
 
 
 class Plan:
@@ -280,13 +295,8 @@ class Plan:
             inputs.append(folder / 'places' / PLACES)
         plain = deepcopy(self.cfg)
         plain.model, plain.custom_hooks = without_adapter(plain.model), []
-        before = score_stage(
-            plain,
-            self.checkpoint,
-            folder / 'before',
-            'score the base',
-            quiet=quiet,
-        )
+        score = partial(score_stage, plain, self.checkpoint, quiet=quiet)
+        before = score(folder / 'before', 'score the base')
         trained = train_stage(
             self.cfg,
             folder / 'train',
@@ -295,20 +305,12 @@ class Plan:
             quiet,
             self.show,
         )
-        shutil.copy(folder / 'train' / ADAPTER, folder / ADAPTER)
-        self.config_file.write_text(
-            f'# Adapters of {self.config}, written by its repair.\n'
-            f'{self.cfg.pretty_text}',
-            encoding='utf-8',
-        )
-        after = score_stage(
-            plain,
-            self.checkpoint,
+        self._keep()
+        after = score(
             folder / 'after',
             'score the repair',
-            folder / ADAPTER,
-            quiet,
-            folder / 'before',
+            adapter=folder / ADAPTER,
+            base=folder / 'before',
         )
         repaired = Repaired(
             folder,
@@ -324,6 +326,15 @@ class Plan:
         self._describe(repaired).write(folder)
         write_page([folder])
         return repaired
+
+    def _keep(self) -> None:
+        """Put what was trained, and its config, where all is found."""
+        shutil.copy(self.folder / 'train' / ADAPTER, self.folder / ADAPTER)
+        self.config_file.write_text(
+            f'# Adapters of {self.config}, written by its repair.\n'
+            f'{self.cfg.pretty_text}',
+            encoding='utf-8',
+        )
 
     def _describe(self, repaired: Repaired) -> Setting:
         """Return how a repair was made."""

@@ -151,37 +151,10 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def compare(args: argparse.Namespace) -> None:
-    """Compare formats, and print the table.
-
-    Raises:
-        ValueError: no weights, another device, or what only the other
-            measurement knows.
-    """
-    for name in ('shape', 'batch_size', 'what'):
-        if getattr(args, name) != parser().get_default(name):
-            raise ValueError(
-                '--formats runs images of the data set, one by one; leave '
-                f'--{name.replace("_", "-")} out (--cfg-options may change '
-                'what the data set gives)'
-            )
-    if not args.checkpoint:
-        raise ValueError(
-            '--formats scores a trained network; give its --checkpoint'
-        )
-    if check_device(args.device) != 'cpu':
-        raise ValueError(
-            f'--formats compares what runs on a CPU, not on {args.device}; '
-            'leave --device out'
-        )
+    """Compare formats, and print the table."""
+    check_formats(args)
     if args.dry_run:
-        facts = [
-            ('formats', ', '.join(args.formats or FORMAT_KINDS)),
-            ('scores', f'{args.images} images of the {args.split} split'),
-            ('measures', f'{", ".join(args.present)}, {args.repeats} rounds'),
-            reads(args.config, args.checkpoint, args.adapter),
-            writes(args.out),
-        ]
-        print(plan_text(facts))
+        print(plan_formats(args))
         return
     start = time.perf_counter()
     results = list(
@@ -217,6 +190,43 @@ def compare(args: argparse.Namespace) -> None:
     )
     if args.out:
         write_json(args.out, setting, results)
+
+
+def check_formats(args: argparse.Namespace) -> None:
+    """Refuse arguments with which formats cannot be compared.
+
+    Raises:
+        ValueError: no weights, another device, or what only the other
+            measurement knows.
+    """
+    for name in ('shape', 'batch_size', 'what'):
+        if getattr(args, name) != parser().get_default(name):
+            raise ValueError(
+                '--formats runs images of the data set, one by one; leave '
+                f'--{name.replace("_", "-")} out (--cfg-options may change '
+                'what the data set gives)'
+            )
+    if not args.checkpoint:
+        raise ValueError(
+            '--formats scores a trained network; give its --checkpoint'
+        )
+    if check_device(args.device) != 'cpu':
+        raise ValueError(
+            f'--formats compares what runs on a CPU, not on {args.device}; '
+            'leave --device out'
+        )
+
+
+def plan_formats(args: argparse.Namespace) -> str:
+    """Say which formats would be compared, and to which file."""
+    facts = [
+        ('formats', ', '.join(args.formats or FORMAT_KINDS)),
+        ('scores', f'{args.images} images of the {args.split} split'),
+        ('measures', f'{", ".join(args.present)}, {args.repeats} rounds'),
+        reads(args.config, args.checkpoint, args.adapter),
+        writes(args.out),
+    ]
+    return plan_text(facts)
 
 
 def write_json(out: str, setting: Mapping, results: Sequence) -> None:

@@ -5,17 +5,11 @@ from mmseg_missing.compat import require_stack
 
 require_stack()
 
-from .formats import (
-    FORMATS,
-    OPSET,
-    TOLERANCE,
-    Exported,
-    load_graph,
-    quantize,
-    write_graph,
-)
+from .checks import TOLERANCE, load_graph
+from .formats import FORMATS, Exported, quantize, write_graph
 from .graph import PRESENT, Graph
 from .manifest import MANIFEST, manifest_of
+from .writers import OPSET
 
 __all__ = [
     'FORMATS',

@@ -9,7 +9,8 @@ import torch
 
 from ..modality import Stack
 from ..version import __version__
-from .formats import OPSET, Exported
+from .formats import Exported
+from .writers import OPSET
 
 MANIFEST = 'manifest.json'
 FORMAT_VERSION = 1

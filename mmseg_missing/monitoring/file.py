@@ -7,8 +7,9 @@ from pathlib import Path
 from torch import nn
 
 from ..adapters import read_adapter
+from ..adapters.attach import bank_of
 from ..adapters.base_state import fingerprint
-from ..adapters.file import annotate_adapter, bank_of
+from ..adapters.file import annotate_adapter
 from ..adapters.file_checks import MONITOR
 from .monitor import TOLERANCE, SensorMonitor
 from .stems import stems_of

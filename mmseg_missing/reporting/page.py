@@ -13,7 +13,7 @@ from ..engine.atomic import write_atomically
 from ..importance.render import shapley_chart, site_chart
 from ..version import __version__
 from .collecting import Found, collect
-from .run_sections import sections_of
+from .run_sections import lacking_of, sections_of
 from .sections import Section, drawn
 from .tables import (
     HERE,
@@ -86,34 +86,35 @@ def _title(found: Found) -> str:
 def _sections(found: Found) -> tuple[list[Section], list[str]]:
     """Return what is shown, and sentences on what is not."""
     sections: list[Section] = []
-    lacking: dict[str, None] = {}
+    lacking: list[str] = []
     several = len(found.runs) > 1
     if several:
         sections.append(_side_by_side(found))
     elif found.runs:
-        lacking[
+        lacking.append(
             'Accuracy against added numbers takes several runs: '
             'mmseg-missing report WORK_DIR WORK_DIR ...'
-        ] = None
+        )
     for number, run in enumerate(found.runs, 1):
         start = f'run-{number}-' if several else ''
         if several:
             sections.append(Section(f'run-{number}', f'Run {run.name}'))
-        for section in sections_of(run, found, lacking):
+        lacking += lacking_of(run, found)
+        for section in sections_of(run, found):
             section.name = start + section.name
             section.level = 3 if several else 2
             sections.append(section)
     for number, (folder, analysis) in enumerate(found.analyses.items(), 1):
         sections.append(_sensors(number, folder, analysis))
     if not found.analyses:
-        lacking[
+        lacking.append(
             'What each sensor is worth and which layers to adapt: '
             'mmseg-missing analyze CONFIG CHECKPOINT --out WORK_DIR/analysis'
-        ] = None
+        )
     made = _made(found)
     if made.tables or made.commands:
         sections.append(made)
-    return sections, [*lacking]
+    return sections, [*dict.fromkeys(lacking)]
 
 
 def _side_by_side(found: Found) -> Section:

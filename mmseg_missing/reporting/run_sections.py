@@ -27,10 +27,8 @@ COSTS = (
 )
 
 
-def sections_of(
-    run: Scored, found: Found, lacking: dict[str, None]
-) -> Iterator[Section]:
-    """Yield the sections of one run; note what it lacks."""
+def sections_of(run: Scored, found: Found) -> Iterator[Section]:
+    """Yield the sections of one run."""
     report, name, dedicated = run.report, run.name, found.dedicated
     yield _what_was_run(run)
     yield Section(
@@ -48,41 +46,45 @@ def sections_of(
             )
         ],
     )
-    if not run.base:
-        lacking[
-            'Scores before adaptation: mmseg-missing test CONFIG CHECKPOINT '
-            '--adapter FILE --base DIR --out WORK_DIR/test'
-        ] = None
-    if not dedicated:
-        lacking[
-            'Dedicated networks: mmseg-missing train CONFIG --modalities '
-            'NAMES, then test --out; give their folders too'
-        ] = None
     yield Section(
         'classes', 'Classes and combinations', tables=[class_table(report)]
     )
     if run.losses or run.scores:
         yield _training(run)
-    else:
-        lacking[
-            'Loss of each combination during training: mmseg-missing repair, '
-            'or train --pictures 4'
-        ] = None
     if run.gallery:
         yield _gallery(run, run.gallery)
-    else:
-        lacking[
+    if report.ece:
+        yield _calibration(run)
+
+
+def lacking_of(run: Scored, found: Found) -> Iterator[str]:
+    """Yield what is not known of one run, with what finds it out."""
+    if not run.base:
+        yield (
+            'Scores before adaptation: mmseg-missing test CONFIG CHECKPOINT '
+            '--adapter FILE --base DIR --out WORK_DIR/test'
+        )
+    if not found.dedicated:
+        yield (
+            'Dedicated networks: mmseg-missing train CONFIG --modalities '
+            'NAMES, then test --out; give their folders too'
+        )
+    if not (run.losses or run.scores):
+        yield (
+            'Loss of each combination during training: mmseg-missing repair, '
+            'or train --pictures 4'
+        )
+    if not run.gallery:
+        yield (
             'Pictures of the largest repairs and of what is left: '
             'mmseg-missing repair, or test --adapter FILE --base DIR --out '
             'DIR'
-        ] = None
-    if report.ece:
-        yield _calibration(run)
-    else:
-        lacking[
+        )
+    if not run.report.ece:
+        yield (
             'Calibration: mmseg-missing test CONFIG CHECKPOINT --out '
             'WORK_DIR/test'
-        ] = None
+        )
 
 
 def _summary(run: Scored, found: Found) -> list[str]:

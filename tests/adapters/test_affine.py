@@ -101,6 +101,20 @@ def test_what_is_overwritten_later_is_not_relied_on():
     assert scale.grad.any()
 
 
+def run(layer, inputs, scale, shift, in_place, is_kept):
+    """Return an adapted layer's output, and where lies what backward needs."""
+    kept = []
+
+    def pack(tensor):
+        kept.append(tensor.data_ptr())
+        return tensor
+
+    z = layer(inputs)
+    with torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t):
+        y = affine(z, scale, shift, at(layer, in_place, inputs), is_kept)
+    return y, kept
+
+
 CONVS = {
     'conv': lambda: nn.Conv2d(C, 5, 3, stride=2, padding=1),
     'depthwise': lambda: nn.Conv2d(C, C, 3, padding=1, groups=C),
@@ -124,15 +138,8 @@ def test_frozen_convolutions_keep_no_input(kind, layout):
     tensors = x, scale, shift
     plain = layer(x.sin()) * scale + shift
     expected = torch.autograd.grad(plain.pow(2).sum(), tensors)
-    inputs, kept = x.sin(), []
-
-    def pack(tensor):
-        kept.append(tensor.data_ptr())
-        return tensor
-
-    z = layer(inputs)
-    with torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t):
-        y = affine(z, scale, shift, at(layer, True, inputs), True)
+    inputs = x.sin()
+    y, kept = run(layer, inputs, scale, shift, True, True)
     assert inputs.data_ptr() not in kept
     torch.testing.assert_close(y, plain)
     found = torch.autograd.grad(y.pow(2).sum(), tensors)
@@ -159,15 +166,8 @@ def test_norms_keep_their_input_alone(kind, in_place):
     tensors = x, scale, shift
     plain = layer(x.sin()) * scale + shift
     expected = torch.autograd.grad(plain.pow(2).sum(), tensors)
-    inputs, kept = x.sin(), []
-
-    def pack(tensor):
-        kept.append(tensor.data_ptr())
-        return tensor
-
-    z = layer(inputs)
-    with torch.autograd.graph.saved_tensors_hooks(pack, lambda t: t):
-        y = affine(z, scale, shift, at(layer, in_place, inputs), False)
+    inputs = x.sin()
+    y, kept = run(layer, inputs, scale, shift, in_place, False)
     assert inputs.data_ptr() in kept and y.data_ptr() not in kept
     # Its result may be overwritten.
     found = torch.autograd.grad(y.mul_(1).pow(2).sum(), tensors)

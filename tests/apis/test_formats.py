@@ -6,8 +6,7 @@ from importlib.util import find_spec
 
 import pytest
 
-from mmseg_missing.apis import formats
-from mmseg_missing.apis.formats import KINDS, compare_formats
+from mmseg_missing.apis.formats import KINDS, compare_formats, study
 from mmseg_missing.apis.score import score
 from mmseg_missing.benchmark.formats import FormatResult, format_table
 from mmseg_missing.cli.benchmark import main
@@ -35,10 +34,10 @@ def compared(load, files, forgetting):
 def test_files_score_as_the_network_does(
     compared, load, files, tmp_path, monkeypatch
 ):
-    measure = formats._memory
+    measure = study.memory_of
     monkeypatch.setattr(  # a process takes seconds
-        formats,
-        '_memory',
+        study,
+        'memory_of',
         lambda f: measure(f) if f.kind in ('eager', 'onnx') else (1.0, 2.0),
     )
     found = compared('onnx', 'int8')
@@ -65,9 +64,9 @@ def test_what_does_not_work_is_a_row(compared, monkeypatch):
     def fail(*args, **kwargs):
         raise RuntimeError('no compiler here\nat all')
 
-    monkeypatch.setattr(formats.torch, 'compile', fail)
-    monkeypatch.setattr(formats, 'write_graph', fail)
-    monkeypatch.setattr(formats, '_memory', lambda files: (1.0, 2.0))
+    monkeypatch.setattr(study.torch, 'compile', fail)
+    monkeypatch.setattr(study, 'write_graph', fail)
+    monkeypatch.setattr(study, 'memory_of', lambda files: (1.0, 2.0))
     found = compared('compiled', 'onnx', 'int8')
     assert found['compiled'].why == 'RuntimeError: no compiler here'
     assert found['onnx'].miou is None and found['onnx'].why
@@ -89,9 +88,9 @@ def test_one_that_fails_on_an_image_keeps_the_others(compared, monkeypatch):
 
         return fails
 
-    make = formats.load_format
-    monkeypatch.setattr(formats, 'load_format', load)
-    monkeypatch.setattr(formats, '_memory', lambda files: (1.0, 2.0))
+    make = study.load_format
+    monkeypatch.setattr(study, 'load_format', load)
+    monkeypatch.setattr(study, 'memory_of', lambda files: (1.0, 2.0))
     found = compared()
     assert found['folded'].why == 'ValueError: a strange image'
     assert found['folded'].latency_ms is None
@@ -113,7 +112,7 @@ def test_it_says_how_many_images_were_scored(
     load, files, capsys, forgetting, monkeypatch, tmp_path
 ):
     """The split has three."""
-    monkeypatch.setattr(formats, '_memory', lambda files: (1.0, 2.0))
+    monkeypatch.setattr(study, 'memory_of', lambda files: (1.0, 2.0))
     given = [load('tiny-ssf').filename, '--formats', 'eager', '--repeats=1']
     given += ['--checkpoint', str(files.base), '--images', '50']
     given += ['--adapter', str(files.adapter)]

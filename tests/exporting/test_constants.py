@@ -9,7 +9,7 @@ from mmseg.registry import MODELS
 
 from mmseg_missing.apis.fold import folded_network
 from mmseg_missing.exporting import Graph, load_graph, write_graph
-from mmseg_missing.exporting.formats import example
+from mmseg_missing.exporting.checks import example
 
 onnx = pytest.importorskip(
     'onnx', reason='pip install "mmseg-missing[export]"'

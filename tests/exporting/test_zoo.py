@@ -22,7 +22,7 @@ from mmseg_missing import products
 from mmseg_missing.adapters import adapted
 from mmseg_missing.apis.fold import folded_network
 from mmseg_missing.exporting import FORMATS, Graph, write_graph
-from mmseg_missing.exporting.formats import check_graph
+from mmseg_missing.exporting.checks import check_graph
 from mmseg_missing.models.heads import segformer_mlp_head
 from mmseg_missing.models.utils import in_place
 

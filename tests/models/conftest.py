@@ -198,15 +198,6 @@ def make_pair(make_segmentor, train_rows):
 
 
 @pytest.fixture
-def one_thread():
-    """Figures of one core, whatever PyTorch takes by itself."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(before)
-
-
-@pytest.fixture
 def inputs():
     """Two normalised images of all modalities, (2, 4, 32, 64)."""
     generator = torch.Generator().manual_seed(2)

@@ -1,92 +1,37 @@
-"""One network in all formats in which it runs, measured side by side."""
+"""Formats of one network, scored and timed on the same images."""
 
 from __future__ import annotations
 
 import io
-import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import torch
 from mmengine.config import Config
-from torch import Tensor, nn
+from torch import nn
 from torch.utils.data import Dataset
 
-from ..benchmark import interleave, ratio_spread, spread
-from ..benchmark.formats import FormatResult
-from ..evaluation.batches import masks_of, restrict
-from ..evaluation.confusion import confusion_matrix
-from ..evaluation.scores import CombinationScores
-from ..exporting import Graph, load_graph, quantize, write_graph
-from ..present import of_samples
-from ..startup.plan import build_data
-from ..values import first_line
-from . import format_process
-from .fold import folded_network
-from .frames import FrameReader
-from .inferencer import MultiModalInferencer
-from .model import init_model
+from ...benchmark import interleave, ratio_spread, spread
+from ...benchmark.formats import FormatResult
+from ...evaluation.confusion import confusion_matrix
+from ...evaluation.scores import CombinationScores
+from ...exporting import Graph, quantize, write_graph
+from ...startup.plan import build_data
+from ...values import first_line
+from ..fold import folded_network
+from ..frames import FrameReader
+from ..model import init_model
+from .frame import Frame, frame_of
+from .running import Files, Run, load_format, memory_of
 
 # The first one is what the others are compared with.
 KINDS = ('eager', 'folded', 'compiled', 'bf16', 'onnx', 'int8', 'inferencer')
 MIB = 2**20
 FEW_WORDS = 90
-
-
-@dataclass(frozen=True)
-class Frame:
-    """One image under one combination.
-
-    Args:
-        inputs: (sum C, H, W), raw.
-        sample: With its label, and flags of what may be used.
-        arrays: (1, C, h, w) float32 by modality that is there, raw and
-            padded as the network pads.
-        told: The sample as the network's preprocessor leaves it.
-        given: What an inferencer takes: (H, W, C) of what is there, as its
-            files have it.
-    """
-
-    inputs: Tensor
-    sample: Any
-    arrays: dict[str, np.ndarray]
-    told: Any
-    given: dict[str, np.ndarray]
-
-
-Run: TypeAlias = Callable[[Frame], Tensor]
-
-
-@dataclass(frozen=True)
-class Files:
-    """What a process needs to run a format.
-
-    Args:
-        kind: One of ``KINDS``.
-        path: A network or graph.
-        config: Config of the network, with
-        checkpoint: and
-        adapter: what the inferencer takes.
-        threads: Number of threads of the processor.
-        frame: To run.
-        arrays: The same for a graph.
-    """
-
-    kind: str
-    path: str
-    config: str
-    checkpoint: str
-    adapter: str | None
-    threads: int
-    frame: str
-    arrays: str
 
 
 def compare_formats(
@@ -219,7 +164,7 @@ class _Study:
                 size = self.write(kind)
                 runs[kind] = load_format(files, self.model.postprocess_result)
                 runs[kind](self.first)
-                before, peak = _memory(files)
+                before, peak = memory_of(files)
             except Exception as error:  # compilers raise all that there is
                 if kind == 'eager':
                     raise
@@ -332,124 +277,12 @@ class _Study:
             )
 
 
-def frame_of(
-    model: nn.Module,
-    dataset: Dataset,
-    index: int,
-    name: str,
-    reader: FrameReader,
-) -> Frame | None:
-    """Return an image of a data set under a combination, if it has that."""
-    item = dataset[index]
-    stack, sample = model.stack, item['data_samples']
-    [present] = stack.present(name)
-    if (present & ~of_samples([sample.metainfo], stack)[0]).any():
-        return None
-    [sample] = restrict([sample], present)
-    [told] = restrict([sample], present)
-    inputs = item['inputs'].float()
-    batch = model.data_preprocessor(
-        {'inputs': [inputs], 'data_samples': [told]}, False
-    )
-    means = torch.tensor([v for m in stack for v in m.mean])[:, None, None]
-    padded = means.expand(-1, *batch['inputs'].shape[2:]).clone()
-    padded[:, : inputs.shape[1], : inputs.shape[2]] = inputs
-    arrays = {
-        n: padded[stack.slices[n]][None].numpy().copy()
-        for n in name.split('+')
-    }
-    info = dataset.get_data_info(index)
-    files = info.get('modalities') or info.get('modality_paths') or {}
-    given = reader({n: files.get(n) for n in name.split('+')})
-    return Frame(inputs, sample, arrays, batch['data_samples'][0], given)
-
-
-def read_frame(path: str | Path) -> Frame:
-    """Read a frame that this process' parent wrote."""
-    return torch.load(path, weights_only=False)
-
-
-def load_format(files: Files, finish: Callable | None = None) -> Run:
-    """Return what makes (h, w) classes of a frame.
-
-    Args:
-        files: Which, and where it lies.
-        finish: What makes data samples of an ONNX file's logits.
-    """
-    if files.kind == 'inferencer':
-        return _inferencer(files)
-    if files.kind in ('onnx', 'int8'):
-        run = load_graph(files.path, 'onnx', files.threads)
-        return _graph(lambda *xs: torch.from_numpy(run(*xs)), finish)
-    network = torch.load(files.path, weights_only=False)
-    if files.kind == 'compiled':
-        compiled = torch.compile(Graph(network).eval())
-        return _graph(
-            lambda *xs: compiled(*map(torch.from_numpy, xs)),
-            network.postprocess_result,
-        )
-    return _network(network)
-
-
-def _network(network: nn.Module) -> Run:
-    dtype = next(network.parameters()).dtype
-
-    @torch.no_grad()
-    def run(frame: Frame) -> Tensor:
-        data = {'inputs': [frame.inputs], 'data_samples': [frame.sample.new()]}
-        batch = network.data_preprocessor(data, False)
-        [found] = masks_of(
-            network, batch['inputs'].to(dtype), batch['data_samples']
-        )
-        return found.pred_sem_seg.data[0]
-
-    return run
-
-
-def _graph(logits_of: Callable[..., Tensor], finish: Callable) -> Run:
-    @torch.no_grad()
-    def run(frame: Frame) -> Tensor:
-        logits = logits_of(*frame.arrays.values())
-        [found] = finish(logits, [frame.told.new()])
-        return found.pred_sem_seg.data[0]
-
-    return run
-
-
-def _inferencer(files: Files) -> Run:
-    segment = MultiModalInferencer(
-        files.config, files.checkpoint, files.adapter
-    )
-    return lambda frame: torch.from_numpy(segment.segment(frame.given))
-
-
 def _save(network: nn.Module, path: Path) -> float:
     """Write a network; return MiB of its weights alone."""
     torch.save(network, path)
     weights = io.BytesIO()
     torch.save(network.state_dict(), weights)
     return weights.tell() / MIB
-
-
-def _memory(files: Files) -> tuple[float, float]:
-    """Return MiB of a process that runs a format: libraries, and all."""
-    code = 'import runpy, sys; runpy.run_path(sys.argv[2], None, "__main__")'
-    root = str(Path(__file__).parents[2])
-    paths = os.pathsep.join([root, os.environ.get('PYTHONPATH', '')])
-    done = subprocess.run(
-        [
-            *(sys.executable, '-c', code),
-            *(json.dumps(asdict(files)), format_process.__file__),
-        ],
-        env={**os.environ, 'PYTHONPATH': paths},
-        capture_output=True,
-        text=True,
-    )
-    if done.returncode:
-        lines = done.stderr.strip().splitlines() or ['it was killed']
-        raise RuntimeError(f'in a process of its own: {lines[-1]}')
-    before, peak = json.loads(done.stdout.splitlines()[-1])
-    return before / 1024, peak / 1024
 
 
 def _few_words(error: Exception) -> str:

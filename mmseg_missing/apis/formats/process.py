@@ -32,7 +32,7 @@ def _graph(files: Mapping[str, Any]) -> Callable[[], Callable[[], Any]]:
     import numpy as np
     import onnxruntime  # noqa: F401
 
-    place = Path(__file__).parents[1] / 'runtime.py'
+    place = Path(__file__).parents[2] / 'runtime.py'
     spec = importlib.util.spec_from_file_location('runtime', place)
     runtime = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(runtime)
@@ -51,7 +51,8 @@ def _graph(files: Mapping[str, Any]) -> Callable[[], Callable[[], Any]]:
 def _network(files: Mapping[str, Any]) -> Callable[[], Callable[[], Any]]:
     import torch
 
-    from mmseg_missing.apis.formats import Files, load_format, read_frame
+    from mmseg_missing.apis.formats.frame import read_frame
+    from mmseg_missing.apis.formats.running import Files, load_format
 
     torch.set_num_threads(files['threads'])
 
