@@ -112,6 +112,39 @@ def test_as_predict(
         assert 'seg_logits' not in one and one.finite_scores
 
 
+@pytest.mark.parametrize('meta', METAS)
+@pytest.mark.parametrize('size', [(32, 64), (75, 101)])
+@pytest.mark.parametrize('what', ['usual', 'one channel', 'nan'])
+@torch.no_grad()
+def test_masks_of_logits(
+    what, size, meta, make_config, make_segmentor, inputs, make_samples
+):
+    """Of somebody else's graph, say: as they come after the network."""
+    head = make_config()['decode_head']
+    count = 1 if what == 'one channel' else 45
+    if count == 1:
+        head.update(
+            num_classes=2,
+            out_channels=1,
+            threshold=0.4,
+            loss_decode={'type': 'CrossEntropyLoss', 'use_sigmoid': True},
+        )
+    else:
+        head.update(num_classes=count)
+    model = make_segmentor(decode_head=head)
+    meta = {'flip_direction': 'horizontal', **meta}
+    samples = _samples(make_samples, size, **meta)
+    torch.manual_seed(0)
+    logits = torch.randn(2, count, *inputs.shape[2:])
+    if what == 'nan':
+        logits[:, 3, 4, 5] = float('nan')
+    told = copy.deepcopy(samples)
+    expected = model.postprocess_result(logits, told)
+    for x, sample, other in zip(logits, samples, expected, strict=True):
+        found = model.mask_of(x[None], sample)
+        assert torch.equal(found, other.pred_sem_seg.data[0])
+
+
 @torch.no_grad()
 def test_numbers_that_are_none(make_segmentor, inputs, make_samples):
     model = make_segmentor()

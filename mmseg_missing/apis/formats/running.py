@@ -53,7 +53,7 @@ def load_format(files: Files, finish: Callable | None = None) -> Run:
 
     Args:
         files: Which, and where it lies.
-        finish: What makes data samples of an ONNX file's logits.
+        finish: What makes a mask of an ONNX file's logits and a sample.
     """
     if files.kind == 'inferencer':
         return _inferencer(files)
@@ -65,7 +65,7 @@ def load_format(files: Files, finish: Callable | None = None) -> Run:
         compiled = torch.compile(Graph(network).eval())
         return _graph(
             lambda *xs: compiled(*map(torch.from_numpy, xs)),
-            network.postprocess_result,
+            network.mask_of,
         )
     return _network(network)
 
@@ -110,8 +110,7 @@ def _graph(logits_of: Callable[..., Tensor], finish: Callable) -> Run:
     @torch.no_grad()
     def run(frame: Frame) -> Tensor:
         logits = logits_of(*frame.arrays.values())
-        [found] = finish(logits, [frame.told.new()])
-        return found.pred_sem_seg.data[0]
+        return finish(logits, frame.told.new())
 
     return run
 

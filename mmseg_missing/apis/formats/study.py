@@ -162,7 +162,7 @@ class _Study:
             try:
                 files = Files(kind, str(self.path(kind)), **self.files)
                 size = self.write(kind)
-                runs[kind] = load_format(files, self.model.postprocess_result)
+                runs[kind] = load_format(files, self.model.mask_of)
                 runs[kind](self.first)
                 before, peak = memory_of(files)
             except Exception as error:  # compilers raise all that there is

@@ -80,6 +80,24 @@ class MaskPredicting:
             sample.set_metainfo({'finite_scores': True})
         return list(data_samples)
 
+    def mask_of(self, logits: Tensor, sample: Any) -> Tensor:
+        """Return the mask of ``postprocess_result``, bit for bit.
+
+        Args:
+            logits: (1, classes, h, w) of the size that the network saw.
+            sample: Of the image.
+
+        Returns:
+            (H, W), of the image's original size.
+        """
+        if not self._is_usual() or not is_finite(logits):
+            [found] = self.postprocess_result(logits, [sample])
+            return found.pred_sem_seg.data[0]
+        restore = partial(
+            restored, meta=sample.metainfo, align_corners=self.align_corners
+        )
+        return resized_argmax(logits, restore)[0]
+
     def _is_usual(self) -> bool:
         """Say whether the last step is a resize, and nobody changed one."""
         head = _last_head(self)
