@@ -20,7 +20,9 @@ _told: ContextVar[Mapping[Any, Any]] = ContextVar('told')
 class _Thread(threading.local):
     """The same for torch.compile, which cannot read context variables."""
 
-    told: Mapping[Any, Any] = {}  # never changed in place
+    def __init__(self) -> None:
+        # Of each thread: what a compiler guards has to be its own.
+        self.told: Mapping[Any, Any] = {}  # never changed in place
 
 
 _thread = _Thread()

@@ -4,6 +4,7 @@ import asyncio
 import threading
 
 import pytest
+import torch
 
 from mmseg_missing.context import telling, told_to
 
@@ -55,3 +56,22 @@ def test_tasks_do_not_hear_each_other():
 
     assert asyncio.run(both()) == [([1] * 3, None), ([2] * 5, None)]
     assert told_to('a') is None
+
+
+@pytest.mark.skipif(
+    not hasattr(torch.compiler, 'is_compiling'),
+    reason='torch 2.1 and 2.2 compile less',
+)
+def test_compiled_in_a_thread_that_was_told_nothing():
+    def run(x):
+        with telling({'key': 2}):
+            return x * told_to('key')
+
+    torch._dynamo.reset()
+    compiled, found = torch.compile(run, backend='eager'), []
+    thread = threading.Thread(
+        target=lambda: found.append(compiled(torch.ones(3)))
+    )
+    thread.start()
+    thread.join()
+    assert found[0].tolist() == [2, 2, 2]

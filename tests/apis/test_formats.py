@@ -4,7 +4,9 @@ import json
 import logging
 from importlib.util import find_spec
 
+import cv2
 import pytest
+from mmcv.transforms import BaseTransform
 
 from mmseg_missing.apis.formats import KINDS, compare_formats, study
 from mmseg_missing.apis.score import score
@@ -58,6 +60,59 @@ def test_files_score_as_the_network_does(
     assert all(result.latency_ms['min'] > 0 for result in found.values())
     assert folded.ratio['median'] == 1
     assert logging.root.manager.disable == 0
+
+
+class LabelAsItWas(BaseTransform):
+    """As where a label is loaded after the images were resized."""
+
+    def transform(self, results):
+        width_first = results['ori_shape'][::-1]
+        results['gt_seg_map'] = cv2.resize(
+            results['gt_seg_map'], width_first, interpolation=0
+        )
+        return results
+
+
+@needs_onnx
+@pytest.mark.parametrize('is_resized', [False, True])
+def test_masks_are_found_where_the_network_finds_them(
+    load, files, forgetting, monkeypatch, is_resized
+):
+    """In the graph; but scores are resized before the largest is sought."""
+    monkeypatch.setattr(study, 'memory_of', lambda files: (1.0, 2.0))
+    seen = []
+    write = study.write_graph
+
+    def watched(graph, *args, **options):
+        seen.append(graph.argmax)
+        return write(graph, *args, **options)
+
+    monkeypatch.setattr(study, 'write_graph', watched)
+    cfg = load('tiny-ssf')
+    # An odd size, which the network pads.
+    cfg.test_dataloader.dataset.size = (30, 43)
+    cfg.model.data_preprocessor = {'test_cfg': {'size_divisor': 32}}
+    if is_resized:
+        cfg.test_dataloader.dataset.pipeline = [
+            {'type': 'ResizeModalities', 'scale': (64, 45)},
+            {'type': LabelAsItWas},
+            {'type': 'PackModalities'},
+        ]
+    with forgetting():
+        rows = list(
+            compare_formats(
+                cfg,
+                files.base,
+                files.adapter,
+                'rgb',
+                ['onnx'],
+                images=3,
+                repeats=1,
+            )
+        )
+    assert not any(row.why for row in rows)
+    assert seen == [not is_resized]
+    assert rows[2].agreement > 0.999
 
 
 def test_what_does_not_work_is_a_row(compared, monkeypatch):

@@ -12,6 +12,7 @@ from torch import Tensor, nn
 from torch.utils.data import Dataset
 
 from ...evaluation.batches import restrict
+from ...models.segmentors.masks import unpadded
 from ...present import of_samples
 from ..frames import FrameReader
 
@@ -35,6 +36,18 @@ class Frame:
     arrays: dict[str, np.ndarray]
     told: Any
     given: dict[str, np.ndarray]
+
+    @property
+    def size(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """What the network sees, (sum C, H, W), and the image's (H, W)."""
+        return tuple(self.inputs.shape), tuple(self.told.ori_shape)
+
+    @property
+    def is_resized(self) -> bool:
+        """Whether scores of the network are resized before the mask."""
+        height, width = next(iter(self.arrays.values())).shape[2:]
+        seen = unpadded(torch.empty(1, 1, height, width), self.told.metainfo)
+        return tuple(seen.shape[2:]) != tuple(self.told.ori_shape)
 
 
 def frame_of(

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 
 from ...evaluation.batches import masks_of
 from ...exporting import Graph, load_graph
+from ...models.segmentors.masks import unpadded
 from ..inferencer import MultiModalInferencer
 from . import process
 from .frame import Frame
@@ -106,11 +107,13 @@ def _network(network: nn.Module) -> Run:
     return run
 
 
-def _graph(logits_of: Callable[..., Tensor], finish: Callable) -> Run:
+def _graph(run_graph: Callable[..., Tensor], finish: Callable) -> Run:
     @torch.no_grad()
     def run(frame: Frame) -> Tensor:
-        logits = logits_of(*frame.arrays.values())
-        return finish(logits, frame.told.new())
+        found = run_graph(*frame.arrays.values())
+        if found.ndim == 3:  # it ends with classes
+            return unpadded(found[None], frame.told.metainfo)[0, 0]
+        return finish(found, frame.told.new())
 
     return run
 

@@ -21,7 +21,7 @@ from ...evaluation.confusion import confusion_matrix
 from ...evaluation.scores import CombinationScores
 from ...exporting import Graph, quantize, write_graph
 from ...startup.plan import build_data
-from ...values import first_line
+from ...values import MOST_CLASSES, first_line
 from ..fold import folded_network
 from ..frames import FrameReader
 from ..model import init_model
@@ -135,8 +135,8 @@ class _Study:
             frame = frame_of(
                 self.model, self.dataset, index, self.name, self.reader
             )
-            if frame is not None and size in (None, frame.inputs.shape):
-                size, any_left = frame.inputs.shape, True
+            if frame is not None and size in (None, frame.size):
+                size, any_left = frame.size, True
                 yield frame
         if not any_left:
             raise ValueError(
@@ -205,9 +205,9 @@ class _Study:
         network = folded_network(self.model, self.name)
         if kind == 'onnx':
             shape = next(iter(self.first.arrays.values())).shape
-            write_graph(
-                Graph(network).eval(), path, shape[2:], 'onnx', is_fixed=True
-            )
+            can_end = network.out_channels <= MOST_CLASSES
+            graph = Graph(network, can_end and not self.first.is_resized)
+            write_graph(graph.eval(), path, shape[2:], 'onnx', is_fixed=True)
             return path.stat().st_size / MIB
         if kind == 'bf16':
             preprocessor = network.data_preprocessor

@@ -139,6 +139,19 @@ def restored(
         meta: The image's metainfo.
         align_corners: As the head resizes.
     """
+    x, size = unpadded(x, meta), tuple(meta['ori_shape'])
+    if tuple(x.shape[2:]) == size:
+        return x  # it would stay as it is
+    return F.interpolate(x, size, mode='bilinear', align_corners=align_corners)
+
+
+def unpadded(x: Tensor, meta: Mapping[str, Any]) -> Tensor:
+    """Return maps (1, c, h, w) without padding and flip.
+
+    Args:
+        x: Input of the size that the network saw.
+        meta: The image's metainfo.
+    """
     h, w = x.shape[2:]
     padding = meta.get('img_padding_size', meta.get('padding_size', [0] * 4))
     left, right, top, bottom = padding
@@ -146,10 +159,7 @@ def restored(
     if meta.get('flip'):
         axis = 3 if meta['flip_direction'] == 'horizontal' else 2
         x = x.flip(dims=(axis,))
-    size = tuple(meta['ori_shape'])
-    if tuple(x.shape[2:]) == size:
-        return x  # it would stay as it is
-    return F.interpolate(x, size, mode='bilinear', align_corners=align_corners)
+    return x
 
 
 def resized_argmax(x: Tensor, *steps: Callable[[Tensor], Tensor]) -> Tensor:
