@@ -19,6 +19,7 @@ from torch import nn
 from torch.profiler import ProfilerActivity, profile
 from torch.testing import assert_close
 
+from mmseg_missing.benchmark.measuring import interleave, ratio_spread
 from mmseg_missing.models import CMNeXt, SegFormerMLPHead
 from mmseg_missing.models.backbones.cmnext import (
     ChannelLayerNorm,
@@ -35,6 +36,7 @@ from mmseg_missing.models.fusion.rectify import (
     FeatureFusion,
     FeatureRectification,
 )
+from mmseg_missing.models.utils import strips
 from mmseg_missing.products import IS_X86, Conv2d, Linear
 
 
@@ -273,6 +275,28 @@ def test_takes_half_the_time(threads, capsys):
     assert middle[1] <= 0.5
     assert middle[2:].max() < middle[1]
     assert apart < 1e-5
+
+
+@pytest.mark.slow
+@torch.no_grad()
+def test_what_strips_save(threads, monkeypatch, capsys):
+    """CMNeXt-B2, RGB and depth, 480x640: large maps in strips, or whole."""
+    network, x = cmnext_b2(), torch.randn(1, 6, 480, 640)
+
+    def whole():
+        with monkeypatch.context() as patch:
+            patch.setattr(strips, 'LEAST', 2**60)
+            network(x)
+
+    steps = {'whole': whole, 'strips': lambda: network(x)}
+    seconds = interleave(steps, 9)
+    ratio = ratio_spread(seconds['strips'], seconds['whole'])
+    with capsys.disabled():
+        print(
+            f'\n{threads} threads, strips: {ratio["median"]:.2f} of the time '
+            f'({ratio["p10"]:.2f} to {ratio["p90"]:.2f})'
+        )
+    assert ratio['median'] < 1
 
 
 def part_of(event):
