@@ -236,4 +236,22 @@ def test_units_are_those_of_the_data_set(load, tmp_path, monkeypatch):
     assert rules['nodata'] == {'rgb': [0.0]}
     facts = manifest_of(model.stack, {}, 'onnx', False, rules=rules)
     assert facts['modalities'][0]['nodata'] == [0.0]
+    assert 'nodata_within' not in facts['modalities'][0]
     assert 'nodata' not in facts['modalities'][1]
+
+
+def test_the_manifest_says_how_near_a_mark_counts(load, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    cfg = load('tiny-files')
+    form = {'scale': 0.001, 'nodata': [-9999, 'nan']}
+    cfg.test_dataloader.dataset.formats = {'depth': form}
+    model = SimpleNamespace(
+        cfg=cfg,
+        stack=Stack(cfg.model.stack),
+        data_preprocessor=SimpleNamespace(test_cfg=None),
+    )
+    facts = manifest_of(model.stack, {}, 'onnx', False, rules=_rules(model))
+    depth = facts['modalities'][1]
+    [value, nan], [within, exact] = depth['nodata'], depth['nodata_within']
+    assert abs(-9.999 - value) <= within < 1e-4
+    assert (nan, exact) == ('nan', 0)
