@@ -93,6 +93,17 @@ def test_torchscript_with_present_serves_all(exported):
         np.testing.assert_allclose(found, wanted, atol=1e-3, rtol=1e-4)
 
 
+def test_a_network_that_pads_in_tests_can_be_exported(load, files, tmp_path):
+    padding = {'size_divisor': 16}
+    cfg = load('tiny-ssf', model__data_preprocessor={'test_cfg': padding})
+    cfg.model.data_preprocessor.type = 'ModalityDataPreprocessor'
+    cfg.model.data_preprocessor.stack = cfg.model.stack
+    options = {'kind': 'torchscript', 'size': SIZE}
+    facts = export(cfg, files.base, tmp_path, 'rgb', files.adapter, **options)
+    assert facts['multiple_of'] == 16
+    assert facts['files']['rgb']['error'] <= 1e-4
+
+
 def test_what_cannot_be_exported_says_why(exported, load, files, tmp_path):
     with pytest.raises(ValueError, match="unknown modality 'hha'"):
         exported('hha')
