@@ -145,6 +145,8 @@ class ConstantStreams(nn.Module):
             return _chain(parts, x)
         if any(seen.anywhere[m] for m in streams):
             return _chain(parts, x)  # a smaller batch would round otherwise
+        if any(module.training for p in parts for module in p.modules()):
+            return _chain(parts, x)  # dropout left on, which draws anew
         fill = tuple(seen.fill[m] for m in streams)
         bypassed = tuple(bank.is_bypassed for bank in seen.banks)
         key = (tuple(streams), fill, bypassed, *_circumstances(x))
