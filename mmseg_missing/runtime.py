@@ -284,8 +284,12 @@ def _is_name(file: Any) -> bool:
 
 def _without_holes(array: np.ndarray, modality: dict[str, Any]) -> np.ndarray:
     """Put the mean where (n, h, w, C) has what marks pixels without value."""
-    for value in map(float, modality.get('nodata', ())):
-        holes = np.isnan(array) if value != value else array == value
+    values = modality.get('nodata', ())
+    # A scale rounds, here or in the program that brings the image.
+    within = modality.get('nodata_within') or [0] * len(values)
+    for value, far in zip(map(float, values), within):
+        near = np.abs(array - value) <= far if far else array == value
+        holes = np.isnan(array) if value != value else near
         array = np.where(holes, np.float32(modality['mean']), array)
     return array
 

@@ -12,7 +12,11 @@ import numpy as np
 from ..datasets.depth import DepthEncoder
 from ..datasets.options import modality_names
 from ..datasets.transforms.encoding import find_encoder
-from ..datasets.transforms.file_format import is_nodata, nodata_in_unit
+from ..datasets.transforms.file_format import (
+    is_nodata,
+    nodata_in_unit,
+    nodata_within,
+)
 from ..modality import Modality, Stack
 from ..values import data_sets
 
@@ -31,6 +35,7 @@ class Input:
     modality: Modality
     encoder: DepthEncoder | None = None
     nodata: tuple[float, ...] = ()
+    within: tuple[float, ...] = ()
 
     def loaded(self, values: Any, is_finite: bool = True) -> np.ndarray:
         """Return (H, W, C) as the data set would deliver it.
@@ -51,7 +56,7 @@ class Input:
         array = array.reshape(shape)
         if not self.nodata:
             return self.encoder(array) if self.encoder else array
-        holes = is_nodata(array, self.nodata)
+        holes = is_nodata(array, self.nodata, self.within)
         mean = np.asarray(self.modality.mean, np.float32)
         if self.encoder:
             array = self.encoder(np.where(holes, np.float32(0), array))
@@ -67,8 +72,9 @@ def inputs_of(
         if name in stack.names:
             modality = stack[name]
             form = formats.get(name) or {}
+            encoder = find_encoder(form, modality)
             nodata = tuple(nodata_in_unit(form))
-            yield Input(modality, find_encoder(form, modality), nodata)
+            yield Input(modality, encoder, nodata, tuple(nodata_within(form)))
         elif isinstance(given, str):  # of which a step makes another
             yield Input(Modality(name, channels=1))
         else:

@@ -12,7 +12,11 @@ from mmengine.config import Config
 from torch import nn
 
 from ..datasets.pipeline import complete_pipeline
-from ..datasets.transforms.file_format import nodata_in_unit, scale_by_dtype
+from ..datasets.transforms.file_format import (
+    nodata_in_unit,
+    nodata_within,
+    scale_by_dtype,
+)
 from ..engine.atomic import write_atomically
 from ..exporting import (
     FORMATS,
@@ -159,11 +163,16 @@ def _rules(model: nn.Module) -> dict[str, Any]:
         m.name: unit_of(m.name, formats.get(m.name) or {}) for m in model.stack
     }
     # What an encoder takes for holes lies before what the graph sees.
-    rules['nodata'] = {
-        name: nodata_in_unit(form)
+    marked = {
+        name: form
         for name, form in formats.items()
         if form and form.get('nodata') is not None and not form.get('encode')
     }
+    for key, read in (
+        ('nodata', nodata_in_unit),
+        ('nodata_within', nodata_within),
+    ):
+        rules[key] = {name: read(form) for name, form in marked.items()}
     steps = complete_pipeline(dataset.get('pipeline') or [], model.stack.names)
     rules['pipeline'] = list(map(_step_in_words, steps))
     return rules

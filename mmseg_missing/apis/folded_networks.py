@@ -22,6 +22,8 @@ from ..present import of_samples
 # Logits of folded and unfolded networks, in units of the largest one.
 TOLERANCE = 1e-4
 MOST = 4
+# Kinds of a module's own attributes that a prediction may depend on.
+PLAIN = (bool, int, float, str, tuple)
 
 
 class FoldedNetworks:
@@ -46,6 +48,13 @@ class FoldedNetworks:
         self._lock = threading.Lock()
         self._is_adapted = any(True for _ in adapted(network))
         self._modules = list(network.modules())
+        self._settings = [
+            (vars(module), key)
+            for module in self._modules
+            for key, value in vars(module).items()
+            if not key.startswith('_')
+            and (value is None or isinstance(value, PLAIN))
+        ]
         self._state = self._weights()
 
     @property
@@ -68,15 +77,19 @@ class FoldedNetworks:
             return self._fold(batch, combination)
         return predict(network or self.network, batch)
 
-    def _weights(self) -> list[tuple[int, ...]]:
-        """Return what changes when weights do."""
-        return [
+    def _weights(self) -> list[Any]:
+        """Return what changes when weights do, or settings."""
+        weights = [
             (id(tensor), *version_of(tensor))
             for module in self._modules
             for tensors in (module._parameters, module._buffers)
             for tensor in tensors.values()
             if tensor is not None
         ]
+        network = self.network
+        dicts = [repr(vars(network).get(key)) for key in ('fill', 'test_cfg')]
+        settings = [values.get(key) for values, key in self._settings]
+        return [*weights, *dicts, *settings]
 
     def _find(self, combination: str) -> tuple[nn.Module | None, bool]:
         """Return the network, and whether it is to be made."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from mmseg.structures import SegDataSample
 from torch import Tensor, nn
 
 from ..models.segmentors.missing_modality_segmentor import SHAPES
@@ -71,9 +72,10 @@ def check_graph(graph: Graph, size: tuple[int, int]) -> None:
             given.get(m.name, torch.zeros(1, m.channels, *size)) for m in stack
         ]
         present = stack.present(name)
-        batch = network.data_preprocessor(
-            {'inputs': list(torch.cat(parts, 1))}, False
-        )
+        data = {'inputs': list(torch.cat(parts, 1))}
+        # One that pads says so to its samples, and fails without.
+        data['data_samples'] = [SegDataSample()]
+        batch = network.data_preprocessor(data, False)
         x = batch['inputs'][..., : size[0], : size[1]]  # without padding
         meta = {**dict.fromkeys(SHAPES, tuple(size)), 'present': present[0]}
         expected = network.encode_decode(x, [meta])

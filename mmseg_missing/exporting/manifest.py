@@ -36,11 +36,13 @@ def manifest_of(
         classes: ``classes`` and ``palette``.
         rules: What else images have to be: ``multiple_of``, ``units``,
             ``pipeline``, and by modality what marks pixels without a value,
-            ``nodata``, which become the mean before the graph.
+            ``nodata``, which become the mean before the graph, and how near
+            to each counts, ``nodata_within``.
         fill: What stands in for each absent modality, inside.
     """
     rules, classes = dict(rules or {}), classes or {}
     units, nodata = rules.pop('units', {}), rules.pop('nodata', {})
+    within = rules.pop('nodata_within', {})
     return {
         'format_version': FORMAT_VERSION,
         'mmseg_missing': __version__,
@@ -57,7 +59,7 @@ def manifest_of(
                 'std': list(m.std),
                 'sensor': m.sensor,
                 'fill': (fill or {}).get(m.name, 'zero'),
-                **_holes(nodata.get(m.name)),
+                **_holes(nodata.get(m.name), within.get(m.name)),
             }
             for m in stack
         ],
@@ -69,10 +71,13 @@ def manifest_of(
     }
 
 
-def _holes(values: Sequence[float] | None) -> dict[str, Any]:
+def _holes(
+    values: Sequence[float] | None, within: Sequence[float] | None
+) -> dict[str, Any]:
     """Return what marks pixels without a value; JSON has no NaN."""
     found = ['nan' if value != value else value for value in values or ()]
-    return {'nodata': found} if found else {}
+    near = {'nodata_within': list(within)} if within and any(within) else {}
+    return {'nodata': found, **near} if found else {}
 
 
 def _entry(one: Exported) -> dict[str, Any]:

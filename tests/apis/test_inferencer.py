@@ -10,8 +10,10 @@ from mmengine.runner import Runner
 from mmseg.registry import DATASETS, MODELS
 
 from mmseg_missing.apis import Inferencer, read_array
+from mmseg_missing.apis.arrays import inputs_of
 from mmseg_missing.apis.model import load_weights
 from mmseg_missing.engine.checkpoints import read_checkpoint
+from mmseg_missing.modality import Stack
 
 NAMES = ('rgb', 'depth', 'thermal')
 
@@ -274,6 +276,25 @@ def test_pixels_without_a_value_become_the_mean(load, files, frame):
         marking._assemble.inputs['depth'].loaded(holes['depth']),
         plain._assemble.inputs['depth'].loaded(holes['depth']),
     )
+
+
+@pytest.mark.parametrize('value', [-9999, 32767, [0, 4095]])
+def test_marks_however_they_were_brought_to_the_unit(load, value):
+    """In doubles, by a division: float32 of the loader rounds otherwise."""
+    form = {'dtype': 'int16', 'scale': 0.001, 'nodata': value}
+    stack = Stack([{'name': 'depth', 'channels': 1, 'mean': [2.5]}])
+    [depth] = inputs_of(stack.names, {'depth': form}, stack)
+    raw = np.int16([[*np.ravel(value), 1, 4094, 4096, 32766, -9998]])
+    marked = np.isin(raw, value)[..., None]
+    ways = (
+        raw * 0.001,
+        raw / 1000,
+        (raw / 1000).astype(np.float32),
+        raw.astype(np.float32) * np.float32(0.001),
+    )
+    for metres in ways:
+        found = depth.loaded(metres) == np.float32(2.5)
+        assert found.tolist() == marked.tolist()
 
 
 def test_nan_may_mark_pixels(load, files, frame):

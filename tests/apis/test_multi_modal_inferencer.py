@@ -221,6 +221,32 @@ def test_folds_do_not_outlive_their_weights(infer, scenes, load, files):
         np.testing.assert_array_equal(infer.segment(frame), expected)
 
 
+def test_folds_do_not_outlive_their_settings(infer, scenes, load, files):
+    """Such as the fill, or the threshold of a head of one channel."""
+
+    def change(model):
+        model.fill = dict.fromkeys(NAMES, 'black')
+        model.decode_head.norm.eps = 10.0
+
+    frame = some(scenes[0], 'rgb')
+    for _ in range(3):
+        before = infer.segment(frame)
+    assert infer.folded.combinations == ['rgb']
+    other = MultiModalInferencer(
+        load('tiny-ssf'), files.base, files.adapter, folds=0
+    )
+    change(infer.model)
+    change(other.model)
+    expected = other.segment(frame)
+    assert (expected != before).any()
+    for _ in range(3):
+        np.testing.assert_array_equal(infer.segment(frame), expected)
+    infer.model.decode_head.threshold = 0.5
+    assert infer.folded.combinations == ['rgb']
+    infer.segment(frame)
+    assert infer.folded.combinations == []
+
+
 def test_the_bare_base_is_asked_whatever_is_folded(infer, scenes):
     frame = some(scenes[0], 'rgb')
     bare = infer.unrepaired(frame)

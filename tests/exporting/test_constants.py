@@ -6,10 +6,12 @@ import pytest
 import torch
 from mmengine.config import Config
 from mmseg.registry import MODELS
+from torch import nn
 
 from mmseg_missing.apis.fold import folded_network
 from mmseg_missing.exporting import Graph, load_graph, write_graph
 from mmseg_missing.exporting.checks import example
+from mmseg_missing.models.utils.constant_streams import GraphConstants
 
 onnx = pytest.importorskip(
     'onnx', reason='pip install "mmseg-missing[export]"'
@@ -114,3 +116,45 @@ def test_a_graph_of_any_size_computes_them(built, tmp_path):
     torch.testing.assert_close(
         torch.from_numpy(run(*[x.numpy() for x in inputs])), expected
     )
+
+
+@MODELS.register_module()
+class HalvingInPlace(nn.Module):
+    """Overwrites what it gets."""
+
+    def __init__(self, dim, num_streams):
+        super().__init__()
+
+    def forward(self, streams):
+        first, *others = streams
+        return sum((x.mul_(0.5) for x in others), first)
+
+
+@pytest.mark.parametrize('kind', ['onnx', 'torchscript'])
+def test_a_fusion_that_overwrites_leaves_them_as_they_are(
+    built, kind, tmp_path
+):
+    backbone = {**BACKBONES[0][0], 'fusion': {'type': 'HalvingInPlace'}}
+    graph = Graph(built(backbone, 'black')).eval()
+    path = tmp_path / 'rgb'
+    found = write_graph(graph, path, SIZE, kind, is_fixed=True)
+    assert found.batch is None
+    run = load_graph(path, kind)
+    for n in (1, 2, 2):
+        inputs = example(graph, (n, *SIZE), n)
+        logits = torch.from_numpy(run(*[x.numpy() for x in inputs]))
+        torch.testing.assert_close(logits, graph(*inputs))
+
+
+def test_a_constant_that_is_wrong_is_found(built, tmp_path, monkeypatch):
+    """The file is compared with a graph that computes it."""
+    run = GraphConstants.run
+
+    def wrong(self, parts, streams, x):
+        levels = run(self, parts, streams, x)
+        return [0 * y for y in levels] if streams == [1] else levels
+
+    monkeypatch.setattr(GraphConstants, 'run', wrong)
+    graph = Graph(built(BACKBONES[0][0], 'black')).eval()
+    with pytest.raises(ValueError, match='the file differs from PyTorch'):
+        write_graph(graph, tmp_path / 'rgb', SIZE, 'torchscript', True)

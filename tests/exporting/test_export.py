@@ -7,11 +7,13 @@ import numpy as np
 import pytest
 import torch
 
+from mmseg_missing.adapters import save_adapter
 from mmseg_missing.apis import MultiModalInferencer, init_model
 from mmseg_missing.apis import export as export_module
 from mmseg_missing.apis.export import _rules, export, unit_of
 from mmseg_missing.exporting import Graph, manifest_of
 from mmseg_missing.modality import Stack
+from mmseg_missing.runtime import Runtime
 
 onnxruntime = pytest.importorskip(
     'onnxruntime', reason='pip install "mmseg-missing[export]"'
@@ -58,8 +60,6 @@ def exported(load, files, tmp_path):
 
 
 def test_a_folded_graph_runs_by_its_manifest(exported):
-    from mmseg_missing.runtime import Runtime
-
     model, folder = exported('rgb')
     facts = json.loads((folder / 'manifest.json').read_text())
     assert list(facts['files']) == ['rgb']
@@ -91,6 +91,39 @@ def test_torchscript_with_present_serves_all(exported):
         found = graph(*tensors, model.stack.present(name))[0].numpy()
         wanted = expected(model, given)
         np.testing.assert_allclose(found, wanted, atol=1e-3, rtol=1e-4)
+
+
+def test_a_network_that_pads_in_tests_can_be_exported(load, files, tmp_path):
+    padding = {'size_divisor': 16}
+    cfg = load('tiny-ssf', model__data_preprocessor={'test_cfg': padding})
+    cfg.model.data_preprocessor.type = 'ModalityDataPreprocessor'
+    cfg.model.data_preprocessor.stack = cfg.model.stack
+    options = {'kind': 'torchscript', 'size': SIZE}
+    facts = export(cfg, files.base, tmp_path, 'rgb', files.adapter, **options)
+    assert facts['multiple_of'] == 16
+    assert facts['files']['rgb']['error'] <= 1e-4
+
+
+def test_what_completes_holes_can_be_exported(load, files, tmp_path):
+    holes = {'type': 'ConvGenerator', 'hidden': 3, 'holes': {'depth': 0.0}}
+    fill = {'thermal': 'predicted'}
+    cfg = load('tiny-ssf', model__fill=fill, model__generator=holes)
+    torch.manual_seed(0)
+    network = init_model(cfg, files.base)
+    network.adapters.samples_seen += 1
+    with torch.no_grad():
+        for parameter in network.adapters.parameters():
+            parameter.normal_(0, 0.1)
+    adapter = tmp_path / 'adapter.safetensors'
+    save_adapter(network, adapter, {'fill': network.fill, 'root': ''})
+    export(cfg, files.base, tmp_path, 'depth', adapter, size=SIZE)
+    given = images(network.stack, ['depth'])
+    whole = Runtime(tmp_path)(given, mask=False)
+    given['depth'][4:20, 4:30] = 0.0
+    found = Runtime(tmp_path)(given, mask=False)
+    wanted = expected(network, given)
+    np.testing.assert_allclose(found, wanted, atol=1e-3, rtol=1e-4)
+    assert np.abs(found - whole).max() > 0.01
 
 
 def test_what_cannot_be_exported_says_why(exported, load, files, tmp_path):
@@ -236,4 +269,22 @@ def test_units_are_those_of_the_data_set(load, tmp_path, monkeypatch):
     assert rules['nodata'] == {'rgb': [0.0]}
     facts = manifest_of(model.stack, {}, 'onnx', False, rules=rules)
     assert facts['modalities'][0]['nodata'] == [0.0]
+    assert 'nodata_within' not in facts['modalities'][0]
     assert 'nodata' not in facts['modalities'][1]
+
+
+def test_the_manifest_says_how_near_a_mark_counts(load, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    cfg = load('tiny-files')
+    form = {'scale': 0.001, 'nodata': [-9999, 'nan']}
+    cfg.test_dataloader.dataset.formats = {'depth': form}
+    model = SimpleNamespace(
+        cfg=cfg,
+        stack=Stack(cfg.model.stack),
+        data_preprocessor=SimpleNamespace(test_cfg=None),
+    )
+    facts = manifest_of(model.stack, {}, 'onnx', False, rules=_rules(model))
+    depth = facts['modalities'][1]
+    [value, nan], [within, exact] = depth['nodata'], depth['nodata_within']
+    assert abs(-9.999 - value) <= within < 1e-4
+    assert (nan, exact) == ('nan', 0)

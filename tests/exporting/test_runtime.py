@@ -125,6 +125,15 @@ def test_pixels_without_a_value_become_the_mean(write):
         runtime({'depth': np.float32([[np.inf]])})
 
 
+def test_marks_of_a_scaled_format_are_found_however_rounded(write):
+    depth = {'name': 'depth', 'channels': 1, 'mean': [2.5]}
+    marks = {'nodata': [-9.999000549316406], 'nodata_within': [5e-6]}
+    runtime = write(['depth'], modalities=[{**depth, **marks}])
+    runtime({'depth': np.int16([[-9999, -9998]]) / 1000})
+    given = runtime._sessions['depth'].arrays['depth']
+    np.testing.assert_allclose(given, [[[[2.5, -9.998]]]])
+
+
 def test_a_graph_says_which_sizes_it_takes(write):
     entry = {'file': 'rgb.onnx', 'batch': 1, 'size': [4, 6]}
     runtime = write(files=(), multiple_of=2)

@@ -4,6 +4,7 @@ import copy
 
 import pytest
 import torch
+from torch import nn
 from torch.testing import assert_close
 
 FULL, RGB, DEPTH = (True, True), (True, False), (False, True)
@@ -63,6 +64,20 @@ def test_second_run_equals_the_first(
     assert len(calls[1 - absent]) == 2
     # Batches of another size sum in another order.
     assert_close(ours, computed(model, others, pair), rtol=1e-4, atol=1e-4)
+
+
+@torch.no_grad()
+def test_what_is_drawn_in_a_test_is_drawn_anew(
+    make_pair, make_samples, inputs
+):
+    """Dropout may stay on, to sample; kept, it would be one draw for all."""
+    _, model = make_pair('cmx')
+    [block] = model.backbone.streams[1].stages[0].blocks
+    block.drop_path = nn.Dropout(0.5).eval()
+    args = inputs[:1], make_samples([RGB])
+    assert torch.equal(model(*args), model(*args))
+    block.drop_path.train()
+    assert not torch.equal(model(*args), model(*args))
 
 
 @torch.no_grad()

@@ -201,6 +201,26 @@ def test_strips_that_would_be_large_as_well(network, maps, calls):
     assert calls == [15]
 
 
+@torch.no_grad()
+@pytest.mark.parametrize(
+    'other',
+    [
+        {'kernel_size': 5, 'padding': 2},
+        {'kernel_size': 3, 'padding': 2, 'dilation': 2},
+        {'kernel_size': 3, 'padding': 1, 'padding_mode': 'circular'},
+    ],
+)
+def test_a_convolution_that_looks_farther_sees_all(
+    network, maps, calls, other
+):
+    """One that somebody put in the place of ours."""
+    network.ffn.dwconv = nn.Conv2d(11, 11, groups=11, **other)
+    with torch.enable_grad():
+        expected = network(maps).detach()
+    assert_close(network(maps), expected)
+    assert calls == [SIZE[0]] * 2
+
+
 def head_of(norm_cfg):
     torch.manual_seed(0)
     head = SegFormerMLPHead(
@@ -233,3 +253,24 @@ def test_the_head_where_rows_do_not_mix(norm, is_training, count):
     found = head(levels)
     assert len(seen) == count
     assert_close(found, expected)
+
+
+@torch.no_grad()
+def test_the_head_draws_what_it_drops_once():
+    """Dropout may stay on in a test, which then samples: whole channels."""
+    head = head_of({'type': 'BN'}).eval()
+    head.dropout.train().p = 0.5
+    nn.init.ones_(head.conv_seg.weight)
+    levels = [torch.ones(3, 4, *SIZE), torch.ones(3, 6, *SIZE)]
+    found = head(levels)
+    assert len(found[0, 0].unique().round(decimals=3).unique()) == 1
+
+
+@torch.no_grad()
+def test_a_classifier_that_looks_around_sees_all():
+    head = head_of({'type': 'BN'}).eval()
+    head.conv_seg = nn.Conv2d(11, 5, 3, padding=1)
+    levels = [torch.randn(3, 4, *SIZE), torch.randn(3, 6, 15, 4)]
+    with torch.enable_grad():
+        expected = head(levels).detach()
+    assert_close(head(levels), expected)

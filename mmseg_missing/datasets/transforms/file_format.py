@@ -161,12 +161,43 @@ def nodata_in_unit(form: Mapping[str, Any]) -> list[float]:
     ]
 
 
-def is_nodata(array: np.ndarray, values: Sequence[Any]) -> np.ndarray:
-    """Return where an array holds one of these values, NaN included."""
+def nodata_within(form: Mapping[str, Any]) -> list[float]:
+    """Return how near each of :func:`nodata_in_unit` counts as the same.
+
+    Somebody else's product, quotient or sum rounds to a neighbour of it; of
+    stored values as they are nothing is rounded.
+    """
+    values, offset = np.array(_nodata(form), np.float64), form.get('offset', 0)
+    rounding = 4 * float(np.finfo(np.float32).eps)
+    return [
+        rounding * (abs(value * scale) + abs(offset))
+        if np.isfinite(value) and (scale, offset) != (1, 0)
+        else 0.0
+        for scale in scale_by_dtype(form).values()
+        for value in values.tolist()
+    ]
+
+
+def is_nodata(
+    array: np.ndarray,
+    values: Sequence[Any],
+    within: Sequence[float] | None = None,
+) -> np.ndarray:
+    """Return where an array holds one of these values, NaN included.
+
+    Args:
+        array: Any shape.
+        values: The values.
+        within: How far off each may be; default: not at all.
+    """
     found = np.zeros(array.shape, bool)
-    for value in values:
-        # NaN is the one value that differs from itself.
-        found |= array != array if value != value else array == value
+    for value, far in zip(values, within or [0] * len(values), strict=True):
+        if value != value:  # NaN alone differs from itself
+            found |= array != array
+        elif far:
+            found |= np.abs(array - value) <= far
+        else:
+            found |= array == value
     return found
 
 

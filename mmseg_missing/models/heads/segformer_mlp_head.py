@@ -97,16 +97,24 @@ class SegFormerMLPHead(BaseDecodeHead):
             for fuse, project in zip(self.fuse, self.project, strict=True)
         ]
         x = _in_parts(levels, layers)
-        if not self._has_fixed_norm():
+        if not self._keeps_apart():
             return self._scores(x)
         layers = self.norm, self.conv_seg
         return in_strips(self._scores, x, layers, x.shape[1])
 
-    def _has_fixed_norm(self) -> bool:
+    def _keeps_apart(self) -> bool:
         """Say whether positions do not know of each other."""
         norm = self.norm
-        is_known = type(norm) is nn.BatchNorm2d and norm.track_running_stats
-        return is_known and not self.training and not norm.training
+        is_fixed = (
+            type(norm) is nn.BatchNorm2d
+            and norm.track_running_stats
+            and not self.training
+            and not norm.training
+        )
+        # One that is left on in a test, to sample, drops whole channels.
+        drops = self.dropout is not None and self.dropout.training
+        is_ours = type(self).cls_seg is BaseDecodeHead.cls_seg
+        return is_fixed and is_ours and not drops
 
     def _scores(self, x: Tensor) -> Tensor:
         return self.cls_seg(relu(self.norm(x), self.norm))

@@ -145,6 +145,8 @@ class ConstantStreams(nn.Module):
             return _chain(parts, x)
         if any(seen.anywhere[m] for m in streams):
             return _chain(parts, x)  # a smaller batch would round otherwise
+        if any(module.training for p in parts for module in p.modules()):
+            return _chain(parts, x)  # dropout left on, which draws anew
         fill = tuple(seen.fill[m] for m in streams)
         bypassed = tuple(bank.is_bypassed for bank in seen.banks)
         key = (tuple(streams), fill, bypassed, *_circumstances(x))
@@ -265,9 +267,12 @@ def _one(x: Any, sample: int) -> Any:
 
 
 def _repeated(x: Any, n: int) -> Any:
-    """Return a batch of ``n`` times the same."""
+    """Return a batch of ``n`` times the same, a copy as of :func:`_cat`."""
     if isinstance(x, Tensor):
-        return x.expand(n, *x.shape[1:])
+        last, plain = torch.channels_last, torch.contiguous_format
+        is_last = x.ndim == 4 and x.is_contiguous(memory_format=last)
+        layout = last if is_last else plain
+        return x.expand(n, *x.shape[1:]).clone(memory_format=layout)
     return type(x)(_repeated(y, n) for y in x)
 
 

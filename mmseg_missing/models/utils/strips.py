@@ -7,6 +7,7 @@ same whether they are computed together or not, up to rounding.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import torch
@@ -41,7 +42,11 @@ def in_strips(
         margin: How many rows above and below a row has to know.
     """
     rows = _rows(x, width, margin)
-    if rows is None or not all(map(_may_be_parted, layers)):
+    if (
+        rows is None
+        or not all(map(_may_be_parted, layers))
+        or sum(map(_reach, layers)) > margin
+    ):
         return run(x)
     height, parts = x.shape[2], []
     for start in range(0, height, rows):
@@ -75,6 +80,19 @@ def _may_be_parted(layer: nn.Module) -> bool:
         and not layer._forward_pre_hooks
         and not _global_forward_pre_hooks
     )
+
+
+def _reach(layer: nn.Module) -> float:
+    """Return how many rows above and below a layer looks at.
+
+    Somebody may have put another one in the place of ours. Of one that
+    changes the height, or sees more than zeros beyond it, that is all.
+    """
+    if not isinstance(layer, nn.Conv2d):
+        return 0
+    reach = layer.dilation[0] * (layer.kernel_size[0] - 1) / 2
+    keeps = layer.stride[0] == 1 and layer.padding[0] == reach
+    return reach if keeps and layer.padding_mode == 'zeros' else math.inf
 
 
 def _channels_last(x: Tensor) -> Tensor:
