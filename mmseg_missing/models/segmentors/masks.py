@@ -85,7 +85,7 @@ class MaskPredicting:
 
         Args:
             logits: (1, classes, h, w) of the size that the network saw.
-            sample: Of the image.
+            sample: The image, with its metainfo.
 
         Returns:
             (H, W), of the image's original size.
