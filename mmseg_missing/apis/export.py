@@ -84,16 +84,16 @@ def export(
         )
     model = init_model(config, checkpoint, adapter)
     require(model.cfg, 'model.stack')
-    _check_padding(model)
+    at_size = _check_padding(model, size)
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     files: dict[str, Exported] = {}
     for name in chosen(model, combinations):
         network = model if name == PRESENT else folded_network(model, name)
         part = out / f'part.{name}{FORMATS[kind]}'
-        check_graph(Graph(network).eval(), size or SIZE)
+        check_graph(Graph(network).eval(), at_size)
         graph = Graph(network, argmax).eval()
-        found = write_graph(graph, part, size or SIZE, kind, size is not None)
+        found = write_graph(graph, part, at_size, kind, size is not None)
         # One of before may name graphs of other weights.
         (out / MANIFEST).unlink(missing_ok=True)
         path = part.replace(out / f'{name}{FORMATS[kind]}')
@@ -112,9 +112,16 @@ def export(
     return facts
 
 
-def _check_padding(model: nn.Module) -> None:
-    """Refuse padding that a network sees and a graph would not."""
-    padded = (model.data_preprocessor.test_cfg or {}).get('size')
+def _check_padding(
+    model: nn.Module, size: tuple[int, int] | None
+) -> tuple[int, int]:
+    """Refuse padding that a network sees and a graph would not.
+
+    Returns:
+        The size to export at, one that is not padded.
+    """
+    padding = model.data_preprocessor.test_cfg or {}
+    padded, multiple = padding.get('size'), padding.get('size_divisor') or 1
     if padded:
         raise ValueError(
             'this network pads images in its test '
@@ -122,6 +129,19 @@ def _check_padding(model: nn.Module) -> None:
             'which a graph does not; set it to None (--cfg-options) and pad '
             'outside, or take `size_divisor`, which the manifest says'
         )
+    height, width = size or SIZE
+    fitting = (
+        -(-height // multiple) * multiple,
+        -(-width // multiple) * multiple,
+    )
+    if size is not None and size != fitting:
+        raise ValueError(
+            f'this network pads images to multiples of {multiple} '
+            '(`model.data_preprocessor.test_cfg.size_divisor`), so it never '
+            f'sees {height}x{width}; give --size {fitting[0]} {fitting[1]}, '
+            'and pad outside'
+        )
+    return fitting
 
 
 def chosen(model: nn.Module, combinations: str | Sequence[str]) -> list[str]:

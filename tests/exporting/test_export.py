@@ -93,11 +93,46 @@ def test_torchscript_with_present_serves_all(exported):
         np.testing.assert_allclose(found, wanted, atol=1e-3, rtol=1e-4)
 
 
-def test_a_network_that_pads_in_tests_can_be_exported(load, files, tmp_path):
-    padding = {'size_divisor': 16}
-    cfg = load('tiny-ssf', model__data_preprocessor={'test_cfg': padding})
-    cfg.model.data_preprocessor.type = 'ModalityDataPreprocessor'
-    cfg.model.data_preprocessor.stack = cfg.model.stack
+@pytest.fixture
+def padding_cfg(load):
+    """Return a function that gives a config which pads to multiples."""
+
+    def make(multiple):
+        padding = {'size_divisor': multiple}
+        cfg = load('tiny-ssf', model__data_preprocessor={'test_cfg': padding})
+        cfg.model.data_preprocessor.type = 'ModalityDataPreprocessor'
+        cfg.model.data_preprocessor.stack = cfg.model.stack
+        return cfg
+
+    return make
+
+
+def test_sizes_that_a_network_pads_are_refused(padding_cfg, files, tmp_path):
+    """The file would serve no image: that of a test is padded before."""
+    words = r'multiples of 16 .*never sees 32x50; give --size 32 64, and pad'
+    given = padding_cfg(16), files.base, tmp_path, 'rgb', files.adapter
+    with pytest.raises(ValueError, match=words):
+        export(*given, size=(32, 50), kind='torchscript')
+
+
+def test_the_size_to_trace_with_fits_the_padding(
+    padding_cfg, files, tmp_path, monkeypatch
+):
+    seen, check = [], export_module.check_graph
+    monkeypatch.setattr(
+        export_module,
+        'check_graph',
+        lambda graph, size: (seen.append(size), check(graph, size)),
+    )
+    given = padding_cfg(40), files.base, tmp_path, 'rgb', files.adapter
+    export(*given, kind='torchscript')
+    assert seen == [(80, 120)]
+
+
+def test_a_network_that_pads_in_tests_can_be_exported(
+    padding_cfg, files, tmp_path
+):
+    cfg = padding_cfg(16)
     options = {'kind': 'torchscript', 'size': SIZE}
     facts = export(cfg, files.base, tmp_path, 'rgb', files.adapter, **options)
     assert facts['multiple_of'] == 16
