@@ -62,7 +62,8 @@ def built():
             for row in network.adapters.rows.table.values():
                 row.add_(0.1 * torch.randn(row.shape))
         network.adapters.samples_seen += 1
-        return folded_network(network.eval(), present)
+        network.eval()
+        return folded_network(network, present) if present else network
 
     return build
 
@@ -158,3 +159,11 @@ def test_a_constant_that_is_wrong_is_found(built, tmp_path, monkeypatch):
     graph = Graph(built(BACKBONES[0][0], 'black')).eval()
     with pytest.raises(ValueError, match='the file differs from PyTorch'):
         write_graph(graph, tmp_path / 'rgb', SIZE, 'torchscript', True)
+
+
+@pytest.mark.parametrize('backbone', [b for b, _ in BACKBONES[2:]])
+def test_one_graph_for_all_takes_any_size(built, backbone, tmp_path):
+    """Nothing that inference decides by a size is left in a trace."""
+    graph = Graph(built(backbone, present=None)).eval()
+    found = write_graph(graph, tmp_path / 'present.onnx', SIZE)
+    assert (found.batch, found.size) == (None, None)

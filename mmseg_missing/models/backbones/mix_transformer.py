@@ -9,7 +9,7 @@ from mmengine.model import BaseModule
 from mmseg.registry import MODELS
 from torch import Tensor, nn
 
-from ...products import Linear
+from ...products import Linear, is_plain_inference
 from ...recomputing import recompute
 from ...values import choice, flag, real, whole
 from ..utils.in_place import gelu
@@ -64,15 +64,19 @@ class MixFFN(nn.Module):
 
     def forward(self, x: Tensor, size: tuple[int, int]) -> Tensor:
         """Map tokens (n, h w, c) of a map of ``size`` (h, w)."""
+        if not is_plain_inference():
+            return self._run(x, size)
         layers = self.fc1, self.dwconv, self.fc2
         x, width = tokens_to_map(x, size), self.fc1.out_features
         return map_to_tokens(in_strips(self._on_map, x, layers, width, 1))
 
     def _on_map(self, x: Tensor) -> Tensor:
         size = x.shape[2:]
-        x = self.dwconv(tokens_to_map(self.fc1(map_to_tokens(x)), size))
-        x = self.fc2(map_to_tokens(gelu(x, self.dwconv)))
-        return tokens_to_map(x, size)
+        return tokens_to_map(self._run(map_to_tokens(x), size), size)
+
+    def _run(self, x: Tensor, size: tuple[int, int]) -> Tensor:
+        x = self.dwconv(tokens_to_map(self.fc1(x), size))
+        return self.fc2(map_to_tokens(gelu(x, self.dwconv)))
 
 
 class MiTBlock(nn.Module):

@@ -58,12 +58,13 @@ def in_strips(
 
 def _rows(x: Tensor, width: int, margin: int) -> int | None:
     """Return how many rows a strip has; None: all."""
+    if not is_plain_inference():  # first: traces see what sizes decide
+        return None
     n, _, h, w = x.shape
     row = n * w * width * x.element_size()
     if (
-        h * row < LEAST  # first, for small networks
+        h * row < LEAST  # next, for small networks
         or x.device.type != 'cpu'
-        or not is_plain_inference()
         or not x.is_contiguous(memory_format=torch.channels_last)
     ):
         return None
