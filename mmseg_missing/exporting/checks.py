@@ -105,6 +105,8 @@ def load_graph(
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
         options.intra_op_num_threads = threads or 0
+        # Threads that wait take a core from whatever runs next.
+        options.add_session_config_entry('session.force_spinning_stop', '1')
         session = onnxruntime.InferenceSession(
             str(path), options, ['CPUExecutionProvider']
         )
