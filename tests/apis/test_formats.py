@@ -7,6 +7,7 @@ from importlib.util import find_spec
 import cv2
 import pytest
 from mmcv.transforms import BaseTransform
+from mmseg.registry import TRANSFORMS
 
 from mmseg_missing.apis.formats import KINDS, compare_formats, study
 from mmseg_missing.apis.score import score
@@ -62,6 +63,7 @@ def test_files_score_as_the_network_does(
     assert logging.root.manager.disable == 0
 
 
+@TRANSFORMS.register_module()
 class LabelAsItWas(BaseTransform):
     """As where a label is loaded after the images were resized."""
 
@@ -95,7 +97,7 @@ def test_masks_are_found_where_the_network_finds_them(
     if is_resized:
         cfg.test_dataloader.dataset.pipeline = [
             {'type': 'ResizeModalities', 'scale': (64, 45)},
-            {'type': LabelAsItWas},
+            {'type': 'LabelAsItWas'},
             {'type': 'PackModalities'},
         ]
     with forgetting():
