@@ -145,6 +145,29 @@ def load():
     return load
 
 
+@pytest.fixture
+def drawn_adapter(files, tmp_path):
+    """Return a function that draws all that a config's adapters learn.
+
+    It gives the network, and the file that holds them.
+    """
+    from mmseg_missing.adapters import save_adapter
+    from mmseg_missing.apis import init_model
+
+    def draw(cfg):
+        torch.manual_seed(0)
+        network = init_model(cfg, files.base)
+        network.adapters.samples_seen += 1
+        with torch.no_grad():
+            for parameter in network.adapters.parameters():
+                parameter.normal_(0, 0.1)
+        path = tmp_path / 'adapter.safetensors'
+        save_adapter(network, path, {'fill': network.fill, 'root': ''})
+        return network, path
+
+    return draw
+
+
 @pytest.fixture(scope='session')
 def files(tmp_path_factory):
     """Checkpoints and adapter file of the tiny network, without training.

@@ -84,7 +84,7 @@ def export(
         )
     model = init_model(config, checkpoint, adapter)
     require(model.cfg, 'model.stack')
-    at_size = _check_padding(model, size)
+    at_size = _unpadded_size(model, size)
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
     files: dict[str, Exported] = {}
@@ -112,13 +112,13 @@ def export(
     return facts
 
 
-def _check_padding(
+def _unpadded_size(
     model: nn.Module, size: tuple[int, int] | None
 ) -> tuple[int, int]:
-    """Refuse padding that a network sees and a graph would not.
+    """Return the size (h, w) to export at, one that is not padded.
 
-    Returns:
-        The size to export at, one that is not padded.
+    Raises:
+        ValueError: padding that the network sees and a graph would not.
     """
     padding = model.data_preprocessor.test_cfg or {}
     padded, multiple = padding.get('size'), padding.get('size_divisor') or 1

@@ -30,18 +30,10 @@ def logits(model, names='rgb+thermal'):
 
 
 @pytest.fixture(params=GENERATORS)
-def trained(request, load, files, tmp_path):
+def trained(request, load, drawn_adapter):
     """Config, network and adapter file."""
     cfg = load('tiny-ssf', model__fill=FILL, model__generator=request.param)
-    torch.manual_seed(0)
-    network = init_model(cfg, files.base)
-    network.adapters.samples_seen += 1
-    with torch.no_grad():
-        for parameter in network.adapters.parameters():
-            parameter.normal_(0, 0.1)
-    path = tmp_path / 'adapter.safetensors'
-    save_adapter(network, path, {'fill': network.fill, 'root': ''})
-    return cfg, network, path
+    return cfg, *drawn_adapter(cfg)
 
 
 def test_an_adapter_file_is_enough(trained, load, files):

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import torch
 
-from mmseg_missing.adapters import save_adapter
 from mmseg_missing.apis import MultiModalInferencer, init_model
 from mmseg_missing.apis import export as export_module
 from mmseg_missing.apis.export import _rules, export, unit_of
@@ -139,18 +138,13 @@ def test_a_network_that_pads_in_tests_can_be_exported(
     assert facts['files']['rgb']['error'] <= 1e-4
 
 
-def test_what_completes_holes_can_be_exported(load, files, tmp_path):
+def test_what_completes_holes_can_be_exported(
+    load, files, drawn_adapter, tmp_path
+):
     holes = {'type': 'ConvGenerator', 'hidden': 3, 'holes': {'depth': 0.0}}
     fill = {'thermal': 'predicted'}
     cfg = load('tiny-ssf', model__fill=fill, model__generator=holes)
-    torch.manual_seed(0)
-    network = init_model(cfg, files.base)
-    network.adapters.samples_seen += 1
-    with torch.no_grad():
-        for parameter in network.adapters.parameters():
-            parameter.normal_(0, 0.1)
-    adapter = tmp_path / 'adapter.safetensors'
-    save_adapter(network, adapter, {'fill': network.fill, 'root': ''})
+    network, adapter = drawn_adapter(cfg)
     export(cfg, files.base, tmp_path, 'depth', adapter, size=SIZE)
     given = images(network.stack, ['depth'])
     whole = Runtime(tmp_path)(given, mask=False)

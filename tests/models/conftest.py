@@ -11,8 +11,13 @@ from mmengine.registry import DefaultScope
 from mmengine.structures import PixelData
 from mmseg.registry import MODELS
 from mmseg.structures import SegDataSample
+from torch import nn
 
 from mmseg_missing.adapters import adapted, load_base
+from mmseg_missing.modality import Stack
+from mmseg_missing.models.backbones.cmnext import ConvFFN
+from mmseg_missing.models.backbones.mix_transformer import MixFFN
+from mmseg_missing.models.utils.transformer import map_to_tokens
 
 MODALITIES = [
     {'name': 'rgb', 'mean': [0.5], 'std': [2]},
@@ -195,6 +200,46 @@ def make_pair(make_segmentor, train_rows):
         return base, train_rows(model)
 
     return make
+
+
+class FeedForward(nn.Module):
+    """A feed-forward on maps, whose layers are sites."""
+
+    def __init__(self, kind):
+        super().__init__()
+        self.ffn = kind(5, 11)
+
+    def forward(self, x):
+        if isinstance(self.ffn, ConvFFN):
+            return self.ffn(x)
+        return self.ffn(map_to_tokens(x), x.shape[2:])
+
+
+@pytest.fixture(params=[ConvFFN, MixFFN])
+def feed_forward(request):
+    """Each kind of feed-forward, of 5 channels."""
+    torch.manual_seed(0)
+    return FeedForward(request.param)
+
+
+@pytest.fixture
+def stack():
+    """Two modalities."""
+    return Stack([{'name': 'rgb'}, {'name': 'depth', 'channels': 1}])
+
+
+@pytest.fixture
+def draw_rows():
+    """Return a function that draws the rows of a table anew."""
+
+    def draw(bank):
+        torch.manual_seed(2)
+        with torch.no_grad():
+            for row in bank.rows.table.values():
+                row.add_(0.3 * torch.randn(row.shape))
+        return bank
+
+    return draw
 
 
 @pytest.fixture

@@ -8,9 +8,6 @@ import torch.nn.functional as F
 from torch import nn
 
 from mmseg_missing.adapters import METHODS, attach
-from mmseg_missing.modality import Stack
-from mmseg_missing.models.backbones.cmnext import ConvFFN
-from mmseg_missing.models.backbones.mix_transformer import MixFFN
 from mmseg_missing.models.utils import in_place
 from mmseg_missing.models.utils.in_place import gelu, relu
 
@@ -73,30 +70,6 @@ def test_leaves_what_somebody_sees(layer, x, step, plain, who):
     assert torch.equal(z, plain(before))
 
 
-class OnMap(nn.Module):
-    """A feed-forward whose layers are sites."""
-
-    def __init__(self, kind):
-        super().__init__()
-        self.ffn = kind(5, 11)
-
-    def forward(self, x):
-        if isinstance(self.ffn, ConvFFN):
-            return self.ffn(x)
-        return self.ffn(x.flatten(2).mT.contiguous(), x.shape[2:])
-
-
-@pytest.fixture(params=[ConvFFN, MixFFN])
-def network(request):
-    torch.manual_seed(0)
-    return OnMap(request.param)
-
-
-@pytest.fixture
-def stack():
-    return Stack([{'name': 'rgb'}, {'name': 'depth', 'channels': 1}])
-
-
 @pytest.fixture
 def maps():
     torch.manual_seed(1)
@@ -107,28 +80,20 @@ def maps():
 PRESENT = [(True, False), (True, True), (False, True)]
 
 
-def trained(bank):
-    torch.manual_seed(2)
-    with torch.no_grad():
-        for row in bank.rows.table.values():
-            row.add_(0.3 * torch.randn(row.shape))
-    return bank
-
-
 @pytest.mark.parametrize('method', [m for m in METHODS if m != 'NormTuning'])
 @pytest.mark.parametrize('sites', [['fc1', 'dwconv', 'fc2'], ['dwconv']])
 def test_adapters_get_and_give_what_they_did(
-    network, stack, maps, method, sites
+    draw_rows, feed_forward, stack, maps, method, sites
 ):
     """With gradients nothing is overwritten: the same to the last bit."""
-    base = copy.deepcopy(network)
+    base = copy.deepcopy(feed_forward)
     kind = METHODS[method]
-    bank = trained(attach(network, stack, kind, sites, rows='table'))
+    bank = draw_rows(attach(feed_forward, stack, kind, sites, rows='table'))
     with bank.told(PRESENT):
-        expected = network(maps)
+        expected = feed_forward(maps)
         with torch.no_grad():
-            found = network(maps)
-            again = network(maps)
+            found = feed_forward(maps)
+            again = feed_forward(maps)
     assert torch.equal(found, expected.detach())
     assert torch.equal(again, found)
     assert torch.equal(found[1], base(maps)[1])
@@ -136,12 +101,16 @@ def test_adapters_get_and_give_what_they_did(
 
 
 @torch.no_grad()
-def test_a_hook_on_an_adapter_keeps_what_it_saw(network, stack, maps):
-    bank = trained(attach(network, stack, sites=['dwconv'], rows='table'))
+def test_a_hook_on_an_adapter_keeps_what_it_saw(
+    draw_rows, feed_forward, stack, maps
+):
+    bank = draw_rows(
+        attach(feed_forward, stack, sites=['dwconv'], rows='table')
+    )
     seen = []
-    network.ffn.dwconv.adapter.register_forward_hook(
+    feed_forward.ffn.dwconv.adapter.register_forward_hook(
         lambda module, args, output: seen.append((output, output.clone()))
     )
     with bank.told(PRESENT):
-        network(maps)
+        feed_forward(maps)
     assert torch.equal(*seen[0])

@@ -6,9 +6,7 @@ from torch import nn
 from torch.testing import assert_close
 
 from mmseg_missing.adapters import METHODS, Adapter, ScaleShift, attach
-from mmseg_missing.modality import Stack
 from mmseg_missing.models import SegFormerMLPHead
-from mmseg_missing.models.backbones.cmnext import ConvFFN
 from mmseg_missing.models.backbones.mix_transformer import MixFFN
 from mmseg_missing.models.utils import strips
 
@@ -20,30 +18,6 @@ PRESENT = [(True, False), (True, True), (False, True)]
 def as_if_large(monkeypatch):
     monkeypatch.setattr(strips, 'LEAST', 3 * 7 * 11 * 4 * 20)
     monkeypatch.setattr(strips, 'STRIP', 0)
-
-
-class OnMap(nn.Module):
-    """A feed-forward whose layers are sites."""
-
-    def __init__(self, kind):
-        super().__init__()
-        self.ffn = kind(5, 11)
-
-    def forward(self, x):
-        if isinstance(self.ffn, ConvFFN):
-            return self.ffn(x)
-        return self.ffn(x.permute(0, 2, 3, 1).flatten(1, 2), x.shape[2:])
-
-
-@pytest.fixture(params=[ConvFFN, MixFFN])
-def network(request):
-    torch.manual_seed(0)
-    return OnMap(request.param)
-
-
-@pytest.fixture
-def stack():
-    return Stack([{'name': 'rgb'}, {'name': 'depth', 'channels': 1}])
 
 
 @pytest.fixture
@@ -67,12 +41,12 @@ def calls(monkeypatch):
     return rows
 
 
-def hang(network, stack, kind, sites, *others):
-    """Attach methods to sites of a network."""
+def hang(feed_forward, stack, kind, sites, *others):
+    """Attach methods to sites of a feed_forward."""
     if not others:
-        return attach(network, stack, kind, sites=sites, rows='table')
+        return attach(feed_forward, stack, kind, sites=sites, rows='table')
     several = [{'type': k, 'sites': sites} for k in (kind, *others)]
-    return attach(network, stack, several, rows='table')
+    return attach(feed_forward, stack, several, rows='table')
 
 
 STRIPS = [9, 10, 10, 6]  # with the neighbours
@@ -80,16 +54,16 @@ STRIPS = [9, 10, 10, 6]  # with the neighbours
 
 @torch.no_grad()
 @pytest.mark.parametrize('n', [1, 3])
-def test_the_same_rows(network, maps, calls, n):
+def test_the_same_rows(feed_forward, maps, calls, n):
     x = maps[:n]
     with torch.enable_grad():
-        expected = network(x).detach()
+        expected = feed_forward(x).detach()
     assert calls == [SIZE[0]]
-    found = network(x)
+    found = feed_forward(x)
     if n == 1:  # small enough
         assert calls[1:] == [SIZE[0]]
         strips.LEAST //= 3
-        found = network(x)
+        found = feed_forward(x)
         del calls[1]
     assert calls[1:] == STRIPS
     assert_close(found, expected)
@@ -98,19 +72,18 @@ def test_the_same_rows(network, maps, calls, n):
 
 @pytest.mark.parametrize('method', [m for m in METHODS if m != 'NormTuning'])
 @pytest.mark.parametrize('sites', [['fc1', 'dwconv', 'fc2'], ['dwconv']])
-def test_adapters_come_along(network, stack, maps, calls, method, sites):
+def test_adapters_come_along(
+    feed_forward, stack, maps, calls, draw_rows, method, sites
+):
     with torch.no_grad():
-        base = network(maps)
+        base = feed_forward(maps)
     assert calls == STRIPS
-    bank = hang(network, stack, METHODS[method], sites)
-    torch.manual_seed(2)
-    with torch.no_grad():
-        for row in bank.rows.table.values():
-            row.add_(0.3 * torch.randn(row.shape))
+    bank = hang(feed_forward, stack, METHODS[method], sites)
+    draw_rows(bank)
     with bank.told(PRESENT):
-        expected = network(maps).detach()
+        expected = feed_forward(maps).detach()
         with torch.no_grad():
-            found = network(maps)
+            found = feed_forward(maps)
     assert calls[4:] == [SIZE[0], *STRIPS]
     assert_close(found, expected)
     assert torch.equal(found[1], base[1])  # all present: bit for bit
@@ -139,20 +112,20 @@ class Own(Adapter):
 @pytest.mark.parametrize('kind', [Centred, Own])
 @pytest.mark.parametrize('beside', [False, True])
 def test_an_adapter_that_may_look_around_sees_all(
-    network, stack, maps, calls, kind, beside
+    feed_forward, stack, maps, calls, kind, beside
 ):
     others = [METHODS['LowRank']] * beside
-    bank = hang(network, stack, kind, ['dwconv'], *others)
+    bank = hang(feed_forward, stack, kind, ['dwconv'], *others)
     with bank.told(PRESENT), torch.no_grad():
-        network(maps)
+        feed_forward(maps)
     assert calls == [SIZE[0]]
 
 
-def test_several_methods_come_along(network, stack, maps, calls):
+def test_several_methods_come_along(feed_forward, stack, maps, calls):
     kinds = METHODS['LowRank'], METHODS['Shift']
-    bank = hang(network, stack, kinds[0], ['dwconv'], kinds[1])
+    bank = hang(feed_forward, stack, kinds[0], ['dwconv'], kinds[1])
     with bank.told(PRESENT), torch.no_grad():
-        network(maps)
+        feed_forward(maps)
     assert calls == STRIPS
 
 
@@ -176,28 +149,32 @@ def looks_at(layer, kind):
 @pytest.mark.parametrize(
     'kind', ['output', 'input', 'all outputs', 'all inputs']
 )
-def test_who_looks_on_sees_the_whole_map(network, maps, calls, layer, kind):
-    handle = looks_at(getattr(network.ffn, layer), kind)
+def test_who_looks_on_sees_the_whole_map(
+    feed_forward, maps, calls, layer, kind
+):
+    handle = looks_at(getattr(feed_forward.ffn, layer), kind)
     try:
-        network(maps)
+        feed_forward(maps)
     finally:
         handle.remove()
     assert calls == [SIZE[0]]
 
 
 @torch.no_grad()
-def test_other_layouts_stay(network, maps, calls):
-    if isinstance(network.ffn, MixFFN):
+def test_other_layouts_stay(feed_forward, maps, calls):
+    if isinstance(feed_forward.ffn, MixFFN):
         pytest.skip('tokens have one layout')
-    y = network(maps.contiguous())
+    y = feed_forward(maps.contiguous())
     assert calls == [SIZE[0]]
-    assert_close(y, network(maps))
+    assert_close(y, feed_forward(maps))
 
 
 @torch.no_grad()
-def test_strips_that_would_be_large_as_well(network, maps, calls):
+def test_strips_that_would_be_large_as_well(feed_forward, maps, calls):
     """Wide maps, or many: half of each strip would be computed twice."""
-    network(maps[..., None, :].expand(-1, -1, -1, 5, -1).flatten(3)[:, :, :15])
+    feed_forward(
+        maps[..., None, :].expand(-1, -1, -1, 5, -1).flatten(3)[:, :, :15]
+    )
     assert calls == [15]
 
 
@@ -211,13 +188,13 @@ def test_strips_that_would_be_large_as_well(network, maps, calls):
     ],
 )
 def test_a_convolution_that_looks_farther_sees_all(
-    network, maps, calls, other
+    feed_forward, maps, calls, other
 ):
     """One that somebody put in the place of ours."""
-    network.ffn.dwconv = nn.Conv2d(11, 11, groups=11, **other)
+    feed_forward.ffn.dwconv = nn.Conv2d(11, 11, groups=11, **other)
     with torch.enable_grad():
-        expected = network(maps).detach()
-    assert_close(network(maps), expected)
+        expected = feed_forward(maps).detach()
+    assert_close(feed_forward(maps), expected)
     assert calls == [SIZE[0]] * 2
 
 
